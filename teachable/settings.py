@@ -1,0 +1,57 @@
+"""Environment variables, folders and limits. Everything is read when asked for, never at import.
+
+| variable | meaning | default |
+|---|---|---|
+| `TEACHABLE_HOME` | folder with the projects | the user data folder of the system |
+| `TEACHABLE_ALLOWED_HOSTS` | further host names the server answers to, comma separated | none |
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is accepted at most, so that a wrong click cannot take the computer down.
+
+    Attributes:
+        photo_bytes: size of one photo file.
+        photo_pixels: width times height of one photo; larger ones would need gigabytes to decode.
+        batch_files: photos in one request.
+        batch_bytes: bytes of one request.
+        name_length: characters of a project or class name.
+        classes: classes of one project.
+        samples: samples of one project.
+        stored_short_side: pixels of the short side a photo is stored with.
+    """
+
+    photo_bytes: int = 60 * 2**20
+    photo_pixels: int = 64_000_000
+    batch_files: int = 64
+    batch_bytes: int = 512 * 2**20
+    name_length: int = 100
+    classes: int = 200
+    samples: int = 100_000
+    stored_short_side: int = 512
+
+
+def limits() -> Limits:
+    """Return the limits in force."""
+    return Limits()
+
+
+def home() -> Path:
+    """Return the folder that holds all projects; it need not exist yet."""
+    named = os.environ.get("TEACHABLE_HOME")
+    if named:
+        return Path(named).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("teachable", appauthor=False))
+
+
+def allowed_hosts() -> tuple[str, ...]:
+    """Return the host names, besides those of this computer, that the server answers to."""
+    named = os.environ.get("TEACHABLE_ALLOWED_HOSTS", "")
+    return tuple(host.strip().lower() for host in named.split(",") if host.strip())

@@ -1,0 +1,272 @@
+"""Frozen records shared by all modules. They hold data and say what it means; they do nothing."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""RGB photo, uint8 `[height, width, 3]`, upright."""
+
+Embeddings = NDArray[np.float32]
+"""One row per photo, float32 `[N, D]`."""
+
+Labels = NDArray[np.int64]
+"""Index of the class of each row, int64 `[N]`."""
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """One class of a project.
+
+    Attributes:
+        id: unguessable name, stable for the life of the class.
+        name: what the person calls it; the label.
+        color: `#RRGGBB`.
+        position: place in the list, from 0.
+        disabled: left out of training, samples kept.
+        samples: number of samples.
+    """
+
+    id: str
+    name: str
+    color: str
+    position: int
+    disabled: bool
+    samples: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One stored photo of a class.
+
+    Attributes:
+        id: number within the project; newer samples have larger numbers.
+        class_id: the class it belongs to.
+        sha256: of the stored file, in hex.
+        group: one press of the record button, one upload or one video; never split in evaluation.
+        width: pixels.
+        height: pixels.
+        created: seconds since 1970.
+    """
+
+    id: int
+    class_id: str
+    sha256: str
+    group: str
+    width: int
+    height: int
+    created: float
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What a person can set before training.
+
+    Attributes:
+        epochs: passes over all samples.
+        batch_size: samples per step.
+        learning_rate: of the optimiser.
+        hidden_units: 0 for a linear head, otherwise the width of one hidden ReLU layer.
+        seed: same seed and samples, same model.
+    """
+
+    epochs: int = 50
+    batch_size: int = 16
+    learning_rate: float = 0.001
+    hidden_units: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """One project as the list and the page see it.
+
+    Attributes:
+        id: unguessable name; also the folder name.
+        name: what the person calls it.
+        created: seconds since 1970.
+        updated: seconds since 1970, last change of anything.
+        classes: in their order.
+        settings: for the next training.
+    """
+
+    id: str
+    name: str
+    created: float
+    updated: float
+    classes: tuple[ClassInfo, ...]
+    settings: TrainSettings
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer: `y = weight @ x + bias`, weight float32 `[out, in]`, bias float32 `[out]`."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A trained head: dense layers with ReLU between them, acting on raw embeddings.
+
+    Standardisation is already folded into the first layer. One layer is a linear softmax classifier, two a hidden layer.
+    """
+
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class EpochPoint:
+    """State after one epoch. Held-out values are None where nothing could be held out."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    held_out_loss: float | None = None
+    held_out_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Held-out result of one class: how many of its photos were named correctly."""
+
+    correct: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is honestly known about accuracy.
+
+    Attributes:
+        accuracy: share of held-out photos named correctly, or None if no class could be judged.
+        low: lower end of the 95 % interval (Wilson 1927, on photos as if independent).
+        high: upper end of it.
+        held_out: number of held-out photos; none of their groups was trained on.
+        correct: how many of them were named correctly.
+        per_class: one score per trained class, in the order of the model; total 0 where it could not be judged.
+        confusion: counts, row true class, column predicted class.
+        unjudged: indices of classes with a single group, which cannot be judged.
+        history: one point per epoch of the model that was tested.
+    """
+
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    held_out: int
+    correct: int
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    unjudged: tuple[int, ...]
+    history: tuple[EpochPoint, ...]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Result of running the written model file over stored samples and comparing with the head on cached embeddings.
+
+    Attributes:
+        agreeing: photos for which file and preview name the same class with the same probability, to 0.001.
+        total: photos compared.
+        largest_difference: of any probability, 0 to 1.
+    """
+
+    agreeing: int
+    total: int
+    largest_difference: float
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """One trained model of a project.
+
+    Attributes:
+        id: unguessable name; also the file name.
+        created: seconds since 1970.
+        class_ids: the class behind each output, in order. Names are looked up, so that renaming needs no training.
+        backbone: fingerprint of the backbone.
+        backbone_id: registry id of the backbone.
+        settings: it was trained with.
+        trained_on: digest of the samples and classes it was trained on; tells whether samples changed since.
+        samples: number of photos it was trained on.
+        seconds: from start of training to the written file.
+        evaluation: what is known about accuracy.
+        agreement: of file and preview, or None while it is being checked.
+    """
+
+    id: str
+    created: float
+    class_ids: tuple[str, ...]
+    backbone: str
+    backbone_id: str
+    settings: TrainSettings
+    trained_on: str
+    samples: int
+    seconds: float
+    evaluation: Evaluation
+    agreement: Agreement | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One file of an upload that was not taken, and why, in words."""
+
+    name: str
+    reason: str
+    key: str
+    values: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AddResult:
+    """What became of an upload.
+
+    Attributes:
+        added: new samples, in the order sent.
+        repeats: files that were already in the class, byte for byte or pixel for pixel, and were skipped.
+        rejected: files that could not be read.
+    """
+
+    added: tuple[Sample, ...]
+    repeats: int
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class SamplePage:
+    """Some samples of a class, newest first. `next` is the id to ask for further ones before, or None at the end."""
+
+    samples: tuple[Sample, ...]
+    total: int
+    next: int | None
+
+
+@dataclass(frozen=True)
+class BackboneRecord:
+    """One network that turns photos into embeddings.
+
+    Attributes:
+        id: short name, `slim-v1` for one.
+        title: in words.
+        description: what it is good for, in words.
+        file: name of the ONNX file, beside the record.
+        size_bytes: of the ONNX file.
+        embedding_width: values per photo.
+        input_size: pixels of the square the network sees.
+        licence: of the weights.
+        source: where the weights come from.
+        fingerprint: SHA-256 of the ONNX file, in hex.
+    """
+
+    id: str
+    title: str
+    description: str
+    file: str
+    size_bytes: int
+    embedding_width: int
+    input_size: int
+    licence: str
+    source: str
+    fingerprint: str

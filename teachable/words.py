@@ -1,0 +1,41 @@
+"""Every word a person reads, looked up by key in `assets/locales/*.json`.
+
+It owns the catalogue format: flat JSON, `{name}` places in the text, and for counted things two keys, `key.one` and
+`key.other`, chosen by `count`. The page reads the same files, so both sides always say the same.
+"""
+
+import json
+import string
+from collections.abc import Mapping
+from functools import cache
+
+from teachable.resources import assets
+
+
+@cache
+def catalogue(locale: str = "en") -> Mapping[str, str]:
+    """Return all texts of one locale, by key.
+
+    Raises:
+        FileNotFoundError: there is no such locale.
+    """
+    texts: dict[str, str] = json.loads((assets() / "locales" / f"{locale}.json").read_text(encoding="utf-8"))
+    return texts
+
+
+def say(key: str, locale: str = "en", **values: object) -> str:
+    """Return the text of `key` with `values` filled in.
+
+    Args:
+        key: name of the text, `error.photo_truncated` for one. With a `count` value, `key.one` or `key.other` is used
+            where they exist.
+        locale: which catalogue to read.
+        values: what goes into the `{places}`.
+
+    Raises:
+        KeyError: the catalogue has no such text, or a place has no value.
+    """
+    texts = catalogue(locale)
+    if "count" in values and key not in texts:
+        key = f"{key}.one" if values["count"] == 1 else f"{key}.other"
+    return string.Formatter().vformat(texts[key], (), values)
