@@ -186,6 +186,7 @@ class ModelRecord:
         id: unguessable name; also the file name.
         created: seconds since 1970.
         class_ids: the class behind each output, in order. Names are looked up, so that renaming needs no training.
+        labels: what the classes were called when it was trained; used only for classes deleted since.
         backbone: fingerprint of the backbone.
         backbone_id: registry id of the backbone.
         settings: it was trained with.
@@ -199,6 +200,7 @@ class ModelRecord:
     id: str
     created: float
     class_ids: tuple[str, ...]
+    labels: tuple[str, ...]
     backbone: str
     backbone_id: str
     settings: TrainSettings
