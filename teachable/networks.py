@@ -1,0 +1,147 @@
+"""The network behind the built-in backbone, and how its weights are read. Needs torch, so import it where it is used.
+
+It owns the architecture and the reader of safetensors files. It does not know about photos, ONNX or the registry. A
+network here maps pixels, float32 `[N, 3, S, S]`, to its last convolutional map, float32 `[N, C, h, w]`; taking the
+spatial mean of that map, the embedding, is the business of `teachable.backbones`.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Expansion asked for, output channels, blocks, stride of the first block: table 2 of Sandler et al., "MobileNetV2:
+# Inverted Residuals and Linear Bottlenecks", 2018. A slim network takes less than the six.
+PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+STEM_CHANNELS = 32
+LAST_CHANNELS = 1280
+LENGTH_BYTES = 8
+
+
+class ConvNormAct(nn.Module):
+    """Convolution, batch norm and, where asked for, ReLU6.
+
+    A stride of two pads on the right and at the bottom only, which is what TensorFlow's SAME does on even sides: the
+    network was taught by one that was trained that way.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True
+    ) -> None:
+        super().__init__()
+        padding = 0 if stride == 2 or kernel == 1 else kernel // 2
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(channels_out)
+        self.stride = stride
+        self.act = act
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return `[N, out, H / stride, W / stride]` for `[N, in, H, W]`."""
+        if self.stride == 2:
+            maps = F.pad(maps, (0, 1, 0, 1))
+        maps = self.bn(self.conv(maps))
+        return F.relu6(maps) if self.act else maps
+
+
+class InvertedResidual(nn.Module):
+    """Widen, convolve each channel by itself, narrow; add the input where shapes allow."""
+
+    def __init__(self, channels_in: int, channels_out: int, expansion: int, stride: int) -> None:
+        super().__init__()
+        hidden = channels_in * expansion
+        widen = [ConvNormAct(channels_in, hidden, 1)] if expansion != 1 else []
+        depthwise = ConvNormAct(hidden, hidden, 3, stride, groups=hidden)
+        self.body = nn.Sequential(*widen, depthwise, ConvNormAct(hidden, channels_out, 1, act=False))
+        self.res = stride == 1 and channels_in == channels_out
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return `[N, out, H / stride, W / stride]` for `[N, in, H, W]`."""
+        out: Tensor = self.body(maps)
+        return maps + out if self.res else out
+
+
+class SlimMobileNetV2(nn.Module):
+    """MobileNetV2 whose blocks widen less than the original's six times.
+
+    Args:
+        expansion: how many times each block widens.
+    """
+
+    def __init__(self, expansion: int = 3) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [ConvNormAct(3, STEM_CHANNELS, 3, 2)]
+        channels = STEM_CHANNELS
+        for planned, channels_out, blocks, first_stride in PLAN:
+            for block in range(blocks):
+                stride = first_stride if block == 0 else 1
+                layers.append(InvertedResidual(channels, channels_out, min(planned, expansion), stride))
+                channels = channels_out
+        self.features = nn.Sequential(*layers, ConvNormAct(channels, LAST_CHANNELS, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the last map.
+
+        Args:
+            pixels: float32 `[N, 3, S, S]` in -1 to 1, RGB, S a multiple of 32.
+
+        Returns:
+            float32 `[N, 1280, S / 32, S / 32]`.
+        """
+        maps: Tensor = self.features(pixels)
+        return maps
+
+
+def load(architecture: str, weights: Path) -> nn.Module:
+    """Return a network with its weights, ready to be run.
+
+    Args:
+        architecture: `slim-mobilenet-v2/3`: the family and how many times its blocks widen.
+        weights: a safetensors file.
+
+    Raises:
+        ValueError: unknown architecture, or a file that is damaged or belongs to another network.
+    """
+    family, _, expansion = architecture.partition("/")
+    if family != "slim-mobilenet-v2" or not expansion.isdecimal() or not int(expansion):
+        raise ValueError(f"unknown architecture {architecture!r}")
+    network = SlimMobileNetV2(int(expansion))
+    try:
+        network.load_state_dict(read_safetensors(weights))
+    except RuntimeError as error:
+        raise ValueError(f"{weights.name} does not hold the weights of {architecture}") from error
+    return network.eval().requires_grad_(False)
+
+
+def read_safetensors(path: Path) -> Mapping[str, Tensor]:
+    """Return the tensors of a safetensors file by name.
+
+    The format is a header length (8 bytes, little endian), a JSON header and the raw numbers; reading it takes fewer
+    lines than depending on a package for it. Only the types our weights use are taken.
+
+    Raises:
+        ValueError: the file does not follow the format.
+    """
+    data = path.read_bytes()
+    header_end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    try:
+        header = json.loads(data[LENGTH_BYTES:header_end])
+        header.pop("__metadata__", None)
+        return {name: _tensor(entry, data[header_end:]) for name, entry in header.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name} is not a sound safetensors file") from error
+
+
+def _tensor(entry: Mapping[str, Any], numbers: bytes) -> Tensor:
+    """Return one tensor of the file; `entry` says its type, shape and place."""
+    dtype = np.dtype({"F32": "<f4", "I64": "<i8"}[entry["dtype"]])
+    start, end = entry["data_offsets"]
+    shape = entry["shape"]
+    if not 0 <= start <= end <= len(numbers) or end - start != dtype.itemsize * math.prod(shape):
+        raise ValueError("a tensor lies outside the file")
+    return torch.from_numpy(np.frombuffer(numbers[start:end], dtype).reshape(shape).copy())
