@@ -1,0 +1,145 @@
+"""Classes of a project as rows: names, colours, order. All functions work inside the transaction they are given."""
+
+import re
+import sqlite3
+from collections.abc import Sequence
+
+from teachable.errors import Conflict, InvalidInput, NotFound, TooLarge
+from teachable.projects import names
+from teachable.settings import limits
+from teachable.types import ClassInfo
+from teachable.words import say
+
+COLORS = (
+    *("#E67701", "#D84C6F", "#794AEF", "#1967D2", "#0B8043", "#9A7400"),
+    *("#00838F", "#C13FA8", "#C5221F", "#5F7D0E", "#8D5B2F", "#546E7A"),
+)
+"""The cycle of class colours. Each contrasts 3:1 with white and with a near-black #111827, as WCAG 2.2 (1.4.11) asks of
+graphics and large text; small text on them needs another ground."""
+
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+_LIVE = (
+    "SELECT id, name, color, position, disabled, (SELECT COUNT(*) FROM samples"
+    " WHERE samples.class_id = classes.id AND samples.removal IS NULL) FROM classes WHERE removal IS NULL"
+)
+
+
+def read(connection: sqlite3.Connection) -> tuple[ClassInfo, ...]:
+    """Return all classes in their order."""
+    return tuple(_info(row) for row in connection.execute(f"{_LIVE} ORDER BY position"))
+
+
+def require(connection: sqlite3.Connection, class_id: str) -> ClassInfo:
+    """Return one class.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    row = connection.execute(f"{_LIVE} AND id = ?", (class_id,)).fetchone() if names.is_id(class_id) else None
+    if row is None:
+        raise NotFound("class_unknown")
+    return _info(row)
+
+
+def add(connection: sqlite3.Connection, name: str | None) -> ClassInfo:
+    """Add a class at the end, named "Class 3" and so on if no name is given.
+
+    Raises:
+        InvalidInput: the name cannot be used.
+        Conflict: another class has it.
+        TooLarge: there are as many classes as a project can have.
+    """
+    present = read(connection)
+    if len(present) >= limits().classes:
+        raise TooLarge("too_many_classes", allowed=limits().classes)
+    chosen = _next_name(connection, len(present)) if name is None else names.clean_name(name)
+    _require_free(connection, chosen, but=None)
+    used = [info.color for info in present]
+    color = min(COLORS, key=used.count)
+    class_id = names.new_id()
+    connection.execute(
+        "INSERT INTO classes (id, name, name_key, color, position) VALUES (?, ?, ?, ?, ?)",
+        (class_id, chosen, names.name_key(chosen), color, len(present)),
+    )
+    return require(connection, class_id)
+
+
+def rename(connection: sqlite3.Connection, class_id: str, name: str) -> None:
+    """Rename a class. Samples, embeddings and models are not concerned.
+
+    Raises:
+        InvalidInput: the name cannot be used.
+        Conflict: another class has it.
+    """
+    chosen = names.clean_name(name)
+    _require_free(connection, chosen, but=class_id)
+    connection.execute(
+        "UPDATE classes SET name = ?, name_key = ? WHERE id = ?", (chosen, names.name_key(chosen), class_id)
+    )
+
+
+def recolor(connection: sqlite3.Connection, class_id: str, color: str) -> None:
+    """Give a class another colour.
+
+    Raises:
+        InvalidInput: not of the form #RRGGBB.
+    """
+    if not _COLOR.fullmatch(color):
+        raise InvalidInput("color_invalid")
+    connection.execute("UPDATE classes SET color = ? WHERE id = ?", (color.upper(), class_id))
+
+
+def disable(connection: sqlite3.Connection, class_id: str, disabled: bool) -> None:
+    """Leave a class out of training, or take it in again."""
+    connection.execute("UPDATE classes SET disabled = ? WHERE id = ?", (disabled, class_id))
+
+
+def place(connection: sqlite3.Connection, class_id: str, position: int) -> None:
+    """Move a class to a place in the order, from 0; the others close ranks.
+
+    Raises:
+        InvalidInput: there is no such place.
+    """
+    order = [info.id for info in read(connection) if info.id != class_id]
+    if not 0 <= position <= len(order):
+        raise InvalidInput("class_position", last=len(order))
+    number(connection, [*order[:position], class_id, *order[position:]])
+
+
+def number(connection: sqlite3.Connection, order: Sequence[str]) -> None:
+    """Give all classes their places, in the order of ids given."""
+    connection.executemany("UPDATE classes SET position = ? WHERE id = ?", [(at, id_) for at, id_ in enumerate(order)])
+
+
+def bring_back(connection: sqlite3.Connection, class_id: str) -> None:
+    """Make a removed class live again, where it was; with ` (2)` behind its name if that was taken meanwhile."""
+    name, position = connection.execute("SELECT name, position FROM classes WHERE id = ?", (class_id,)).fetchone()
+    present = read(connection)
+    free = names.free_name(name, {names.name_key(info.name) for info in present})
+    connection.execute(
+        "UPDATE classes SET removal = NULL, name = ?, name_key = ? WHERE id = ?", (free, names.name_key(free), class_id)
+    )
+    place(connection, class_id, min(position, len(present)))
+
+
+def _info(row: tuple[str, str, str, int, int, int]) -> ClassInfo:
+    class_id, name, color, position, disabled, samples = row
+    return ClassInfo(class_id, name, color, position, bool(disabled), samples)
+
+
+def _next_name(connection: sqlite3.Connection, present: int) -> str:
+    # Names of removed classes count as taken, so that undo never finds its name gone to a numbered newcomer.
+    taken = {key for (key,) in connection.execute("SELECT name_key FROM classes")}
+    following = present + 1
+    while names.name_key(name := say("note.class_name", number=following)) in taken:
+        following += 1
+    return name
+
+
+def _require_free(connection: sqlite3.Connection, name: str, but: str | None) -> None:
+    taken = connection.execute(
+        "SELECT 1 FROM classes WHERE name_key = ? AND removal IS NULL AND id IS NOT ?", (names.name_key(name), but)
+    ).fetchone()
+    if taken:
+        raise Conflict("class_name_taken", name=name)

@@ -1,0 +1,75 @@
+"""Settings and model records as JSON text in the database, and back."""
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+from teachable.errors import InvalidInput
+from teachable.types import Agreement, ClassScore, EpochPoint, Evaluation, ModelRecord, TrainSettings
+
+SETTING_RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 1000),
+    "batch_size": (1, 1024),
+    "learning_rate": (1e-6, 1.0),
+    "hidden_units": (0, 1024),
+    "seed": (0, 2**32 - 1),
+}
+"""Smallest and largest value of each training setting."""
+
+
+def check_settings(settings: TrainSettings) -> None:
+    """Refuse settings that no training could use.
+
+    Raises:
+        InvalidInput: a value is out of its range.
+    """
+    for name, (low, high) in SETTING_RANGES.items():
+        value = getattr(settings, name)
+        whole = name != "learning_rate"
+        if not low <= value <= high or (whole and not isinstance(value, int)):
+            raise InvalidInput("settings_range", setting=name, low=_plain(low), high=_plain(high))
+
+
+def settings_text(settings: TrainSettings) -> str:
+    """Return settings as JSON."""
+    return json.dumps(asdict(settings))
+
+
+def settings_from(text: str) -> TrainSettings:
+    """Read settings; those that did not exist when they were written get their default."""
+    return _settings(json.loads(text))
+
+
+def model_text(record: ModelRecord) -> str:
+    """Return a model record as JSON."""
+    return json.dumps(asdict(record))
+
+
+def model_from(text: str) -> ModelRecord:
+    """Read a model record."""
+    found: dict[str, Any] = json.loads(text)
+    evaluation: dict[str, Any] = found["evaluation"]
+    agreement = found["agreement"]
+    evaluation |= {
+        "per_class": tuple(ClassScore(**score) for score in evaluation["per_class"]),
+        "confusion": tuple(tuple(row) for row in evaluation["confusion"]),
+        "unjudged": tuple(evaluation["unjudged"]),
+        "history": tuple(EpochPoint(**point) for point in evaluation["history"]),
+    }
+    found |= {
+        "class_ids": tuple(found["class_ids"]),
+        "labels": tuple(found["labels"]),
+        "settings": _settings(found["settings"]),
+        "evaluation": Evaluation(**evaluation),
+        "agreement": None if agreement is None else Agreement(**agreement),
+    }
+    return ModelRecord(**found)
+
+
+def _plain(number: float) -> str:
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def _settings(found: dict[str, Any]) -> TrainSettings:
+    known = {field.name for field in fields(TrainSettings)}
+    return TrainSettings(**{name: value for name, value in found.items() if name in known})

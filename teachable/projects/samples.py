@@ -1,0 +1,112 @@
+"""Samples of a project as rows. All functions work inside the transaction they are given and touch no file."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from teachable.errors import NotFound
+from teachable.images import StoredPhoto
+from teachable.types import Sample, SamplePage
+
+_LIVE = "SELECT id, class_id, sha256, capture, width, height, created FROM samples WHERE removal IS NULL"
+_IN_CLASSES = "class_id IN (SELECT id FROM classes WHERE removal IS NULL AND disabled <= ?)"
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A photo ready to be stored, with the SHA-256 of the bytes it was made from."""
+
+    photo: StoredPhoto
+    source: str
+
+
+def has_source(connection: sqlite3.Connection, class_id: str, source: str) -> bool:
+    """Return whether a class has a sample made from these very bytes, which then need no decoding."""
+    query = "SELECT 1 FROM samples WHERE class_id = ? AND source = ? AND removal IS NULL"
+    return connection.execute(query, (class_id, source)).fetchone() is not None
+
+
+def new_among(connection: sqlite3.Connection, class_id: str, photos: Sequence[Incoming]) -> list[Incoming]:
+    """Return the photos a class does not have yet, each once, in the order given."""
+    wanted = json.dumps([incoming.photo.sha256 for incoming in photos])
+    query = (
+        "SELECT sha256 FROM samples WHERE class_id = ? AND removal IS NULL"
+        " AND sha256 IN (SELECT value FROM json_each(?))"
+    )
+    present = {sha256 for (sha256,) in connection.execute(query, (class_id, wanted))}
+    first = {incoming.photo.sha256: incoming for incoming in reversed(photos)}
+    return [incoming for sha256, incoming in reversed(first.items()) if sha256 not in present]
+
+
+def insert(connection: sqlite3.Connection, class_id: str, group: str, photos: Iterable[Incoming]) -> list[Sample]:
+    """Add rows for photos that `new_among` returned in this transaction."""
+    added = []
+    for photo, source in ((incoming.photo, incoming.source) for incoming in photos):
+        now = time.time()
+        cursor = connection.execute(
+            "INSERT INTO samples (class_id, sha256, source, capture, width, height, created)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (class_id, photo.sha256, source, group, photo.width, photo.height, now),
+        )
+        number = cursor.lastrowid or 0
+        added.append(Sample(number, class_id, photo.sha256, group, photo.width, photo.height, now))
+    return added
+
+
+def count(connection: sqlite3.Connection, class_id: str | None = None) -> int:
+    """Return the number of samples of one class, or of the project."""
+    if class_id is None:
+        query = (
+            "SELECT COUNT(*) FROM samples JOIN classes ON classes.id = samples.class_id"
+            " WHERE samples.removal IS NULL AND classes.removal IS NULL"
+        )
+        (found,) = connection.execute(query).fetchone()
+    else:
+        query = "SELECT COUNT(*) FROM samples WHERE class_id = ? AND removal IS NULL"
+        (found,) = connection.execute(query, (class_id,)).fetchone()
+    return int(found)
+
+
+def page(connection: sqlite3.Connection, class_id: str, limit: int, before: int | None) -> SamplePage:
+    """Return up to `limit` samples of a class with ids below `before`, newest first."""
+    start = _LARGEST_ID if before is None else max(0, min(before, _LARGEST_ID))
+    query = f"{_LIVE} AND class_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+    found = [Sample(*row) for row in connection.execute(query, (class_id, start, limit + 1))]
+    shown = tuple(found[:limit])
+    return SamplePage(shown, count(connection, class_id), shown[-1].id if len(found) > limit else None)
+
+
+def find(connection: sqlite3.Connection, sample_id: int) -> Sample:
+    """Return one sample.
+
+    Raises:
+        NotFound: there is none with this id, or its class was deleted.
+    """
+    found = live(connection, [sample_id])
+    if not found:
+        raise NotFound("sample_unknown")
+    return found[0]
+
+
+def live(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
+    """Return those of the samples that are there, in the order of their ids."""
+    wanted = json.dumps(sorted({number for number in ids if 0 < number <= _LARGEST_ID}))
+    query = f"{_LIVE} AND {_IN_CLASSES} AND id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    return [Sample(*row) for row in connection.execute(query, (1, wanted))]
+
+
+def everything(connection: sqlite3.Connection, *, enabled_only: bool) -> tuple[Sample, ...]:
+    """Return all samples, or those of classes that take part in training, in the order of their ids."""
+    query = f"{_LIVE} AND {_IN_CLASSES} ORDER BY id"
+    return tuple(Sample(*row) for row in connection.execute(query, (0 if enabled_only else 1,)))
+
+
+def files_in_use(connection: sqlite3.Connection, among: Iterable[str] | None = None) -> set[str]:
+    """Return the SHA-256 of all photos that a row names, removed ones included; or of those `among` the given ones."""
+    if among is None:
+        return {sha256 for (sha256,) in connection.execute("SELECT DISTINCT sha256 FROM samples")}
+    query = "SELECT DISTINCT sha256 FROM samples WHERE sha256 IN (SELECT value FROM json_each(?))"
+    return {sha256 for (sha256,) in connection.execute(query, (json.dumps(list(among)),))}

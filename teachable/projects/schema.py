@@ -1,0 +1,180 @@
+"""Tables of a project database, and how an older one becomes today's. It owns connecting; no query on content."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from teachable.errors import Conflict, InstallationError, StorageFull
+
+WAIT = 10.0
+"""Seconds to wait for another process that is writing; a batch of photos takes a fraction of one."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step in the life of the schema. Once released it never changes; what follows goes into a new one."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS = (
+    Migration(
+        "0001_classes_and_samples",
+        (
+            "CREATE TABLE project (only INTEGER PRIMARY KEY CHECK (only = 1), name TEXT NOT NULL,"
+            " created REAL NOT NULL, updated REAL NOT NULL, settings TEXT NOT NULL)",
+            # One row for each thing a person removed or moved; what it removed points here until undone or purged.
+            "CREATE TABLE removals (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE,"
+            " session TEXT NOT NULL, created REAL NOT NULL)",
+            "CREATE TABLE classes (id TEXT PRIMARY KEY, name TEXT NOT NULL, name_key TEXT NOT NULL,"
+            " color TEXT NOT NULL, position INTEGER NOT NULL, disabled INTEGER NOT NULL DEFAULT 0,"
+            " removal INTEGER REFERENCES removals (id))",
+            "CREATE UNIQUE INDEX classes_by_name ON classes (name_key) WHERE removal IS NULL",
+            # `capture` is the group of a sample; `source` the SHA-256 of the bytes as they were sent.
+            "CREATE TABLE samples (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+            " class_id TEXT NOT NULL REFERENCES classes (id), sha256 TEXT NOT NULL, source TEXT NOT NULL,"
+            " capture TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, created REAL NOT NULL,"
+            " removal INTEGER REFERENCES removals (id))",
+            "CREATE UNIQUE INDEX samples_once ON samples (class_id, sha256) WHERE removal IS NULL",
+            "CREATE INDEX samples_by_source ON samples (class_id, source) WHERE removal IS NULL",
+            "CREATE INDEX samples_by_class ON samples (class_id, id) WHERE removal IS NULL",
+            "CREATE INDEX samples_by_file ON samples (sha256)",
+            "CREATE INDEX samples_removed ON samples (removal) WHERE removal IS NOT NULL",
+            "CREATE TABLE moves (removal INTEGER NOT NULL REFERENCES removals (id), sample INTEGER NOT NULL,"
+            " origin TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (removal, sample)) WITHOUT ROWID",
+        ),
+    ),
+    Migration(
+        "0002_models",
+        (
+            "CREATE TABLE models (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+            " record TEXT NOT NULL)",
+        ),
+    ),
+)
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """Turn what disk and database report into errors a person can act on.
+
+    Args:
+        path: the database or folder worked on, for the message.
+
+    Raises:
+        StorageFull: the disk has no room.
+        InstallationError: the folder cannot be written.
+        Conflict: another process holds the database for too long, or it is damaged.
+    """
+    folder = str(path if path.is_dir() else path.parent)
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFull("storage_full") from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise InstallationError("folder_not_writable", folder=folder) from error
+        raise
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0)
+        # A full disk shows as IOERR_SHMSIZE where the write-ahead log's index cannot grow.
+        if code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE or "is full" in str(error):
+            raise StorageFull("storage_full") from error
+        if code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise Conflict("project_busy") from error
+        if code & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
+            raise InstallationError("folder_not_writable", folder=folder) from error
+        if code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}:
+            raise Conflict("project_damaged", folder=folder) from error
+        raise
+
+
+def connect(path: Path, wait: float = WAIT) -> sqlite3.Connection:
+    """Open an existing database, without a transaction running.
+
+    Args:
+        path: of the SQLite file; it is not created.
+        wait: seconds to wait for others.
+    """
+    # The statements used here are about thirty; the URI keeps SQLite from making a missing file.
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", wait, isolation_level=None, check_same_thread=False, uri=True
+    )
+    for pragma in ("foreign_keys = ON", "trusted_schema = OFF", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def create(path: Path) -> None:
+    """Make a new database with today's tables in write-ahead mode."""
+    path.touch(exist_ok=False)
+    with closing(connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _migrate(connection, 0)
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    """Run the migrations an older project has not seen.
+
+    Raises:
+        Conflict: the project was written by a newer version, or its database lacks what every version has.
+    """
+    version = _version(connection)
+    known = [migration.name for migration in MIGRATIONS]
+    if version == 0:
+        raise Conflict("project_damaged", folder=str(path.parent))
+    applied = [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY number")]
+    if version > len(known) or applied != known[:version]:
+        raise Conflict("project_newer", folder=str(path.parent))
+    if version < len(known):
+        _migrate(connection, version)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) == version:  # another process may have been faster
+            if version == 0:
+                connection.execute(
+                    "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+                    " applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+                )
+            for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+                for statement in migration.statements:
+                    connection.execute(statement)
+                connection.execute("INSERT INTO migrations (number, name) VALUES (?, ?)", (number, migration.name))
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """Hold a write-ahead database so that nobody else can use it, or yield None if somebody does.
+
+    Every open connection keeps a shared lock on the file, and the system drops it when its process dies. So this tells
+    safely, on every platform, whether other sessions live, and whether what they may have left behind can be removed.
+    Others that open the database meanwhile wait until this ends.
+    """
+    with closing(connect(path, wait=0)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        held = True
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            held = False
+        yield connection if held else None
