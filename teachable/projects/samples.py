@@ -12,6 +12,7 @@ from teachable.types import Sample, SamplePage
 
 _LIVE = "SELECT id, class_id, sha256, capture, width, height, created FROM samples WHERE removal IS NULL"
 _IN_CLASSES = "class_id IN (SELECT id FROM classes WHERE removal IS NULL AND disabled <= ?)"
+_IN_LIST = "id IN (SELECT value FROM json_each(?))"
 _LARGEST_ID = 2**63 - 1
 
 
@@ -94,7 +95,7 @@ def find(connection: sqlite3.Connection, sample_id: int) -> Sample:
 def live(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
     """Return those of the samples that are there, in the order of their ids."""
     wanted = json.dumps(sorted({number for number in ids if 0 < number <= _LARGEST_ID}))
-    query = f"{_LIVE} AND {_IN_CLASSES} AND id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    query = f"{_LIVE} AND {_IN_CLASSES} AND {_IN_LIST} ORDER BY id"
     return [Sample(*row) for row in connection.execute(query, (1, wanted))]
 
 
