@@ -8,9 +8,11 @@ anywhere else. It does not run the graphs (`teachable.embeddings`) or append hea
 width and the fingerprint in NAME.json up to date.
 """
 
+import copy
 import hashlib
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -164,8 +166,8 @@ def rebuild(weights: Path) -> BackboneRecord:
     )
     recipe = {**entry["build"], "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
     written = {**entry, "record": {field.name: getattr(record, field.name) for field in fields(record)}}
-    path.with_name(record.file).write_bytes(data)
-    path.write_text(json.dumps({**written, "build": recipe}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(path.with_name(record.file), data)
+    _write(path, (json.dumps({**written, "build": recipe}, indent=2, ensure_ascii=False) + "\n").encode())
     return record
 
 
@@ -198,6 +200,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def _facts(record: BackboneRecord) -> tuple[str, int, int, str]:
     return record.file, record.size_bytes, record.embedding_width, record.fingerprint
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def _folder() -> Path:
@@ -239,7 +251,7 @@ def _export(module: "torch.nn.Module", size: int) -> "onnx.ModelProto":
 
     batch = torch.export.Dim("batch", min=1)
     program = torch.onnx.export(
-        module.eval(),
+        copy.deepcopy(module).eval(),
         (torch.zeros(2, 3, size, size),),
         input_names=["pixels"],
         output_names=["features"],
