@@ -1,0 +1,217 @@
+"""What stands between the network and the app: who may ask, from which page, and how much they may send.
+
+A server on one's own computer can be reached by every web page that is open there. Three checks keep strangers out:
+the `Host` must be a name of this server (a rebound DNS name is not), the `Origin` must be the page's own, and a body
+must end. They are pure ASGI, so that they cover Gradio's routes as well and leave streaming alone. Who may see which
+project is not decided here.
+"""
+
+import ipaddress
+import logging
+import re
+import socket
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from teachable import settings
+from teachable.errors import Forbidden, InvalidInput, TeachableError, TooLarge
+
+log = logging.getLogger(__name__)
+
+# A body that is no upload is JSON: 100,000 sample ids are 1 MB.
+JSON_BYTES = 8 * 2**20
+# Part headers and boundaries of an upload, on top of the photos.
+MULTIPART_SLACK = 2**20
+
+_DATA = ("/api/", "/gradio_api/")
+_HOST = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": "frame-ancestors 'self'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def error_body(error: TeachableError) -> dict[str, Any]:
+    """Return the JSON that every refusal carries."""
+    return {"error": {"key": error.key, "message": str(error), "values": error.values}}
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host`, a name or an address without brackets, can only be this computer."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """ASGI middleware that refuses what does not belong here and adds headers that browsers obey.
+
+    Args:
+        app: what is guarded.
+        bound: host name or address the server listens on.
+    """
+
+    def __init__(self, app: ASGIApp, bound: str = "127.0.0.1") -> None:
+        self._app = app
+        self._bound = bound.strip("[]").lower()
+        # On all interfaces the server is known under every address of this computer and under its own name. An address
+        # cannot be rebound, and a name only if it is not ours.
+        self._any_address = self._bound in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        own = socket.gethostname().lower()
+        self._own_names: Collection[str] = {own, f"{own}.local"} if self._any_address else ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request and pass it on, or answer with the reason."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            self._check_host(headers)
+            _check_origin(scope, headers)
+            limit = _check_length(headers)
+        except TeachableError as error:
+            log.info("refused %s %s: %s", scope.get("method", scope["type"]), scope["path"], error.key)
+            await _refuse(error, scope, receive, send)
+            return
+        if scope["type"] == "http":
+            await _Exchange(receive, _with_headers(send), limit).run(self._app, scope)
+        else:
+            await self._app(scope, receive, send)
+
+    def _check_host(self, headers: Headers) -> None:
+        named = headers.getlist("host")
+        parsed = _HOST.fullmatch(named[0].lower()) if len(named) == 1 else None
+        if parsed is None:
+            raise TeachableError("host_missing")
+        host = parsed["host"].strip("[]").rstrip(".")
+        if not (
+            is_loopback(host)
+            or host == self._bound
+            or host in self._own_names
+            or host in settings.allowed_hosts()
+            or (self._any_address and _is_address(host))
+        ):
+            raise Forbidden("host_unknown_here", host=host)
+
+
+class _Exchange:
+    """One request whose body is counted while it arrives; too much of it turns the answer into a refusal."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._received = 0
+        self._started = False
+        self._error: TooLarge | None = None
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        try:
+            await app(scope, self._take, self._give)
+        except TooLarge:
+            if self._error is None:
+                raise
+        if self._error is not None and not self._started:
+            await _refuse(self._error, scope, self._receive, self._send)
+
+    async def _take(self) -> Message:
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > self._limit:
+            self._error = _too_large(self._limit)
+            raise self._error
+        return message
+
+    async def _give(self, message: Message) -> None:
+        # What the app makes of a body that was cut off is not the answer; ours is.
+        if self._error is not None and not self._started:
+            return
+        self._started = True
+        await self._send(message)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_origin(scope: Scope, headers: Headers) -> None:
+    """Refuse what another site's page sends here, except that a person follows a link to our page."""
+    reading = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+    data = scope["path"].startswith(_DATA)
+    navigating = reading and headers.get("sec-fetch-mode") == "navigate"
+    origin = headers.get("origin")
+    if origin is not None and not _same(origin, headers["host"]) and (data or not navigating):
+        raise Forbidden("origin_foreign", origin=origin)
+    cross_site = headers.get("sec-fetch-site") == "cross-site"
+    if cross_site and (not reading or (data and not navigating)):
+        raise Forbidden("origin_foreign", origin=origin or "cross-site")
+
+
+def _same(origin: str, host: str) -> bool:
+    """Say whether an `Origin` and a `Host` header name the same host and port."""
+    try:
+        page = urlsplit(origin)
+        here = urlsplit(f"//{host}")
+        default = _PORTS[page.scheme]
+        return (page.hostname, page.port or default) == (here.hostname, here.port or default)
+    except (ValueError, KeyError):
+        return False
+
+
+def _check_length(headers: Headers) -> int:
+    """Return how many bytes the body may have, after a look at how many it says it has."""
+    if headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        limit = settings.limits().batch_bytes + MULTIPART_SLACK
+    else:
+        limit = JSON_BYTES
+    stated = headers.get("content-length")
+    if stated is not None:
+        if not re.fullmatch("[0-9]{1,18}", stated):
+            raise InvalidInput("invalid_request", problem="Content-Length")
+        if int(stated) > limit:
+            raise _too_large(limit)
+    return limit
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("request_bytes", allowed=limit // 2**20)
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return wrapped
+
+
+async def _refuse(error: TeachableError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": error.key})
+        return
+    response: Response
+    if scope["path"].startswith(_DATA):
+        response = JSONResponse(error_body(error), error.status)
+    else:
+        response = PlainTextResponse(str(error), error.status)
+    await response(scope, receive, send)
