@@ -15,6 +15,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that is complete whenever its name exists, and still there after a power cut."""
     temporary = temporary_name(path)
+    path.parent.mkdir(exist_ok=True)
     try:
         _write_synced(temporary, data)
         temporary.replace(path)

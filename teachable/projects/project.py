@@ -12,7 +12,7 @@ from teachable.errors import Conflict, NotFound, PhotoError, TeachableError, Too
 from teachable.images import prepare
 from teachable.projects import classes, names, records, samples, schema, undo
 from teachable.projects.database import Database
-from teachable.projects.files import PhotoFiles, sweep, write_whole
+from teachable.projects.files import PhotoFiles, sweep, sync_folder, write_whole
 from teachable.projects.samples import Incoming
 from teachable.settings import limits
 from teachable.types import (
@@ -27,6 +27,8 @@ from teachable.types import (
 )
 
 DATABASE = "project.sqlite"
+SAMPLES = "samples"
+MODELS = "models"
 MODELS_KEPT = 3
 PHOTOS_AT_ONCE = 32
 """Photos committed together: enough to share the cost of a commit, few enough for other threads to get a turn."""
@@ -40,7 +42,10 @@ def create(folder: Path, name: str, class_names: Iterable[str | None]) -> None:
     """
     path = folder / DATABASE
     with schema.in_words(folder):
+        for part in (SAMPLES, MODELS):
+            (folder / part).mkdir()
         schema.create(path)
+        sync_folder(folder)
     database = Database(path)
     try:
         with database.change() as connection:
@@ -87,8 +92,8 @@ class Project:
         self.id = folder.name
         self.folder = folder
         self._session = session
-        self._photos = PhotoFiles(folder / "samples")
-        self._models = folder / "models"
+        self._photos = PhotoFiles(folder / SAMPLES)
+        self._models = folder / MODELS
         self._clear_away()
         self._database = Database(folder / DATABASE)
 
@@ -310,9 +315,7 @@ class Project:
             StorageFull: the disk has no room; earlier models are kept.
         """
         path = self._model_path(record.id)
-        with schema.in_words(self.folder):
-            self._models.mkdir(exist_ok=True)
-            write_whole(path, data)
+        begun = False
         try:
             with self._database.change() as connection:
                 query = "INSERT INTO models (id, record) VALUES (?, ?)"
@@ -320,8 +323,11 @@ class Project:
                 query = "SELECT id FROM models ORDER BY number DESC LIMIT -1 OFFSET ?"
                 old = [model_id for (model_id,) in connection.execute(query, (MODELS_KEPT,))]
                 connection.executemany("DELETE FROM models WHERE id = ?", [(model_id,) for model_id in old])
+                begun = True  # from here on there is no other model of this id whose file could be meant
+                write_whole(path, data)
         except BaseException:
-            path.unlink(missing_ok=True)
+            if begun:
+                path.unlink(missing_ok=True)
             raise
         for model_id in old:
             self._model_path(model_id).unlink(missing_ok=True)
