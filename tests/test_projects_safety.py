@@ -285,6 +285,16 @@ def test_a_project_that_cannot_be_made_leaves_nothing(store: ProjectStore, monke
     assert list((store.create().folder.parent).iterdir()) == [store.open(store.list()[0].id).folder]
 
 
+def test_a_full_disk_does_not_make_projects_seem_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty_project(tmp_path)
+    with closing(ProjectStore(tmp_path)) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "connect", no_space)
+            with pytest.raises(StorageFull):
+                store.list()
+        assert len(store.list()) == 1
+
+
 def test_a_folder_that_cannot_be_written_says_so(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     project = store.create()
 

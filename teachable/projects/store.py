@@ -9,7 +9,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from teachable.errors import NotFound, TeachableError
+from teachable.errors import NotFound, StorageFull, TeachableError
 from teachable.projects import names, schema
 from teachable.projects.files import sync_folder
 from teachable.projects.project import DATABASE, Project, create, read_info
@@ -50,13 +50,19 @@ class ProjectStore:
             self._alive = self._begin_session(home / "session.sqlite")
 
     def list(self) -> tuple[ProjectInfo, ...]:
-        """Return all projects, last changed first. One that cannot be read is logged and left out."""
+        """Return all projects, last changed first. One that cannot be read is logged and left out.
+
+        Raises:
+            StorageFull: the disk has no room even for reading; better said than shown as missing projects.
+        """
         found = []
         for folder in self._projects.iterdir():
             if not names.is_id(folder.name):
                 continue
             try:
                 found.append(self._peek(folder))
+            except StorageFull:
+                raise
             except (TeachableError, OSError, sqlite3.Error, ValueError) as error:
                 log.warning("Project %s is left out of the list: %s", folder, error)
         return tuple(sorted(found, key=lambda info: info.updated, reverse=True))
