@@ -104,7 +104,7 @@ class Classifier:
             PhotoError: one of them cannot be read.
             TooLarge: one of them has too many bytes or pixels.
             NotFound: there is no such file.
-            InvalidInput: an array of another type or shape.
+            InvalidInput: something else, or an array of another type or shape.
             ModelFileError: the file looked sound and fails all the same.
         """
         return [self._prediction(row) for row in self.probabilities(images)]
@@ -203,6 +203,8 @@ def _each(images: Photo | Iterable[Photo]) -> Iterable[Photo]:
         return images if images.ndim == 4 else [images]
     if isinstance(images, str | Path | bytes | PIL.Image.Image):
         return [images]
+    if not isinstance(images, Iterable):
+        raise InvalidInput("photo_array")
     return images
 
 
@@ -215,11 +217,9 @@ def _pixels(photo: Photo) -> Image:
     if isinstance(photo, PIL.Image.Image):
         # The same steps as for a file, colour profile and orientation included, so that both give the same answer.
         return np.array(photos._rgb(cast(PIL.ImageFile.ImageFile, photo), "photo"))
-    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise InvalidInput("photo_array")
-    if not photo.size:
-        raise InvalidInput("photo_array")
-    return photo
+    if isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and photo.shape[2:] == (3,) and photo.size:
+        return photo
+    raise InvalidInput("photo_array")
 
 
 def _load(path: Path) -> Image:

@@ -1,0 +1,155 @@
+import ast
+import json
+from dataclasses import replace
+
+import pytest
+
+from teachable import __version__, metadata
+from teachable.errors import ModelFileError
+from teachable.metadata import ModelMetadata, from_entries, to_entries
+from teachable.types import Agreement, ClassScore, EpochPoint, Evaluation, TrainSettings
+
+HOSTILE = (
+    "cat",
+    "it's",
+    'say "hi"',
+    "{0: 'x'}",
+    "{name}",
+    "a, b: c",
+    "back\\slash\\n",
+    "🐈‍⬛",
+    "חתול",
+    "<script>alert(1)</script>",
+    "../../x",
+    "日本語",
+    "e\u0301",
+    "cat",
+)
+
+
+def example(labels: tuple[str, ...] = HOSTILE, agreement: Agreement | None = None) -> ModelMetadata:
+    classes = len(labels)
+    evaluation = Evaluation(
+        accuracy=0.875,
+        low=0.53,
+        high=0.98,
+        held_out=8,
+        correct=7,
+        per_class=tuple(ClassScore(index % 2, 1) for index in range(classes)),
+        confusion=tuple(tuple(int(row == column) for column in range(classes)) for row in range(classes)),
+        unjudged=(classes - 1,),
+        history=(EpochPoint(1, 0.5, 0.75),),
+    )
+    settings = TrainSettings(epochs=7, batch_size=3, learning_rate=0.0123456789, hidden_units=100, seed=5)
+    return ModelMetadata(
+        labels, "Cats & “dogs”", 1_700_000_000.123456, "net", "f" * 64, settings, evaluation, agreement
+    )
+
+
+@pytest.mark.parametrize("agreement", [None, Agreement(119, 120, 0.0012345)])
+def test_everything_but_the_history_comes_back(agreement: Agreement | None) -> None:
+    written = example(agreement=agreement)
+    read = from_entries(to_entries(written), "model.onnx")
+    assert read == replace(written, evaluation=replace(written.evaluation, history=()))
+
+
+def test_model_that_could_not_be_judged_comes_back() -> None:
+    unjudged = Evaluation(None, None, None, 0, 0, (ClassScore(0, 0),) * 2, ((0, 0), (0, 0)), (0, 1), ())
+    written = replace(example(("a", "b")), evaluation=unjudged)
+    assert from_entries(to_entries(written), "model.onnx") == written
+
+
+def test_labels_are_strict_json_and_names_are_a_python_dict() -> None:
+    entries = to_entries(example())
+    assert json.loads(entries["labels"]) == list(HOSTILE)
+    assert ast.literal_eval(entries["names"]) == dict(enumerate(HOSTILE))
+
+
+def test_entries_state_versions_and_pixels() -> None:
+    entries = to_entries(example())
+    assert entries["format_version"] == str(metadata.FORMAT_VERSION)
+    assert entries["teachable_version"] == __version__
+    assert entries["created"] == "2023-11-14T22:13:20.123456+00:00"
+    assert entries["Image.BitmapPixelFormat"] == "Rgb8"
+    assert entries["Image.NominalPixelRange"] == "NominalRange_0_255"
+    assert "agreement" not in entries
+
+
+def test_entry_without_our_version_is_foreign() -> None:
+    with pytest.raises(ModelFileError, match="not made by Teachable") as caught:
+        from_entries({"names": "{0: 'person'}", "format_version": "9"}, "yolo.onnx")
+    assert caught.value.key == "model_foreign"
+
+
+def test_newer_format_says_to_update() -> None:
+    entries = {**to_entries(example()), "format_version": str(metadata.FORMAT_VERSION + 1), "labels": "not yet known"}
+    with pytest.raises(ModelFileError, match="Update Teachable"):
+        from_entries(entries, "model.onnx")
+
+
+@pytest.mark.parametrize("version", ["", "0", "-1", "1.0", "one", "¹", "9" * 5000])
+def test_version_that_is_no_number_is_damage(version: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        from_entries({**to_entries(example()), "format_version": version}, "model.onnx")
+    assert caught.value.values["entry"] == "format_version"
+
+
+@pytest.mark.parametrize(
+    "labels", ["", "{", "['a', 'b']", '{"0": "a"}', "[]", '["a", 1]', '["a", null]', "[" * 100_000]
+)
+def test_labels_that_are_no_json_list_of_strings_are_refused(labels: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        from_entries({**to_entries(example()), "labels": labels}, "model.onnx")
+    assert caught.value.values["entry"] == "labels"
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("backbone", "[]"),
+        ("backbone", "net"),
+        ("created", "yesterday"),
+        ("created", "9999999-01-01"),
+        ("settings", "[1]"),
+        ("settings", '{"epochs": "many"}'),
+        ("settings", '{"epochs": true}'),
+        ("settings", '{"learning_rate": NaN}'),
+        ("settings", '{"learning_rate": 1e999}'),
+        ("evaluation", "{}"),
+        ("evaluation", "null"),
+        ("evaluation", json.dumps({"accuracy": 1.5})),
+        ("agreement", "{}"),
+        ("agreement", '{"agreeing": 1, "total": "x", "largest_difference": 0}'),
+    ],
+)
+def test_damaged_entry_is_named(entry: str, value: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        from_entries({**to_entries(example()), entry: value}, "model.onnx")
+    assert caught.value.values == {"name": "model.onnx", "entry": entry}
+
+
+@pytest.mark.parametrize(
+    "change", [{"accuracy": "high"}, {"accuracy": -0.1}, {"per_class": 3}, {"confusion": [[None]]}]
+)
+def test_damaged_evaluation_is_refused(change: dict[str, object]) -> None:
+    entries = to_entries(example())
+    entries["evaluation"] = json.dumps({**json.loads(entries["evaluation"]), **change})
+    with pytest.raises(ModelFileError):
+        from_entries(entries, "model.onnx")
+
+
+@pytest.mark.parametrize("entry", ["labels", "created", "backbone", "settings", "evaluation"])
+def test_missing_entry_is_named(entry: str) -> None:
+    entries = to_entries(example())
+    del entries[entry]
+    with pytest.raises(ModelFileError) as caught:
+        from_entries(entries, "model.onnx")
+    assert caught.value.values["entry"] == entry
+
+
+def test_what_a_later_version_adds_is_no_harm() -> None:
+    written = example()
+    entries = {**to_entries(written), "familiarity": "0.7"}
+    for entry in ("settings", "evaluation", "backbone"):
+        entries[entry] = json.dumps({**json.loads(entries[entry]), "added_later": [1, 2]})
+    assert from_entries(entries, "model.onnx").settings == written.settings
