@@ -1,0 +1,102 @@
+/** Talking to `/api/v1`. It owns turning every failure into an `ApiError` whose message a person can act on. */
+
+import { known, say } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Values} Values */
+/** @typedef {import("./types.d.ts").Project} Project */
+
+const BASE = "/api/v1";
+
+/** A request that failed, in words. `status` is 0 where no answer came at all. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} key
+   * @param {string} message
+   */
+  constructor(status, key, message) {
+    super(message);
+    this.status = status;
+    this.key = key;
+  }
+}
+
+/**
+ * The words for a problem the server reported: from the catalogue where it has them, else as the server said them.
+ * @param {string} key
+ * @param {Values} values
+ * @param {string | null} message
+ */
+export function explain(key, values, message) {
+  return known(`error.${key}`) ? say(`error.${key}`, values) : (message ?? say("page.error.unexpected"));
+}
+
+/**
+ * Send a request and return the parsed JSON of the answer.
+ * @param {string} method
+ * @param {string} path below `/api/v1`
+ * @param {object | FormData} [body]
+ * @returns {Promise<any>}
+ */
+export async function request(method, path, body) {
+  /** @type {RequestInit} */
+  const init = { method };
+  if (body instanceof FormData) init.body = body;
+  else if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { "Content-Type": "application/json" };
+  }
+  let response;
+  try {
+    response = await fetch(BASE + path, init);
+  } catch {
+    throw new ApiError(0, "offline", say("page.error.offline"));
+  }
+  if (response.ok) return response.status === 204 ? null : await response.json();
+  throw await failure(response);
+}
+
+/** @param {Response} response */
+async function failure(response) {
+  /** @type {{ error?: { key: string, values?: Values, message?: string } } | null} */
+  const answer = await response.json().catch(() => null);
+  if (!answer?.error) return new ApiError(response.status, "unexpected", say("page.error.unexpected"));
+  const { key, values = {}, message = null } = answer.error;
+  return new ApiError(response.status, key, explain(key, values, message));
+}
+
+/**
+ * Address of a stored photo.
+ * @param {string} project
+ * @param {number} sample
+ */
+export function photoUrl(project, sample) {
+  return `${BASE}/projects/${project}/samples/${sample}/photo`;
+}
+
+/**
+ * Address of its small square version.
+ * @param {string} project
+ * @param {number} sample
+ */
+export function thumbnailUrl(project, sample) {
+  return `${BASE}/projects/${project}/samples/${sample}/thumbnail?side=128`;
+}
+
+/**
+ * Address of the newest model file; with an id, of that very model.
+ * @param {string} project
+ * @param {string} [model]
+ */
+export function modelUrl(project, model) {
+  return `${BASE}/projects/${project}/model.onnx${model ? `?id=${encodeURIComponent(model)}` : ""}`;
+}
+
+/**
+ * Address of all samples of a class as one zip.
+ * @param {string} project
+ * @param {string} label id of the class
+ */
+export function archiveUrl(project, label) {
+  return `${BASE}/projects/${project}/classes/${label}/samples.zip`;
+}

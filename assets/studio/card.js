@@ -1,0 +1,126 @@
+/** One class: its name and menu, the two ways to add samples, and the samples. */
+
+import { archiveUrl } from "./api.js";
+import { button, icon, make } from "./dom.js";
+import { takeDrops } from "./drop.js";
+import { menu } from "./menu.js";
+import { nameField } from "./name.js";
+import { palette } from "./palette.js";
+import { clearClass, deleteClass, updateClass } from "./project.js";
+import { samplesOf } from "./samples.js";
+import { findClass, state } from "./store.js";
+import { thumbnails } from "./thumbnails.js";
+import { uploadReport } from "./report.js";
+import { uploadFiles } from "./upload.js";
+import { webcam } from "./webcam.js";
+import { say } from "./words.js";
+
+/**
+ * @param {string} id of the class
+ * @param {{ used: () => void, removed: () => void }} on `used`: something was done with this class
+ */
+export function classCard(id, on) {
+  const name = nameField({
+    label: say("page.class.name"),
+    testid: "class-name",
+    save: (text) => updateClass(id, { name: text }),
+  });
+  const color = palette((value) => void updateClass(id, { color: value }));
+  const badge = make("span", { className: "t-badge", hidden: true, "data-testid": "class-disabled" }, say("page.class.disabled"));
+  const more = button({ icon: "more", label: say("page.class.menu"), testid: "class-menu" });
+  const commands = menu(more, items, { label: say("page.class.menu") });
+  const camera = webcam(id, { closed: () => showCamera(false) });
+  const openCamera = button({ icon: "camera", text: say("page.webcam"), look: "tile", testid: "webcam", press: () => showCamera(true) });
+  const chooser = make("input", {
+    type: "file",
+    multiple: true,
+    // Phones open the gallery for image/*; .heic is named because browsers that cannot show it also hide it.
+    accept: "image/*,.heic,.heif",
+    hidden: true,
+    "data-testid": "upload-input",
+    tabIndex: -1,
+  });
+  const choose = button({ icon: "upload", text: say("page.upload"), look: "tile", testid: "upload", press: () => chooser.click() });
+  const ways = make("div", { className: "t-ways" }, openCamera, choose, chooser);
+  const pictures = thumbnails(id);
+  const report = uploadReport(id);
+  const body = make("div", { className: "t-card-body" }, make("div", { className: "t-card-add" }, ways, camera.element), pictures.element);
+  const element = make(
+    "article",
+    { className: "t-card t-class", "data-testid": "class-card" },
+    make("header", { className: "t-card-head" }, color.element, name.element, badge, commands),
+    body,
+    report.element,
+    make("div", { className: "t-drop-hint", "aria-hidden": "true" }, icon("upload"), say("page.drop.card")),
+  );
+
+  chooser.addEventListener("change", () => {
+    uploadFiles(id, [...(chooser.files ?? [])]);
+    chooser.value = "";
+  });
+  takeDrops(element, id);
+  for (const event of ["pointerdown", "focusin", "drop"]) element.addEventListener(event, on.used, { capture: true });
+
+  /** @param {boolean} open */
+  function showCamera(open) {
+    element.toggleAttribute("data-camera", open);
+    ways.hidden = open;
+    if (open) void camera.open();
+    else openCamera.focus({ preventScroll: true });
+  }
+
+  function items() {
+    const label = findClass(id);
+    const classes = state.project?.classes ?? [];
+    const at = classes.findIndex((other) => other.id === id);
+    const has = (label?.samples ?? 0) > 0;
+    /** @type {import("./menu.js").Item[]} */
+    const list = [
+      {
+        text: say(label?.disabled ? "page.class.enable" : "page.class.disable"),
+        icon: icon(label?.disabled ? "check" : "eyeOff"),
+        testid: "class-disable",
+        press: () => void updateClass(id, { disabled: !label?.disabled }),
+      },
+    ];
+    const move = (/** @type {number} */ position) => async () => {
+      await updateClass(id, { position });
+      more.focus();
+    };
+    if (at > 0) list.push({ text: say("page.class.up"), icon: icon("up"), testid: "class-up", press: move(at - 1) });
+    if (at < classes.length - 1) list.push({ text: say("page.class.down"), icon: icon("down"), testid: "class-down", press: move(at + 1) });
+    return [
+      ...list,
+      ...(has
+        ? [
+            { text: say("page.class.download"), icon: icon("download"), testid: "class-download", href: archiveUrl(state.project?.id ?? "", id) },
+            { text: say("page.class.clear"), icon: icon("close"), testid: "class-clear", press: () => void clearClass(id) },
+          ]
+        : []),
+      { text: say("page.class.delete"), icon: icon("trash"), testid: "class-delete", danger: true, press: () => void remove() },
+    ];
+  }
+
+  async function remove() {
+    camera.close();
+    await deleteClass(id);
+    on.removed();
+  }
+
+  /** Bring everything up to date with the store. */
+  function update() {
+    const label = findClass(id);
+    if (!label) return;
+    name.show(label.name);
+    color.show(label.color);
+    element.style.setProperty("--class", label.color);
+    element.toggleAttribute("data-disabled", label.disabled);
+    element.setAttribute("aria-label", label.name);
+    badge.hidden = !label.disabled;
+    pictures.update();
+    report.update();
+  }
+
+  void samplesOf(id).load().catch(() => undefined);
+  return { element, update, pictures, close: camera.close, name: name.input };
+}

@@ -1,0 +1,115 @@
+/** The left column: all classes of the project, a dashed place to add one, and what stands in the way. */
+
+import { arrange, button, icon, make } from "./dom.js";
+import { takePageDrops } from "./drop.js";
+import { classCard } from "./card.js";
+import { addClass, createProject, openProject } from "./project.js";
+import { samplesOf } from "./samples.js";
+import { state, subscribe } from "./store.js";
+import { discardAll, stuck, tryAgain } from "./uploads.js";
+import { moment, say } from "./words.js";
+
+/** @typedef {ReturnType<typeof classCard>} Card */
+
+/** @param {HTMLElement} element */
+export function mountClasses(element) {
+  /** @type {Map<string, Card>} */
+  const cards = new Map();
+  /** @type {string | null} */
+  let used = null;
+
+  const list = make("div", { className: "t-cards" });
+  const add = button({ icon: "plus", text: say("page.class.add"), look: "add", testid: "add-class", press: addOne });
+  const banner = make("div", { className: "t-notice t-notice-problem t-banner", role: "alert", hidden: true, "data-testid": "upload-problem" });
+  const unknown = make("section", { className: "t-card t-unknown", hidden: true, "data-testid": "project-problem" });
+  const title = make("h2", { className: "t-spoken" }, say("page.classes.title"));
+  const root = make("section", { className: "t-root t-column", "data-testid": "studio", "aria-label": say("page.classes.title") });
+  root.append(title, banner, unknown, list, add);
+  element.replaceChildren(root);
+  takePageDrops(root, () => (used && cards.has(used) ? used : (state.project?.classes[0]?.id ?? null)));
+
+  async function addOne() {
+    const label = await addClass();
+    if (!label) return;
+    const card = cards.get(label.id);
+    card?.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    card?.name.focus();
+  }
+
+  function update() {
+    const classes = state.problem ? [] : (state.project?.classes ?? []);
+    const there = new Set(classes.map((label) => label.id));
+    for (const [id, card] of cards) {
+      if (there.has(id)) continue;
+      card.close();
+      cards.delete(id);
+    }
+    const elements = classes.map(({ id }) => {
+      const card = cards.get(id) ?? classCard(id, { used: () => (used = id), removed: () => add.focus() });
+      cards.set(id, card);
+      card.update();
+      return card.element;
+    });
+    arrange(list, elements);
+    add.hidden = state.problem !== null || !state.project;
+  }
+
+  function showProblem() {
+    const problem = state.problem;
+    unknown.hidden = !problem;
+    document.documentElement.toggleAttribute("data-no-project", problem !== null);
+    if (problem) {
+      const others = problem.projects.map((project) =>
+        make(
+          "li",
+          {},
+          make(
+            "button",
+            { type: "button", className: "t-button t-row", on: { click: () => void openProject(project.id) } },
+            make("span", { className: "t-strong", dir: "auto" }, project.name),
+            make("span", { className: "t-muted" }, moment(project.updated)),
+          ),
+        ),
+      );
+      unknown.replaceChildren(
+        make("p", { role: "alert" }, problem.message),
+        make("ul", { className: "t-rows" }, ...others),
+        button({ icon: "plus", text: say("page.project.new"), look: "soft", press: () => void createProject() }),
+      );
+    }
+    update();
+  }
+
+  function showUploads() {
+    const trouble = stuck();
+    banner.hidden = !trouble;
+    if (trouble) {
+      banner.replaceChildren(
+        icon("warning"),
+        make(
+          "div",
+          {},
+          make("p", {}, trouble.message),
+          make("p", { className: "t-muted" }, say("page.upload.waiting", { count: trouble.count })),
+          make(
+            "div",
+            { className: "t-actions" },
+            button({ text: say("page.try_again"), look: "soft", testid: "try-again", press: tryAgain }),
+            button({ text: say("page.upload.discard"), look: "ghost", testid: "discard", press: discardAll }),
+          ),
+        ),
+      );
+    }
+    for (const card of cards.values()) card.update();
+  }
+
+  subscribe("project", update);
+  subscribe("problem", showProblem);
+  subscribe("uploads", showUploads);
+  subscribe("samples", (/** @type {string | null} */ id) => {
+    for (const label of id === null ? cards.keys() : [id]) void samplesOf(label).load().catch(() => undefined);
+  });
+  subscribe("samples-shown", (/** @type {string} */ id) => cards.get(id)?.pictures.update());
+  showProblem();
+  return root;
+}

@@ -1,0 +1,113 @@
+/** The camera in the preview: each time the model is free, it gets the newest frame. Older ones are never queued. */
+
+import { CameraError, leaveCamera, mirrored, severalCameras, switchCamera, watchCamera } from "./camera.js";
+import { button, icon, make, write } from "./dom.js";
+import { grabPhoto, grabPixels } from "./frame.js";
+import { words } from "./project.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./predictor.js").Answer} Answer */
+
+/**
+ * @param {{ predict: (pixels: ImageData, photo: () => Promise<Blob>) => Promise<Answer | null>, ended: () => void,
+ *   answered: (answer: Answer) => void }} options
+ */
+export function livePreview({ predict, ended, answered }) {
+  const video = make("video", { className: "t-video", muted: true, playsInline: true, autoplay: true, "data-testid": "preview-camera" });
+  const pill = make("span", { className: "t-pill", dir: "auto", "data-testid": "winner", "aria-hidden": "true", hidden: true });
+  const off = make("div", { className: "t-stage-off" }, icon("camera"), make("span", {}, say("page.preview.camera_off")));
+  const flip = button({ icon: "flip", label: say("page.camera.switch"), look: "glass", press: turn });
+  flip.hidden = true;
+  const stage = make("div", { className: "t-stage" }, video, off, pill, flip);
+  const reason = make("p", {});
+  const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true }, icon("warning"), reason);
+  const element = make("div", {}, stage, problem);
+  let on = false;
+  /** Which start this is: a loop of an earlier one ends by itself. */
+  let round = 0;
+
+  const viewer = {
+    changed: async (/** @type {MediaStream} */ stream) => {
+      video.srcObject = stream;
+      stage.toggleAttribute("data-mirrored", mirrored());
+      flip.hidden = !(await severalCameras());
+    },
+    lost: fail,
+  };
+
+  /** @returns {Promise<boolean>} whether there is a picture */
+  async function start() {
+    if (on) return true;
+    on = true;
+    const mine = ++round;
+    problem.hidden = true;
+    try {
+      await watchCamera(viewer);
+    } catch (error) {
+      if (!(error instanceof CameraError)) throw error;
+      fail(error);
+      return false;
+    }
+    if (mine !== round) return false;
+    off.hidden = true;
+    video.requestVideoFrameCallback(() => void loop(mine));
+    return true;
+  }
+
+  /** @param {number} mine */
+  async function loop(mine) {
+    if (mine !== round || !on) return;
+    try {
+      const answer = video.videoWidth && !document.hidden ? await predict(grabPixels(video), () => grabPhoto(video)) : null;
+      if (mine !== round) return;
+      if (answer) answered(answer);
+    } catch (error) {
+      if (mine !== round) return;
+      write(reason, error instanceof Error && error.name === "PredictorError" ? say("page.preview.cannot_run") : words(error));
+      problem.hidden = false;
+      stop();
+      ended();
+      return;
+    }
+    video.requestVideoFrameCallback(() => void loop(mine));
+  }
+
+  /** @param {CameraError} error */
+  function fail(error) {
+    stop();
+    write(reason, error.message);
+    problem.hidden = false;
+    ended();
+  }
+
+  function stop() {
+    if (!on) return;
+    on = false;
+    round += 1;
+    leaveCamera(viewer);
+    video.srcObject = null;
+    off.hidden = false;
+    flip.hidden = true;
+    pill.hidden = true;
+  }
+
+  async function turn() {
+    try {
+      await switchCamera();
+    } catch (error) {
+      if (!(error instanceof CameraError)) throw error;
+    }
+  }
+
+  return {
+    element,
+    start,
+    stop,
+    running: () => on,
+    /** @param {string} text of the winner, shown on the picture */
+    name(text) {
+      pill.hidden = !text || !on;
+      write(pill, text);
+    },
+  };
+}

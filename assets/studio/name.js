@@ -1,0 +1,50 @@
+/** A name edited in place: a heading that is a text field. Enter keeps, Escape takes back, leaving keeps. */
+
+import { icon, make } from "./dom.js";
+
+/** Characters a name may have; the server has the last word. */
+const LONGEST = 100;
+
+/**
+ * @param {{ label: string, testid: string, save: (name: string) => Promise<boolean> }} options
+ * @returns {{ element: HTMLElement, input: HTMLInputElement, show: (name: string) => void }}
+ */
+export function nameField({ label, testid, save }) {
+  let kept = "";
+  const input = make("input", {
+    type: "text",
+    className: "t-name-input",
+    "aria-label": label,
+    "data-testid": testid,
+    maxLength: LONGEST,
+    autocomplete: "off",
+    spellcheck: false,
+    dir: "auto",
+  });
+  const element = make("label", { className: "t-name" }, input, icon("pencil"));
+
+  const keep = async () => {
+    const name = input.value.trim();
+    if (name === kept) {
+      input.value = kept;
+      return;
+    }
+    // An empty name goes to the server too: it answers in words why it cannot be.
+    if (!(await save(name)) && document.activeElement !== input) input.value = kept;
+  };
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("blur", keep);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") input.value = kept;
+    if ((event.key === "Enter" && !event.isComposing) || event.key === "Escape") input.blur();
+  });
+
+  return {
+    element,
+    input,
+    show(name) {
+      kept = name;
+      if (document.activeElement !== input && input.value !== name) input.value = name;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * The worker that runs the model, away from the thread that draws the page. It owns the onnxruntime session; all image
+ * preparation is inside the model's graph, so it only drops the alpha channel.
+ */
+
+const ORT = new URL("../ort/", import.meta.url).href;
+/** The smallest ONNX model there is, one Identity node: making a session of it loads and compiles the runtime. */
+const SMALLEST = "CAgSADo3ChAKAWESAWIiCElkZW50aXR5EgFnWg8KAWESCgoICAESBAoCCAFiDwoBYhIKCggIARIECgIIAUIECgAQDQ==";
+
+/** @type {Promise<any> | null} */
+let runtime = null;
+/** @type {any} */
+let session = null;
+
+function start() {
+  runtime ??= (async () => {
+    const ort = await import(`${ORT}ort.wasm.min.mjs`);
+    ort.env.wasm.wasmPaths = ORT;
+    // More threads need a cross-origin isolated page and gained nothing on two cores.
+    ort.env.wasm.numThreads = 1;
+    const bytes = Uint8Array.from(atob(SMALLEST), (letter) => letter.charCodeAt(0));
+    await (await ort.InferenceSession.create(bytes)).release();
+    return ort;
+  })();
+  return runtime;
+}
+
+/** @param {string} url */
+async function load(url) {
+  const ort = await start();
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  const next = await ort.InferenceSession.create(new Uint8Array(await response.arrayBuffer()));
+  await session?.release();
+  session = next;
+}
+
+/**
+ * @param {{ width: number, height: number, pixels: ArrayBuffer }} frame RGBA
+ * @returns {Promise<{ probabilities: number[], milliseconds: number }>}
+ */
+async function predict({ width, height, pixels }) {
+  const ort = await start();
+  const began = performance.now();
+  const rgba = new Uint8Array(pixels);
+  const rgb = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+    rgb[to] = rgba[from] ?? 0;
+    rgb[to + 1] = rgba[from + 1] ?? 0;
+    rgb[to + 2] = rgba[from + 2] ?? 0;
+  }
+  const image = new ort.Tensor("uint8", rgb, [1, height, width, 3]);
+  const { probabilities } = await session.run({ image }, ["probabilities"]);
+  return { probabilities: [...probabilities.data], milliseconds: performance.now() - began };
+}
+
+/** Questions are answered one after the other: a session cannot run twice at once, nor be replaced while it runs. */
+let turn = Promise.resolve();
+
+addEventListener("message", ({ data }) => {
+  turn = turn.then(async () => {
+    try {
+      const tasks = { warm: start, load: () => load(data.url), predict: () => predict(data) };
+      const answer = await tasks[/** @type {keyof typeof tasks} */ (data.task)]();
+      postMessage({ id: data.id, answer: data.task === "predict" ? answer : null });
+    } catch (error) {
+      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error) });
+    }
+  });
+});

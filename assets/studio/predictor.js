@@ -1,0 +1,84 @@
+/**
+ * Predictions, by the very model file, either in this browser (a worker running onnxruntime-web) or, where the browser
+ * cannot and the person agreed, by the server. It owns the worker and its questions; one question at a time.
+ */
+
+import { request } from "./api.js";
+
+/** @typedef {{ probabilities: number[], milliseconds: number }} Answer in the order of the model's classes */
+
+/** The runtime in the browser did not start or stopped. */
+export class PredictorError extends Error {}
+
+const worker = new Worker(new URL("predictor-worker.js", import.meta.url), { type: "module" });
+/** @type {Map<number, { resolve: (answer: any) => void, reject: (error: Error) => void }>} */
+const waiting = new Map();
+let asked = 0;
+
+worker.addEventListener("message", ({ data }) => {
+  const promise = waiting.get(data.id);
+  waiting.delete(data.id);
+  if (data.error === undefined) promise?.resolve(data.answer);
+  else promise?.reject(new PredictorError(data.error));
+});
+worker.addEventListener("error", (event) => {
+  for (const promise of waiting.values()) promise.reject(new PredictorError(event.message));
+  waiting.clear();
+  broken = new PredictorError(event.message);
+});
+/** @type {PredictorError | null} */
+let broken = null;
+
+/**
+ * @param {object} question
+ * @param {Transferable[]} [transfer]
+ * @returns {Promise<any>}
+ */
+function ask(question, transfer = []) {
+  if (broken) return Promise.reject(broken);
+  const id = ++asked;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, { resolve, reject });
+    worker.postMessage({ id, ...question }, transfer);
+  });
+}
+
+/** Start the runtime before there is a model, so that the first model is live at once. */
+export function warmUp() {
+  return ask({ task: "warm" });
+}
+
+/**
+ * Take a model file.
+ * @param {string} url
+ * @returns {Promise<void>}
+ */
+export function loadModel(url) {
+  return ask({ task: "load", url: new URL(url, location.href).href });
+}
+
+/**
+ * @param {ImageData} pixels given away to the worker
+ * @returns {Promise<Answer>}
+ */
+export function predictHere(pixels) {
+  const { width, height, data } = pixels;
+  return ask({ task: "predict", width, height, pixels: data.buffer }, [data.buffer]);
+}
+
+/**
+ * The same question to the server, which runs the same file.
+ * @param {string} project
+ * @param {Blob} photo
+ * @param {string[]} labels in the order of the model's classes
+ * @returns {Promise<Answer>}
+ */
+export async function predictOnServer(project, photo, labels) {
+  const began = performance.now();
+  const form = new FormData();
+  form.append("file", photo, photo instanceof File ? photo.name : "frame.jpg");
+  /** @type {{ predictions: { probabilities: Record<string, number> }[] }} */
+  const { predictions } = await request("POST", `/projects/${project}/predict`, form);
+  const shares = predictions[0]?.probabilities ?? {};
+  return { probabilities: labels.map((label) => shares[label] ?? 0), milliseconds: performance.now() - began };
+}

@@ -1,0 +1,225 @@
+/**
+ * The right column: the trained model at work, on the camera or on photos.
+ *
+ * It owns which model is loaded, the on/off switch and the source; `live.js` shows the camera, `photos.js` the files.
+ */
+
+import { modelUrl } from "./api.js";
+import { bars } from "./bars.js";
+import { button, icon, make, write } from "./dom.js";
+import { openExport } from "./exports.js";
+import { livePreview } from "./live.js";
+import { photoPreview } from "./photos.js";
+import { loadModel, predictHere, predictOnServer, warmUp } from "./predictor.js";
+import { state, subscribe } from "./store.js";
+import { className } from "./bars.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./predictor.js").Answer} Answer */
+/** @typedef {"idle" | "loading" | "live" | "error"} PreviewState */
+
+/** @param {HTMLElement} element */
+export function mountPreview(element) {
+  /** The model in the worker, and the one being loaded. */
+  let loaded = "";
+  let wanted = "";
+  let trainedHere = false;
+  let onServer = false;
+  /** @type {"webcam" | "file"} */
+  let source = "webcam";
+
+  const exporter = button({ icon: "download", text: say("page.export.open"), look: "soft", testid: "export-button", press: openExport });
+  const head = make("header", { className: "t-preview-head" }, make("h2", { className: "t-column-title" }, say("page.preview.title")), exporter);
+  const empty = make(
+    "div",
+    { className: "t-empty", "data-testid": "preview-empty" },
+    make("div", { className: "t-empty-picture", "aria-hidden": "true" }, make("i"), make("i"), make("i")),
+    make("p", {}, say("page.preview.train_first")),
+  );
+  const problem = make("p", {});
+  const useServer = button({ text: say("page.preview.use_server"), look: "soft", testid: "use-server", press: agree });
+  const again = button({ text: say("page.try_again"), look: "ghost", press: () => void load(wanted) });
+  const trouble = make(
+    "div",
+    { className: "t-notice t-notice-problem", role: "alert", hidden: true, "data-testid": "preview-problem" },
+    icon("warning"),
+    make("div", {}, problem, make("div", { className: "t-actions" }, useServer, again)),
+  );
+  const stale = make("p", { className: "t-notice", hidden: true, "data-testid": "stale" }, icon("info"), make("span", {}, say("page.preview.stale")));
+  const power = make("input", { type: "checkbox", role: "switch", className: "t-switch", "data-testid": "preview-toggle" });
+  const powerText = make("span", {});
+  const powerRow = make("label", { className: "t-power" }, power, powerText);
+  const tabs = /** @type {const} */ (["webcam", "file"]).map((kind) => {
+    const input = make("input", { type: "radio", name: "t-preview-source", value: kind, checked: kind === source, "data-testid": `source-${kind}` });
+    input.addEventListener("change", () => choose(kind));
+    return make("label", { className: "t-segment" }, input, icon(kind === "webcam" ? "camera" : "photo"), make("span", {}, say(`page.preview.${kind}`)));
+  });
+  const segments = make("div", { className: "t-segments", role: "radiogroup", "aria-label": say("page.preview.source") }, ...tabs);
+  const output = bars();
+  const where = make("p", { className: "t-muted t-where", "data-testid": "preview-where" });
+  const live = livePreview({ predict: predictFrame, ended: () => setPower(false), answered: showAnswer });
+  const photos = photoPreview({ predict: predictPhoto, onServer: askServer, shown: showAnswer });
+  const body = make(
+    "div",
+    { className: "t-preview-body", hidden: true },
+    stale,
+    trouble,
+    make("div", { className: "t-preview-controls" }, powerRow, segments),
+    live.element,
+    photos.element,
+    make("h3", { className: "t-small-title" }, say("page.preview.output")),
+    output.element,
+    where,
+  );
+  const root = make(
+    "section",
+    { className: "t-root t-card t-preview", "data-testid": "preview", "data-state": "idle", "aria-label": say("page.preview.title") },
+    head,
+    empty,
+    body,
+  );
+  element.replaceChildren(root);
+  power.addEventListener("change", () => setPower(power.checked));
+
+  /** @param {PreviewState} now */
+  function setState(now) {
+    root.dataset.state = now;
+  }
+
+  function ids() {
+    return state.status?.model?.class_ids ?? [];
+  }
+
+  function labels() {
+    return ids().map(className);
+  }
+
+  /** @param {string} id of the model */
+  async function load(id) {
+    wanted = id;
+    trouble.hidden = true;
+    setState("loading");
+    try {
+      if (!onServer) await loadModel(modelUrl(state.project?.id ?? "", id));
+    } catch (error) {
+      if (wanted !== id) return;
+      console.warn(error);
+      write(problem, say("page.preview.cannot_run"));
+      trouble.hidden = false;
+      live.stop();
+      setState("error");
+      return;
+    }
+    if (wanted !== id) return;
+    loaded = id;
+    setState(live.running() ? "live" : "idle");
+    photos.again();
+    if (trainedHere && source === "webcam" && !live.running() && (await cameraAllowed())) setPower(true);
+    trainedHere = false;
+  }
+
+  /** The person agreed that the server predicts: the same file, over the network of this computer. */
+  function agree() {
+    onServer = true;
+    void load(wanted);
+    update();
+  }
+
+  /** @param {boolean} on */
+  function setPower(on) {
+    power.checked = on;
+    write(powerText, say(on ? "page.preview.on" : "page.preview.off"));
+    if (on && source === "webcam") {
+      void live.start().then((started) => started && loaded && setState("live"));
+    } else {
+      live.stop();
+      if (root.dataset.state === "live") setState("idle");
+    }
+    if (!on && source === "webcam") output.show(ids(), null);
+    power.setAttribute("aria-checked", String(on));
+  }
+
+  /** @param {"webcam" | "file"} kind */
+  function choose(kind) {
+    source = kind;
+    live.element.hidden = kind !== "webcam";
+    photos.element.hidden = kind !== "file";
+    powerRow.hidden = kind !== "webcam";
+    setPower(kind === "webcam" && power.checked);
+    if (kind === "file") photos.show();
+    else if (!power.checked) showAnswer(null);
+  }
+
+  /**
+   * @param {ImageData} pixels
+   * @param {() => Promise<Blob>} photo the same frame as a file
+   * @returns {Promise<Answer | null>}
+   */
+  async function predictFrame(pixels, photo) {
+    if (!loaded || loaded !== state.status?.model?.id) return null;
+    if (onServer) return askServer(await photo());
+    return await predictHere(pixels);
+  }
+
+  /** @param {() => Promise<ImageData>} pixels @param {File} file */
+  async function predictPhoto(pixels, file) {
+    if (!loaded) return null;
+    return onServer ? await askServer(file) : await predictHere(await pixels());
+  }
+
+  /** @param {Blob} photo */
+  function askServer(photo) {
+    return predictOnServer(state.project?.id ?? "", photo, labels());
+  }
+
+  /** @param {Answer | null} answer */
+  function showAnswer(answer) {
+    const all = ids();
+    // An answer of the model before does not fit the bars of this one.
+    const fits = answer && answer.probabilities.length === all.length;
+    const best = output.show(all, fits ? answer.probabilities : null);
+    const id = all[best];
+    live.name(id === undefined ? "" : className(id));
+  }
+
+  let project = "";
+  function update() {
+    const model = state.problem ? null : (state.status?.model ?? null);
+    if (project !== (state.project?.id ?? "")) {
+      project = state.project?.id ?? "";
+      photos.clear();
+      setPower(false);
+    }
+    if (state.starting || state.status?.training.state === "running") trainedHere = true;
+    exporter.disabled = !model;
+    exporter.title = model ? "" : say("page.preview.train_first");
+    empty.hidden = model !== null;
+    body.hidden = model === null;
+    stale.hidden = !model?.stale;
+    write(where, say(onServer ? "page.preview.on_server" : "page.preview.in_browser"));
+    if (!model) {
+      live.stop();
+      loaded = wanted = "";
+      setState("idle");
+      return;
+    }
+    if (model.id !== wanted) void load(model.id);
+    if (!live.running() && source === "webcam") output.show(model.class_ids, null);
+  }
+
+  subscribe(["status", "project", "problem"], update);
+  choose("webcam");
+  update();
+  warmUp().catch((error) => console.warn(error));
+  return root;
+}
+
+/** Whether switching the camera on would not surprise anyone with a question. */
+async function cameraAllowed() {
+  try {
+    return (await navigator.permissions.query({ name: /** @type {PermissionName} */ ("camera") })).state === "granted";
+  } catch {
+    // Some browsers cannot be asked: the person presses the switch.
+    return false;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Asking the server how training and embedding stand: often while something moves, seldom otherwise, never while the
+ * page is hidden. It owns the clock; the answer goes to the store.
+ */
+
+import { ApiError, request } from "./api.js";
+import { refreshProject } from "./project.js";
+import { notify, state, subscribe } from "./store.js";
+import { sending } from "./uploads.js";
+
+/** @typedef {import("./types.d.ts").Status} Status */
+
+const IDLE_MS = 2000;
+const BUSY_MS = 150;
+
+let started = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+let asking = false;
+let again = false;
+/** @type {string | null} */
+let seen = null;
+
+/** Begin. Once per page. */
+export function startStatus() {
+  if (started) return;
+  started = true;
+  document.addEventListener("visibilitychange", () => askNow());
+  subscribe(["project", "samples", "uploads"], () => soon(BUSY_MS));
+  askNow();
+}
+
+/** Ask at once: something was pressed. */
+export function askNow() {
+  soon(0);
+}
+
+/** @param {number} delay */
+function soon(delay) {
+  if (asking) {
+    again = true;
+    return;
+  }
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(ask, delay);
+}
+
+async function ask() {
+  const id = state.project?.id;
+  if (!id) return;
+  asking = true;
+  again = false;
+  try {
+    /** @type {Status} */
+    const status = await request("GET", `/projects/${id}/status`);
+    if (state.project?.id !== id) again = true;
+    else await take(status);
+  } catch (error) {
+    // The server may be restarting; the next question tells. What cannot wait says so where it fails.
+    if (!(error instanceof ApiError)) throw error;
+  } finally {
+    asking = false;
+    soon(again ? BUSY_MS : pace());
+  }
+}
+
+/** @param {Status} status */
+async function take(status) {
+  state.status = status;
+  if (status.training.state === "running") state.starting = false;
+  notify("status");
+  // Changed by another page or program: our own changes have been answered with the new state already.
+  const mark = `${state.project?.id} ${status.updated}`;
+  if (seen !== null && seen !== mark && status.updated !== state.project?.updated && !sending()) await refreshProject();
+  seen = mark;
+}
+
+function pace() {
+  const status = state.status;
+  if (!status || state.starting) return BUSY_MS;
+  const { embedding, training, model } = status;
+  const backlog = embedding.done + embedding.failed < embedding.total;
+  return training.state === "running" || backlog || model?.checking ? BUSY_MS : IDLE_MS;
+}

@@ -1,0 +1,162 @@
+/** The samples of one class as small pictures: paged, enlarged on click, selected to delete or move. */
+
+import { arrange, button, icon, make, write } from "./dom.js";
+import { openLightbox } from "./lightbox.js";
+import { menu } from "./menu.js";
+import { deleteSamples, moveSamples } from "./project.js";
+import { PAGE, samplesOf } from "./samples.js";
+import { findClass, state } from "./store.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./samples.js").Shot} Shot */
+
+/**
+ * @param {string} label id of the class
+ * @returns {{ element: HTMLElement, update: () => void }}
+ */
+export function thumbnails(label) {
+  const samples = samplesOf(label);
+  /** @type {Set<number>} */
+  const chosen = new Set();
+  let selecting = false;
+  /** @type {Map<string, HTMLLIElement>} */
+  const shown = new Map();
+
+  const count = make("span", { className: "t-count", "data-testid": "sample-count" });
+  const select = button({ icon: "select", text: say("page.samples.select"), look: "ghost", testid: "select", press: () => choose(true) });
+  const picked = make("span", { className: "t-count", "aria-live": "polite" });
+  const remove = button({ icon: "trash", label: say("page.samples.delete"), testid: "delete-selected", press: removeChosen });
+  const mover = button({ icon: "move", label: say("page.samples.move"), testid: "move-selected" });
+  const all = button({ text: say("page.samples.all"), look: "ghost", press: chooseAll });
+  const cancel = button({ icon: "close", label: say("page.samples.stop_selecting"), press: () => choose(false) });
+  const move = menu(mover, () => targets(label, [...chosen], () => choose(false)), { label: say("page.samples.move") });
+  const tools = make("div", { className: "t-thumbs-tools", hidden: true }, picked, all, move, remove, cancel);
+  const head = make("div", { className: "t-thumbs-head" }, count, select);
+  const grid = make("ul", { className: "t-grid", "aria-label": say("page.samples.list") });
+  const newer = button({ icon: "back", label: say("page.samples.newer"), testid: "newer", press: () => turn(samples.newer()) });
+  const older = button({ icon: "next", label: say("page.samples.older"), testid: "older", press: () => turn(samples.older()) });
+  const range = make("span", { className: "t-range" });
+  const pager = make("div", { className: "t-pager", hidden: true }, newer, range, older);
+  const element = make("div", { className: "t-thumbs" }, head, tools, grid, pager);
+
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && selecting) {
+      event.stopPropagation();
+      choose(false);
+      select.focus();
+    }
+    if (event.key === "Delete" && chosen.size) void removeChosen();
+  });
+
+  /** @param {boolean} on */
+  function choose(on) {
+    selecting = on;
+    chosen.clear();
+    update();
+  }
+
+  function chooseAll() {
+    for (const shot of samples.visible) if (shot.id !== null) chosen.add(shot.id);
+    update();
+  }
+
+  async function removeChosen() {
+    if (!chosen.size) return;
+    const ids = [...chosen];
+    choose(false);
+    await deleteSamples(ids);
+    select.focus();
+  }
+
+  /** @param {Promise<void>} turning */
+  async function turn(turning) {
+    await turning;
+    update();
+  }
+
+  /** @param {Shot} shot */
+  function thumb(shot) {
+    const picture = make("img", { src: shot.url, alt: "", loading: "lazy", decoding: "async", draggable: false });
+    const open = make(
+      "button",
+      {
+        type: "button",
+        className: "t-thumb-open",
+        on: { click: () => (selecting ? toggle(shot) : shot.id !== null && openLightbox(label, shot.id)) },
+      },
+      picture,
+    );
+    const tick = make(
+      "button",
+      { type: "button", className: "t-thumb-tick", tabIndex: -1, "aria-hidden": "true", on: { click: () => toggle(shot) } },
+      icon("check"),
+    );
+    return make("li", { className: "t-thumb", "data-testid": "thumbnail" }, open, tick);
+  }
+
+  /** @param {Shot} shot */
+  function toggle(shot) {
+    if (shot.id === null) return;
+    selecting = true;
+    if (!chosen.delete(shot.id)) chosen.add(shot.id);
+    update();
+  }
+
+  function update() {
+    const info = findClass(label);
+    if (!info) return;
+    const total = info.samples + samples.pending.length;
+    const visible = samples.visible;
+    const first = samples.page * PAGE + 1;
+    element.toggleAttribute("data-selecting", selecting);
+    write(count, total ? say("page.samples.count", { count: total }) : say("page.samples.none"));
+    select.hidden = total === 0;
+    head.hidden = selecting;
+    tools.hidden = !selecting;
+    write(picked, say("page.samples.selected", { count: chosen.size }));
+    remove.disabled = chosen.size === 0;
+    mover.disabled = chosen.size === 0 || (state.project?.classes.length ?? 0) < 2;
+    arrange(grid, visible.map((shot, index) => item(shot, first + index)));
+    for (const key of shown.keys()) if (!visible.some((shot) => shot.key === key)) shown.delete(key);
+    pager.hidden = total <= PAGE;
+    newer.disabled = samples.page === 0;
+    older.disabled = samples.page + 1 >= samples.pages;
+    write(range, say("page.samples.range", { first, last: first + visible.length - 1, total }));
+  }
+
+  /**
+   * @param {Shot} shot
+   * @param {number} number
+   */
+  function item(shot, number) {
+    const there = shown.get(shot.key) ?? thumb(shot);
+    shown.set(shot.key, there);
+    const open = there.firstElementChild;
+    const on = shot.id !== null && chosen.has(shot.id);
+    open?.setAttribute("aria-label", say(selecting ? "page.samples.pick" : "page.samples.open", { number }));
+    if (selecting) open?.setAttribute("aria-pressed", String(on));
+    else open?.removeAttribute("aria-pressed");
+    there.toggleAttribute("data-chosen", on);
+    there.toggleAttribute("data-sending", shot.id === null);
+    return there;
+  }
+
+  return { element, update };
+}
+
+/**
+ * The other classes, as places to move samples to.
+ * @param {string} label id of the class they are in
+ * @param {number[]} ids
+ * @param {() => void} [after]
+ */
+export function targets(label, ids, after) {
+  const others = state.project?.classes.filter((other) => other.id !== label) ?? [];
+  return others.map((other) => ({
+    text: other.name,
+    press: () => {
+      after?.();
+      void moveSamples(ids, other.id);
+    },
+  }));
+}

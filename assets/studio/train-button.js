@@ -1,0 +1,4 @@
+() => ({
+  __type__: "update",
+  interactive: document.querySelector("[data-testid=train-status]")?.dataset.canTrain === "true",
+})

@@ -1,0 +1,152 @@
+/**
+ * Below the Train button: why it cannot run yet, how far it is, and what is honestly known when it ends.
+ *
+ * The button itself is Gradio's; this tells it when to be pressable (`train-button.js`) and Python when a new model is
+ * there to draw its curves.
+ */
+
+import { explain, request } from "./api.js";
+import { button, icon, make, write } from "./dom.js";
+import { words } from "./project.js";
+import { askNow } from "./status.js";
+import { findClass, state, subscribe } from "./store.js";
+import { tell } from "./toasts.js";
+import { decimal, list, percent, say } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Trigger} Trigger */
+/** @typedef {import("./types.d.ts").Status} Status */
+/** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
+
+/** The server must have answered Train by then, else the button comes back. */
+const STARTING_MS = 8000;
+
+/**
+ * @param {HTMLElement} element
+ * @param {Trigger} trigger
+ */
+export function mountTraining(element, trigger) {
+  const reason = make("p", { className: "t-train-reason", "data-testid": "train-reason" });
+  const phase = make("span", { "data-testid": "train-phase" });
+  const share = make("span", { className: "t-number" });
+  const bar = make("progress", { className: "t-progress", max: 1, "aria-label": say("page.train.progress") });
+  const cancel = button({ text: say("page.train.cancel"), look: "ghost", testid: "train-cancel", press: stop });
+  const progress = make("div", { className: "t-train-progress", hidden: true }, make("div", { className: "t-between" }, phase, share), bar, cancel);
+  const time = make("p", { className: "t-strong", "data-testid": "train-seconds" });
+  const figure = make("p", { className: "t-figure", "data-testid": "train-accuracy" });
+  const detail = make("p", { className: "t-muted", "data-testid": "train-detail" });
+  const unjudged = make("p", { className: "t-muted", "data-testid": "train-unjudged" });
+  const result = make(
+    "div",
+    { className: "t-result", hidden: true, "data-testid": "train-result" },
+    make("div", { className: "t-result-head" }, icon("check"), time),
+    figure,
+    detail,
+    unjudged,
+  );
+  const failed = make("p", {});
+  const failure = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true, "data-testid": "train-failure" }, icon("warning"), failed);
+  const backlog = make("p", { className: "t-muted t-backlog", "data-testid": "embedding" });
+  const root = make(
+    "div",
+    { className: "t-root t-train", "data-testid": "train-status", "data-can-train": "false", "data-state": "idle" },
+    make("div", { role: "status" }, reason, progress, result),
+    failure,
+    backlog,
+  );
+  element.replaceChildren(root);
+
+  async function stop() {
+    try {
+      await request("DELETE", `/projects/${state.project?.id}/training`);
+    } catch (error) {
+      tell(words(error), "problem");
+    }
+    askNow();
+  }
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let patience;
+  // Gradio sends the press to Python; the page need not wait for that to show that it was heard.
+  document.addEventListener("click", (event) => {
+    const pressed = event.target instanceof Element && event.target.closest("#train-button");
+    if (!pressed || root.dataset.canTrain !== "true") return;
+    state.starting = true;
+    clearTimeout(patience);
+    patience = setTimeout(() => {
+      state.starting = false;
+      update();
+    }, STARTING_MS);
+    askNow();
+    update();
+  });
+
+  /** @type {string | null} */
+  let shownModel = null;
+  let told = "";
+  function update() {
+    const status = state.status;
+    const running = state.starting || status?.training.state === "running";
+    const can = !running && status?.ready.ok === true && !state.problem;
+    root.dataset.canTrain = String(can);
+    root.dataset.state = running ? "running" : (status?.training.state ?? "idle");
+    if (told !== `${can} ${running}`) trigger("train_state");
+    told = `${can} ${running}`;
+
+    write(reason, running || !status || status.ready.ok ? "" : explain(status.ready.key ?? "", status.ready.values, status.ready.message));
+    reason.hidden = !reason.textContent;
+    progress.hidden = !running;
+    failure.hidden = running || status?.training.state !== "failed";
+    write(failed, status?.training.message ?? "");
+    if (!status) return;
+    if (running) showProgress(status);
+    showResult(running ? null : status.model, status);
+    showBacklog(status, running);
+    const model = `${state.project?.id} ${status.model?.id ?? ""}`;
+    if (model !== shownModel) trigger("model_changed", { id: state.project?.id });
+    shownModel = model;
+  }
+
+  /** @param {Status} status */
+  function showProgress({ training }) {
+    const going = training.state === "running";
+    const { epoch, epochs } = training;
+    write(phase, going && training.phase ? say(`page.train.phase.${training.phase}`, { epoch, epochs }) : say("page.train.starting"));
+    write(share, going ? percent(training.fraction) : "");
+    bar.value = going ? training.fraction : 0;
+  }
+
+  /**
+   * @param {ModelStatus | null} model
+   * @param {Status} status
+   */
+  function showResult(model, { training }) {
+    result.hidden = !model;
+    if (!model) return;
+    const cancelled = training.state === "cancelled";
+    write(time, say(cancelled ? "page.train.kept" : "page.train.done", { seconds: decimal(model.seconds), count: model.samples }));
+    const judged = model.accuracy !== null && model.held_out > 0;
+    figure.hidden = detail.hidden = !judged;
+    if (judged) {
+      write(figure, say("page.train.accuracy", { percent: percent(model.accuracy ?? 0) }));
+      const values = { correct: model.correct, count: model.held_out, low: percent(model.low ?? 0), high: percent(model.high ?? 0) };
+      write(detail, say("page.train.held_out", values));
+    }
+    const names = model.unjudged.map((id) => findClass(id)?.name ?? "").filter(Boolean);
+    unjudged.hidden = names.length === 0;
+    if (names.length) write(unjudged, say(judged ? "page.train.unjudged" : "page.train.unmeasured", { count: names.length, names: list(names) }));
+  }
+
+  /**
+   * @param {Status} status
+   * @param {boolean} running
+   */
+  function showBacklog({ embedding }, running) {
+    const { done, total, failed: lost } = embedding;
+    const left = total - done - lost;
+    write(backlog, left > 0 && !running ? say("page.train.backlog", { done, total }) : "");
+  }
+
+  subscribe(["status", "project", "problem"], update);
+  update();
+  return root;
+}

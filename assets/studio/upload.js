@@ -1,0 +1,99 @@
+/**
+ * Files chosen, dropped or pasted: sent as they are, some at a time, as one group. It owns the progress of each upload
+ * and what is told about it afterwards.
+ */
+
+import { freshId } from "./dom.js";
+import { samplesOf } from "./samples.js";
+import { notify } from "./store.js";
+import { sendPhotos } from "./uploads.js";
+
+/** @typedef {import("./types.d.ts").Rejected} Rejected */
+
+/** Files and bytes of one request: often enough to show progress, and far below what the server takes. */
+const BATCH_FILES = 8;
+const BATCH_BYTES = 48 * 2 ** 20;
+
+/** What systems put beside photos; no one means these. */
+const FURNITURE = /^(\.|__MACOSX|thumbs\.db$|desktop\.ini$)/i;
+
+/** @typedef {{ done: number, total: number, added: number, repeats: number, rejected: Rejected[] }} Progress */
+
+/** @type {Map<string, Progress>} */
+const progress = new Map();
+
+/**
+ * The present or last upload of a class.
+ * @param {string} label
+ */
+export function progressOf(label) {
+  return progress.get(label) ?? null;
+}
+
+/**
+ * The person has read it.
+ * @param {string} label
+ */
+export function dismissProgress(label) {
+  progress.delete(label);
+  notify("uploads");
+}
+
+/**
+ * Send files to a class.
+ * @param {string} label id of the class
+ * @param {File[]} files
+ */
+export function uploadFiles(label, files) {
+  const photos = files.filter((file) => !FURNITURE.test(file.name));
+  if (!photos.length) return;
+  const running = progress.get(label);
+  const going = running && running.done < running.total;
+  /** @type {Progress} */
+  const mine = going ? running : { done: 0, total: 0, added: 0, repeats: 0, rejected: [] };
+  mine.total += photos.length;
+  progress.set(label, mine);
+  const group = freshId();
+  for (const batch of batches(photos)) {
+    sendPhotos({
+      label,
+      group,
+      photos: batch.map((file) => ({ name: file.name, blob: file })),
+      done: (result) => {
+        mine.done += batch.length;
+        mine.added += result.added.length;
+        mine.repeats += result.repeats;
+        mine.rejected.push(...result.rejected);
+        samplesOf(label).settle([], result);
+        // Nothing to report: the new thumbnails say it all.
+        if (mine.done === mine.total && !mine.repeats && !mine.rejected.length) progress.delete(label);
+        notify("uploads");
+      },
+      dropped: () => {
+        mine.total -= batch.length;
+        if (mine.done >= mine.total && !mine.repeats && !mine.rejected.length) progress.delete(label);
+      },
+    });
+  }
+  notify("uploads");
+}
+
+/**
+ * @param {File[]} files
+ * @returns {Generator<File[]>}
+ */
+function* batches(files) {
+  /** @type {File[]} */
+  let batch = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (batch.length && (batch.length === BATCH_FILES || bytes + file.size > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(file);
+    bytes += file.size;
+  }
+  if (batch.length) yield batch;
+}

@@ -1,0 +1,124 @@
+/**
+ * Photos on their way to the server: one queue for the page, one request at a time, in order.
+ *
+ * A request that fails stops the queue and keeps everything in memory; the page shows why and offers to try again. It
+ * owns the queue; drawing the banner and the progress is up to `classes.js` and `card.js`.
+ */
+
+import { ApiError, request } from "./api.js";
+import { notify, state } from "./store.js";
+
+/** @typedef {import("./types.d.ts").AddResult} AddResult */
+/** @typedef {import("./types.d.ts").Rejected} Rejected */
+
+/**
+ * @typedef {object} Parcel
+ * @property {string} label id of the class
+ * @property {string} group
+ * @property {{ name: string, blob: Blob }[]} photos
+ * @property {(result: AddResult) => void} done
+ * @property {() => void} dropped the person gave these photos up
+ */
+
+/** @type {(Parcel & { project: string })[]} */
+const queue = [];
+let busy = false;
+/** @type {ApiError | null} */
+let trouble = null;
+
+/** Why the queue stands still, and how many photos wait; null while all is well. */
+export function stuck() {
+  return trouble && { message: trouble.message, count: queue.reduce((sum, parcel) => sum + parcel.photos.length, 0) };
+}
+
+/** Whether photos are still on their way. */
+export function sending() {
+  return queue.length > 0;
+}
+
+/** @param {Parcel} parcel */
+export function sendPhotos(parcel) {
+  queue.push({ ...parcel, project: state.project?.id ?? "" });
+  notify("uploads");
+  if (!trouble) void work();
+}
+
+/** Go on after a failure. */
+export function tryAgain() {
+  trouble = null;
+  notify("uploads");
+  void work();
+}
+
+/** Give up what waits. */
+export function discardAll() {
+  trouble = null;
+  for (const parcel of queue.splice(0)) parcel.dropped();
+  notify("uploads");
+}
+
+async function work() {
+  if (busy) return;
+  busy = true;
+  try {
+    for (let parcel = queue[0]; parcel && !trouble; parcel = queue[0]) {
+      const result = await deliver(parcel);
+      queue.shift();
+      parcel.done(result);
+      notify("uploads");
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    trouble = error;
+    notify("uploads");
+  } finally {
+    busy = false;
+  }
+}
+
+/**
+ * @param {Parcel & { project: string }} parcel
+ * @returns {Promise<AddResult>}
+ */
+async function deliver(parcel) {
+  const form = new FormData();
+  form.append("group", parcel.group);
+  for (const photo of parcel.photos) form.append("files", photo.blob, photo.name);
+  try {
+    return await request("POST", `/projects/${parcel.project}/classes/${parcel.label}/samples`, form);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 413) throw error;
+    return tooLarge(parcel, error);
+  }
+}
+
+/**
+ * A request that is too large is sent photo by photo; a photo that is too large alone is reported like an unreadable one.
+ * @param {Parcel & { project: string }} parcel
+ * @param {ApiError} error
+ * @returns {Promise<AddResult>}
+ */
+async function tooLarge(parcel, error) {
+  const [first, ...others] = parcel.photos;
+  /** @type {Rejected} */
+  const refused = { name: first?.name ?? "", reason: error.message, key: error.key, values: {} };
+  if (!others.length) {
+    const page = await request("GET", `/projects/${parcel.project}/classes/${parcel.label}/samples?limit=1`);
+    return { added: [], repeats: 0, rejected: [refused], total: page.total };
+  }
+  /** @type {AddResult} */
+  const sum = { added: [], repeats: 0, rejected: [], total: 0 };
+  for (const photo of parcel.photos) {
+    const { added, repeats, rejected, total } = await deliver({ ...parcel, photos: [photo] });
+    sum.added.push(...added);
+    sum.rejected.push(...rejected);
+    sum.repeats += repeats;
+    sum.total = total;
+  }
+  return sum;
+}
+
+// Photos that are only in this page's memory would be lost: let the browser ask first.
+addEventListener("beforeunload", (event) => {
+  if (sending()) event.preventDefault();
+});

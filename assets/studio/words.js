@@ -1,0 +1,70 @@
+/**
+ * Every word a person reads, looked up by key: the browser's half of `teachable/words.py`, on the same catalogue.
+ *
+ * It owns filling `{places}` and choosing `key.one` or `key.other` by `count`; it holds no text itself.
+ */
+
+/** @typedef {import("./types.d.ts").Values} Values */
+
+const LOCALE = "en";
+
+/** @type {Record<string, string>} */
+const texts = await (await fetch(new URL(`../locales/${LOCALE}.json`, import.meta.url))).json();
+const numbers = new Intl.NumberFormat(LOCALE);
+const percents = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionDigits: 0 });
+const seconds = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/**
+ * Whether the catalogue has this text, as it stands or counted.
+ * @param {string} key
+ */
+export function known(key) {
+  return key in texts || `${key}.other` in texts;
+}
+
+/**
+ * The text of `key`, with its places filled.
+ * @param {string} key
+ * @param {Values} [values]
+ */
+export function say(key, values = {}) {
+  const name = key in texts ? key : `${key}.${values.count === 1 ? "one" : "other"}`;
+  const text = texts[name];
+  if (text === undefined) throw new Error(`The catalogue has no text "${key}".`);
+  return text.replace(/\{(\w+)\}/g, (_, place) => {
+    const value = values[place];
+    return typeof value === "number" ? numbers.format(value) : String(value ?? "");
+  });
+}
+
+/**
+ * A share from 0 to 1 as a percentage.
+ * @param {number} share
+ */
+export function percent(share) {
+  return percents.format(share);
+}
+
+/**
+ * A duration with one decimal, without its unit.
+ * @param {number} value
+ */
+export function decimal(value) {
+  return seconds.format(value);
+}
+
+/**
+ * Class names or the like as one phrase.
+ * @param {string[]} items
+ */
+export function list(items) {
+  return new Intl.ListFormat(LOCALE).format(items);
+}
+
+/**
+ * A point in time as the reader's calendar writes it.
+ * @param {number} time seconds since 1970
+ */
+export function moment(time) {
+  return new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "short" }).format(time * 1000);
+}
