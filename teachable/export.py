@@ -5,6 +5,7 @@ read is in `teachable.metadata`; running a file is the business of `teachable.ru
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -225,7 +226,7 @@ def _replace_outputs(graph: "onnx.GraphProto", classes: int, height: int, width:
 
 def _write_entries(model: "onnx.ModelProto", metadata: ModelMetadata) -> None:
     del model.metadata_props[:]
-    for key, value in to_entries(metadata).items():
+    for key, value in to_entries(replace(metadata, teachable_version=__version__)).items():
         model.metadata_props.add(key=key, value=value)
     model.producer_name = "teachable"
     model.producer_version = __version__

@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
-from teachable import __version__
 from teachable.errors import ModelFileError
 from teachable.types import Agreement, ClassScore, Evaluation, TrainSettings
 
@@ -49,7 +48,7 @@ class ModelMetadata:
         settings: it was trained with.
         evaluation: what is known about accuracy; the history of the epochs is not written.
         agreement: of file and preview, or None while it is not known.
-        teachable_version: of the program that wrote the file.
+        teachable_version: of the program that wrote the file, which fills it in.
     """
 
     labels: tuple[str, ...]
@@ -60,7 +59,7 @@ class ModelMetadata:
     settings: TrainSettings
     evaluation: Evaluation
     agreement: Agreement | None = None
-    teachable_version: str = __version__
+    teachable_version: str = ""
 
 
 def to_entries(metadata: ModelMetadata) -> dict[str, str]:

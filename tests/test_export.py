@@ -14,7 +14,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from teachable import backbones, export
+from teachable import __version__, backbones, export
 from teachable.errors import ModelFileError
 from teachable.export import ModelMetadata
 from teachable.types import Agreement, ClassScore, Evaluation, Head, Layer, TrainSettings
@@ -232,6 +232,11 @@ def test_relabelling_leaves_the_graph_bit_for_bit(backbone: bytes, trained: Head
         before
     ).graph.SerializeToString(deterministic=True)
     assert export.with_metadata(after, named(3)) == before
+
+
+def test_file_states_the_version_that_wrote_it(backbone: bytes) -> None:
+    model = export.append_head(backbone, head(2), replace(named(2), teachable_version="0.0.1"))
+    assert entries(model)["teachable_version"] == __version__
 
 
 def test_relabelling_drops_entries_that_no_longer_hold(backbone: bytes) -> None:
