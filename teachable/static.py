@@ -91,12 +91,12 @@ class Bundle:
 
     @property
     def address(self) -> str:
-        """Where the bundle is mounted."""
+        """Where the bundle is mounted. Gradio keeps files of its own in `/static`."""
         return f"/static/{self.digest}"
 
     def app(self) -> Files:
-        """Return the ASGI app to mount at `/static`; another digest than the present one is not found."""
-        return Files({f"{self.digest}/{name}": path for name, path in self.files.items()}, FOREVER)
+        """Return the ASGI app to mount at `address`."""
+        return Files(self.files, FOREVER)
 
 
 def collect() -> Bundle:

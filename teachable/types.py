@@ -111,7 +111,8 @@ class Layer:
 class Head:
     """A trained head: dense layers with ReLU between them, acting on raw embeddings.
 
-    Standardisation is already folded into the first layer. One layer is a linear softmax classifier, two a hidden layer.
+    Standardisation is already folded into the first layer. One layer is a linear softmax classifier, two have a hidden
+    layer.
     """
 
     layers: tuple[Layer, ...]
@@ -119,7 +120,15 @@ class Head:
 
 @dataclass(frozen=True)
 class EpochPoint:
-    """State after one epoch. Held-out values are None where nothing could be held out."""
+    """State after one epoch. Held-out values are None where nothing could be held out.
+
+    Attributes:
+        epoch: from 1.
+        loss: mean cross-entropy on the photos trained on.
+        accuracy: share of the photos trained on that are named correctly.
+        held_out_loss: mean cross-entropy on photos held out.
+        held_out_accuracy: share of the photos held out that are named correctly.
+    """
 
     epoch: int
     loss: float
@@ -130,7 +139,12 @@ class EpochPoint:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Held-out result of one class: how many of its photos were named correctly."""
+    """Held-out result of one class.
+
+    Attributes:
+        correct: photos named correctly.
+        total: photos held out; 0 where the class could not be judged.
+    """
 
     correct: int
     total: int
@@ -213,7 +227,14 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class Rejected:
-    """One file of an upload that was not taken, and why, in words."""
+    """One file of an upload that was not taken.
+
+    Attributes:
+        name: of the file, as sent.
+        reason: why, in words.
+        key: name of these words in the catalogue, below `error`.
+        values: what fills the places of the words.
+    """
 
     name: str
     reason: str
@@ -238,7 +259,13 @@ class AddResult:
 
 @dataclass(frozen=True)
 class SamplePage:
-    """Some samples of a class, newest first. `next` is the id to ask for further ones before, or None at the end."""
+    """Some samples of a class.
+
+    Attributes:
+        samples: newest first.
+        total: samples of the class.
+        next: the id to ask for further ones before, or None at the end.
+    """
 
     samples: tuple[Sample, ...]
     total: int

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def client(bundle: static.Bundle) -> TestClient:
-    return TestClient(Starlette(routes=[Mount("/static", bundle.app())]))
+    return TestClient(Starlette(routes=[Mount(bundle.address, bundle.app())]))
 
 
 def test_files_are_served_for_good_with_their_media_type(folder: Path) -> None:
@@ -70,16 +70,16 @@ def test_the_digest_changes_with_content_and_not_with_time(folder: Path) -> None
     assert static.collect().digest != before
 
 
-def test_an_old_digest_is_not_found(folder: Path) -> None:
+def test_what_is_missing_is_not_kept(folder: Path) -> None:
     bundle = static.collect()
-    answer = client(bundle).get("/static/0123456789abcdef/studio/studio.mjs")
+    answer = client(bundle).get(f"{bundle.address}/studio/gone.mjs")
     assert answer.status_code == 404
     assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(
     "name",
-    ["studio/.hidden", "studio/../../secret", "studio/%2e%2e/x", "studio", "studio/", "", "studio/studio.mjs%00"],
+    ["studio/.hidden", "studio/../../secret", "studio/%2e%2e/x", "studio", "studio/", "studio/studio.mjs%00"],
 )
 def test_nothing_else_is_served(folder: Path, name: str) -> None:
     (folder.parent / "secret").write_text("secret")

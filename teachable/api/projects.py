@@ -1,0 +1,76 @@
+"""Routes for projects and classes."""
+
+from fastapi import APIRouter
+
+from teachable.api.access import ClassId, ProjectId, Space
+from teachable.api.records import ClassChange, Naming, ProjectChange, Projects, Token, Undo
+from teachable.types import ClassInfo, ProjectInfo
+
+router = APIRouter()
+
+
+@router.get("/projects", tags=["projects"], summary="List projects")
+def list_projects(space: Space) -> Projects:
+    """Return all projects of this computer, last changed first. One that is damaged is left out and logged."""
+    return Projects(tuple(space.projects()))
+
+
+@router.post("/projects", tags=["projects"], summary="Create a project", status_code=201)
+def create_project(space: Space, body: Naming | None = None) -> ProjectInfo:
+    """Make a project with two empty classes. Its id cannot be guessed: who knows it can open the project."""
+    return space.create_project(body.name if body else None)
+
+
+@router.post("/projects/restore", tags=["projects"], summary="Restore a deleted project")
+def restore_project(space: Space, body: Token) -> ProjectInfo:
+    """Bring back a project that was deleted since the server was started."""
+    return space.restore_project(body.undo)
+
+
+@router.get("/projects/{project_id}", tags=["projects"], summary="Get a project")
+def get_project(space: Space, project_id: ProjectId) -> ProjectInfo:
+    """Return name, classes with their number of samples, and settings."""
+    return space.project(project_id)
+
+
+@router.patch("/projects/{project_id}", tags=["projects"], summary="Change a project")
+def change_project(space: Space, project_id: ProjectId, body: ProjectChange) -> ProjectInfo:
+    """Rename the project or keep settings for its next training."""
+    if body.settings is not None:
+        space.save_settings(project_id, body.settings.over(space.project(project_id).settings))
+    if body.name is not None:
+        space.rename_project(project_id, body.name)
+    return space.project(project_id)
+
+
+@router.delete("/projects/{project_id}", tags=["projects"], summary="Delete a project")
+def delete_project(space: Space, project_id: ProjectId) -> Undo:
+    """Delete the project with all its photos and models. It can be restored until the server is stopped."""
+    return Undo(space.delete_project(project_id))
+
+
+@router.post("/projects/{project_id}/undo", tags=["projects"], summary="Take a removal or move back")
+def undo(space: Space, project_id: ProjectId, body: Token) -> ProjectInfo:
+    """Bring back deleted samples or a deleted class, or move samples back. A token works once."""
+    space.undo(project_id, body.undo)
+    return space.project(project_id)
+
+
+@router.post("/projects/{project_id}/classes", tags=["classes"], summary="Add a class", status_code=201)
+def add_class(space: Space, project_id: ProjectId, body: Naming | None = None) -> ClassInfo:
+    """Add a class at the end of the list."""
+    return space.add_class(project_id, body.name if body else None)
+
+
+@router.patch("/projects/{project_id}/classes/{class_id}", tags=["classes"], summary="Change a class")
+def change_class(space: Space, project_id: ProjectId, class_id: ClassId, body: ClassChange) -> ClassInfo:
+    """Rename, recolour, move or disable a class. A new name holds at once, in a trained model too."""
+    return space.update_class(
+        project_id, class_id, name=body.name, color=body.color, position=body.position, disabled=body.disabled
+    )
+
+
+@router.delete("/projects/{project_id}/classes/{class_id}", tags=["classes"], summary="Delete a class")
+def delete_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Undo:
+    """Delete a class and its samples. It can be taken back until the server is stopped."""
+    return Undo(space.delete_class(project_id, class_id))

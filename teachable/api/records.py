@@ -1,0 +1,150 @@
+"""What the API takes and gives that is not already a record of `teachable.types`."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from teachable.projects.records import SETTING_RANGES
+from teachable.runtime import Prediction
+from teachable.settings import limits
+from teachable.types import AddResult, BackboneRecord, ProjectInfo, TrainSettings
+
+LARGEST_ID = 2**63 - 1
+"""Sample ids are what SQLite can count to."""
+
+
+def _range(setting: str) -> dict[str, JsonValue]:
+    low, high = SETTING_RANGES[setting]
+    return {"minimum": low, "maximum": high}
+
+
+SampleId = Annotated[int, Field(strict=True, ge=0, le=LARGEST_ID)]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Which program answers.
+
+    Attributes:
+        name: always `teachable`.
+        version: of the program.
+        backbone: the network that turns photos into embeddings.
+    """
+
+    name: str
+    version: str
+    backbone: BackboneRecord
+
+
+@dataclass(frozen=True)
+class Projects:
+    """All projects.
+
+    Attributes:
+        projects: last changed first.
+    """
+
+    projects: tuple[ProjectInfo, ...]
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How to take a change back.
+
+    Attributes:
+        undo: token to send back; it holds until the server is stopped.
+    """
+
+    undo: str
+
+
+@dataclass(frozen=True)
+class Added(AddResult):
+    """What became of an upload.
+
+    Attributes:
+        added: new samples, in the order sent.
+        repeats: files that were already in the class and were skipped.
+        rejected: files that could not be taken, and why.
+        total: samples of the class afterwards.
+    """
+
+    total: int
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says about each photo.
+
+    Attributes:
+        predictions: in the order of the files.
+    """
+
+    predictions: tuple[Prediction, ...]
+
+
+class Body(BaseModel):
+    """A JSON body: a misspelt field or a number in quotes is an error, not a surprise."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class Naming(Body):
+    """A name, or none."""
+
+    name: str | None = Field(None, description="What a person calls it. Left out, a name is chosen.")
+
+
+class Token(Body):
+    """What a removal gave back."""
+
+    undo: str = Field(description="The token.")
+
+
+class Settings(Body):
+    """Training settings; what is left out stays as it is. The project refuses what is out of range, in words."""
+
+    epochs: int | None = Field(None, description="Passes over all samples.", json_schema_extra=_range("epochs"))
+    batch_size: int | None = Field(None, description="Samples per step.", json_schema_extra=_range("batch_size"))
+    learning_rate: float | None = Field(
+        None, description="Of the optimiser.", allow_inf_nan=False, json_schema_extra=_range("learning_rate")
+    )
+    hidden_units: int | None = Field(
+        None,
+        description="0 for a linear head, otherwise the width of one hidden layer.",
+        json_schema_extra=_range("hidden_units"),
+    )
+    seed: int | None = Field(None, description="Same seed and samples, same model.", json_schema_extra=_range("seed"))
+
+    def over(self, settings: TrainSettings) -> TrainSettings:
+        """Return `settings` with the fields that were sent."""
+        return replace(settings, **self.model_dump(exclude_none=True))
+
+
+class ProjectChange(Body):
+    """What to change of a project; what is left out stays."""
+
+    name: str | None = Field(None, description="New name.")
+    settings: Settings | None = Field(None, description="Settings for the next training.")
+
+
+class ClassChange(Body):
+    """What to change of a class; what is left out stays. None of it needs a new training except `disabled`."""
+
+    name: str | None = Field(None, description="New name; no other class of the project may have it.")
+    color: str | None = Field(None, description="`#RRGGBB`.")
+    position: Annotated[int, Field(ge=0, le=LARGEST_ID)] | None = Field(None, description="Place in the list, from 0.")
+    disabled: bool | None = Field(None, description="Leave the class out of training, keeping its samples.")
+
+
+class Chosen(Body):
+    """Some samples."""
+
+    ids: list[SampleId] = Field(description="Their numbers.", min_length=1, max_length=limits().samples)
+
+
+class Moving(Chosen):
+    """Some samples and where they go."""
+
+    class_id: str = Field(description="Class they go to.")

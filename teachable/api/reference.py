@@ -1,0 +1,69 @@
+"""The description of the API: what is said about it as a whole, and the words of each field.
+
+Fields of records are documented once, under `Attributes:` in their docstrings; they are read from there.
+"""
+
+import inspect
+import re
+from dataclasses import is_dataclass
+from typing import Any, TypeGuard
+
+from fastapi import FastAPI
+
+from teachable import types, workflow
+from teachable.api import problems, records
+
+INTRODUCTION = """
+Everything the page does can be done by a program: make a project, add photos to its classes, train, ask, download the
+model. Nothing leaves this computer, and there is no account: who knows the id of a project can use it.
+
+Requests must be sent to a name of this computer (`127.0.0.1`, `localhost`, or one listed in `TEACHABLE_ALLOWED_HOSTS`),
+and not by a page of another site. Times are seconds since 1970. Every refusal has the form
+`{"error": {"key", "message", "values"}}`.
+""".strip()
+
+TAGS = [
+    {"name": "server", "description": "The program itself."},
+    {"name": "projects", "description": "One project holds classes, photos, settings and models."},
+    {"name": "classes", "description": "What the computer learns to tell apart."},
+    {"name": "samples", "description": "The photos of a class."},
+    {"name": "training", "description": "From photos to a model."},
+    {"name": "model", "description": "The trained model: ask it, or take it away."},
+]
+
+# Those that define or import the records of the description.
+_MODULES = (types, records, problems, workflow)
+_FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` describe the fields of records in its `openapi.json`."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            for name, schema in document["components"]["schemas"].items():
+                _describe(schema, _records().get(name))
+        return plain()
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _records() -> dict[str, type]:
+    return {name: found for module in _MODULES for name, found in vars(module).items() if _is_record(found)}
+
+
+def _is_record(found: object) -> TypeGuard[type]:
+    return isinstance(found, type) and is_dataclass(found)
+
+
+def _describe(schema: dict[str, Any], record: type | None) -> None:
+    if record is None:
+        return
+    text, _, attributes = inspect.cleandoc(record.__doc__ or "").partition("\nAttributes:\n")
+    schema["description"] = text.strip()
+    said = {name: " ".join(words.split()) for name, words in _FIELD.findall(inspect.cleandoc(attributes))}
+    for name, field in schema.get("properties", {}).items():
+        if name in said:
+            field["description"] = said[name][0].upper() + said[name][1:]

@@ -1,0 +1,90 @@
+"""The command line. Each command parses, calls what is below and says how it went; one file for each larger one.
+
+Exit codes: 0 all went well, 1 some files could not be used, 2 it could not be done and the message says why. Results go
+to stdout, everything else to stderr. Nothing heavy is imported before a command needs it.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from teachable import __version__, settings
+from teachable.cli.listing import projects
+from teachable.cli.prediction import predict
+from teachable.cli.training import train
+from teachable.errors import TeachableError
+from teachable.words import say
+
+FAILED = 2
+
+
+class Commands(TyperGroup):
+    """Serves when no command is named, and says what went wrong in one line instead of a trace."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `serve` before options that are not for the program as a whole."""
+        if not args or (args[0].startswith("-") and args[0] not in {"--help", "--version"}):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command and turn what a person can act on into a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except TeachableError as error:
+            typer.echo(say("cli.error", message=error), err=True)
+            raise typer.Exit(FAILED) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    help=say("cli.help"),
+    epilog=say("cli.epilog"),
+    # Rich would double the time until the help is shown.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"teachable {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=say("cli.help.version"))
+    ] = False,
+) -> None:
+    """Set up what all commands share."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s")
+
+
+@app.command(help=say("cli.help.serve"))
+def serve(
+    host: Annotated[str, typer.Option(help=say("cli.help.host"))] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help=say("cli.help.port"), show_default="7860")] = None,
+    home: Annotated[Path | None, typer.Option(help=say("cli.help.home"))] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help=say("cli.help.browser"))] = True,
+) -> None:
+    """Open the page and serve it until it is stopped."""
+    from teachable import server
+
+    server.serve(home or settings.home(), host, port, browser, typer.echo)
+
+
+app.command(help=say("cli.help.train"))(train)
+app.command(help=say("cli.help.predict"))(predict)
+app.command(help=say("cli.help.projects"))(projects)
+
+
+def main() -> None:
+    """Entry point of `teachable`, of `python -m teachable` and of `app.py`."""
+    app(prog_name="teachable")

@@ -1,0 +1,218 @@
+"""`teachable train`: a folder of class folders becomes a model file, without a page."""
+
+import contextlib
+import hashlib
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from teachable.cli.folders import ClassFolder, read_classes
+from teachable.errors import Conflict, InvalidInput, NotFound, StorageFull, TeachableError
+from teachable.settings import limits
+from teachable.types import Evaluation, ModelRecord, Rejected, TrainSettings
+from teachable.words import say
+
+if TYPE_CHECKING:
+    from teachable.workflow import Status, Workspace
+
+FAILED = 2
+
+LISTED = 20
+"""Skipped files named one by one; beyond that, a count."""
+
+_AT_ONCE = 16
+_POLL_SECONDS = 0.1
+_DEFAULTS = TrainSettings()
+
+
+def train(
+    folder: Annotated[Path, typer.Argument(help=say("cli.help.folder"), metavar="FOLDER")],
+    out: Annotated[Path, typer.Option(help=say("cli.help.out"))] = Path("model.onnx"),
+    force: Annotated[bool, typer.Option("--force", help=say("cli.help.force"))] = False,
+    independent: Annotated[bool, typer.Option("--independent", help=say("cli.help.independent"))] = False,
+    epochs: Annotated[int, typer.Option(help=say("cli.help.epochs"))] = _DEFAULTS.epochs,
+    batch_size: Annotated[int, typer.Option(help=say("cli.help.batch_size"))] = _DEFAULTS.batch_size,
+    learning_rate: Annotated[float, typer.Option(help=say("cli.help.learning_rate"))] = _DEFAULTS.learning_rate,
+    hidden: Annotated[int, typer.Option(help=say("cli.help.hidden"))] = _DEFAULTS.hidden_units,
+    seed: Annotated[int, typer.Option(help=say("cli.help.seed"))] = _DEFAULTS.seed,
+    project_name: Annotated[str | None, typer.Option(help=say("cli.help.project_name"), show_default=False)] = None,
+    home: Annotated[Path | None, typer.Option(help=say("cli.help.train_home"), show_default=False)] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help=say("cli.help.quiet"))] = False,
+) -> None:
+    """Train on a folder and write the model."""
+    _check_target(out, force)
+    classes = read_classes(folder, independent=independent)
+    chosen = TrainSettings(epochs, batch_size, learning_rate, hidden, seed)
+
+    from teachable.workflow import Workspace
+
+    with _home(home) as place, Workspace(place) as workspace:
+        project = workspace.create_project(project_name or folder.resolve().name).id
+        workspace.save_settings(project, chosen)
+        skipped = _Reader(workspace, project, folder, quiet).read(classes)
+        _list_skipped(skipped)
+        record = _train(workspace, project, chosen, quiet)
+        _write(out, workspace.model_bytes(project))
+        if not quiet:
+            names = {one.id: one.name for one in workspace.project(project).classes}
+            _report(out, record, [names[class_id] for class_id in record.class_ids], independent)
+            if home is not None:
+                typer.echo(say("cli.train.kept", project=project, home=place))
+
+
+def _check_target(out: Path, force: bool) -> None:
+    """Refuse what would only fail after the work is done."""
+    if out.is_dir():
+        raise InvalidInput("out_is_folder", out=out)
+    if not out.resolve().parent.is_dir():
+        raise NotFound("out_folder_missing", folder=out.resolve().parent)
+    if out.exists() and not force:
+        raise Conflict("out_exists", out=out)
+
+
+@contextlib.contextmanager
+def _home(named: Path | None) -> Iterator[Path]:
+    """Give the folder a person named, or one that is gone afterwards."""
+    if named is not None:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="teachable-") as scratch:
+        yield Path(scratch)
+
+
+class _Reader:
+    """Puts the photos of class folders into a project and remembers the files that could not be used."""
+
+    def __init__(self, workspace: "Workspace", project: str, folder: Path, quiet: bool) -> None:
+        self._workspace = workspace
+        self._project = project
+        self._folder = folder
+        self._quiet = quiet
+        self._skipped: list[Rejected] = []
+
+    def read(self, classes: tuple[ClassFolder, ...]) -> list[Rejected]:
+        """Read all photos; return those that were skipped."""
+        # A new project comes with classes to fill in on the page; their names may be wanted here for others.
+        for given in self._workspace.project(self._project).classes:
+            self._workspace.delete_class(self._project, given.id)
+        with _bar(sum(one.size for one in classes), say("cli.train.reading"), self._quiet) as bar:
+            for one in classes:
+                class_id = self._workspace.add_class(self._project, one.name).id
+                for group in one.groups:
+                    # The same folders give the same groups, and so the same split and the same figures.
+                    capture = hashlib.sha256(f"{one.name}/{group.name}".encode()).hexdigest()[:32]
+                    for start in range(0, len(group.photos), _AT_ONCE):
+                        paths = group.photos[start : start + _AT_ONCE]
+                        result = self._workspace.add_photos(self._project, class_id, capture, self._open(paths))
+                        self._skipped.extend(result.rejected)
+                        bar.update(len(paths))
+        return self._skipped
+
+    def _open(self, paths: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
+        for path in paths:
+            shown = path.relative_to(self._folder).as_posix()
+            try:
+                with path.open("rb") as file:
+                    # One byte more than allowed is enough to see that it is too large.
+                    yield shown, file.read(limits().photo_bytes + 1)
+            except OSError:
+                error = TeachableError("photo_unopened", name=shown)
+                self._skipped.append(Rejected(shown, str(error), error.key, dict(error.values)))
+
+
+def _list_skipped(skipped: list[Rejected]) -> None:
+    for one in skipped[:LISTED]:
+        typer.echo(say("cli.skipped", name=one.name, reason=one.reason), err=True)
+    if skipped:
+        typer.echo(say("cli.train.skipped", count=len(skipped)), err=True)
+
+
+def _train(workspace: "Workspace", project: str, settings: TrainSettings, quiet: bool) -> ModelRecord:
+    """Embed, train and check; return the record of the finished model."""
+    status = workspace.status(project)
+    with _bar(status.embedding.total, say("cli.train.embedding"), quiet) as bar:
+        while (done := status.embedding.done + status.embedding.failed) < status.embedding.total:
+            bar.update(done - bar.pos)
+            time.sleep(_POLL_SECONDS)
+            status = workspace.status(project)
+        bar.update(status.embedding.total - bar.pos)
+    workspace.start_training(project, settings)
+    with _bar(100, say("cli.train.training"), quiet) as bar:
+        while (status := workspace.status(project)).training.state == "running":
+            bar.update(int(100 * status.training.fraction) - bar.pos)
+            time.sleep(_POLL_SECONDS)
+        _require_done(status)
+        bar.update(100 - bar.pos)
+    while status.model is not None and status.model.checking:
+        time.sleep(_POLL_SECONDS)
+        status = workspace.status(project)
+    record = workspace.model(project)
+    if record is None:
+        raise TeachableError("training_died")
+    return record
+
+
+def _require_done(status: "Status") -> None:
+    if status.training.state != "done":
+        typer.echo(say("cli.error", message=status.training.message or say("error.training_died")), err=True)
+        raise typer.Exit(FAILED)
+
+
+def _write(out: Path, data: bytes) -> None:
+    """Write the model so that a file of that name is always whole."""
+    from teachable.projects.files import write_whole
+
+    try:
+        write_whole(out, data)
+    except OSError as error:
+        raise StorageFull("out_not_written", out=out) from error
+
+
+def _report(out: Path, record: ModelRecord, labels: list[str], independent: bool) -> None:
+    """Say what was made and what is honestly known about it."""
+    typer.echo(
+        say("cli.train.written", out=out, classes=len(labels), count=record.samples, seconds=f"{record.seconds:.1f}")
+    )
+    score = record.evaluation
+    if score.accuracy is None or score.low is None or score.high is None:
+        typer.echo(say("cli.train.unjudged_all"))
+    else:
+        typer.echo(
+            say(
+                "cli.train.accuracy",
+                correct=score.correct,
+                total=score.held_out,
+                percent=_percent(score.accuracy),
+                low=_percent(score.low),
+                high=_percent(score.high),
+            )
+        )
+        _report_classes(score, labels)
+        typer.echo(say("cli.train.independent" if independent else "cli.train.groups"))
+    if record.agreement is not None:
+        typer.echo(say("cli.train.agreement", agreeing=record.agreement.agreeing, total=record.agreement.total))
+
+
+def _report_classes(score: Evaluation, labels: list[str]) -> None:
+    for label, one in zip(labels, score.per_class, strict=True):
+        if one.total:
+            typer.echo(say("cli.train.class", label=label, correct=one.correct, total=one.total))
+    if score.unjudged:
+        names = ", ".join(labels[index] for index in score.unjudged)
+        typer.echo(say("cli.train.unjudged", names=names, count=len(score.unjudged)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _bar(length: int, label: str, quiet: bool) -> Any:
+    """Return a progress bar on stderr, so that stdout holds the result alone."""
+    target: TextIO = io.StringIO() if quiet else sys.stderr
+    return typer.progressbar(length=length, label=f"{label:<22}", file=target)

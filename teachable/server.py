@@ -1,0 +1,247 @@
+"""Puts page, REST API and static files into one app and serves it. It owns ports, start and stop, not the content.
+
+The app is mounted under uvicorn directly rather than through `Blocks.launch()`: the port is taken before the slow
+imports begin and cannot be lost between, and starting makes no request, to this computer or another.
+"""
+
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from teachable.errors import Conflict, InvalidInput
+from teachable.guards import is_loopback
+from teachable.words import say
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from teachable.workflow import Workspace
+
+log = logging.getLogger(__name__)
+
+FIRST_PORT = 7860
+PORTS_TRIED = 100
+
+# Open pages hold a connection that only ends when they are told; what else is running gets this long to finish.
+_GRACE_SECONDS = 3
+
+
+def create_app(workspace: "Workspace", host: str = "127.0.0.1") -> "FastAPI":
+    """Return the whole app: page at `/`, API at `/api/v1`, files at `/static`, all behind the guards.
+
+    Args:
+        workspace: what everything works on; it is not closed here.
+        host: name or address the server listens on.
+
+    Raises:
+        InstallationError: a part of the page is missing.
+    """
+    from teachable import static
+
+    bundle = static.collect()
+    _keep_gradio_quiet()
+    import gradio
+    from fastapi import FastAPI
+    from starlette.middleware import Middleware
+    from starlette.routing import Mount
+
+    from teachable import api, settings, ui
+    from teachable.guards import Guard
+
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        routes=[Mount(api.PREFIX, api.create(workspace)), Mount(bundle.address, bundle.app())],
+        middleware=[Middleware(Guard, bound=host)],
+    )
+    page = ui.build(workspace, static=bundle.address)
+    mounted: FastAPI = gradio.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        max_file_size=settings.limits().photo_bytes,
+        run_history=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        **ui.launch_options(bundle.address),
+    )
+    return mounted
+
+
+def serve(home: Path, host: str, port: int | None, browser: bool, announce: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM, then close everything.
+
+    Args:
+        home: folder with the projects.
+        host: name or address to listen on.
+        port: to listen on; without one, the first free from 7860.
+        browser: whether to open one.
+        announce: shows a line to the person.
+
+    Raises:
+        TeachableError: the port is taken, the host is not of this computer, the home cannot be used, a part is missing.
+    """
+    with _told_to_stop(), open_socket(host, port) as listening:
+        address = _address(host, listening)
+        announce(say("cli.serve.starting"))
+        if not is_loopback(host.strip("[]").lower()):
+            announce(say("cli.serve.open_to_network", host=host))
+            announce(say("cli.serve.network_address", address=_network_address(host, listening)))
+        try:
+            _run(home, host, listening, lambda: _ready(address, home, browser, announce))
+        except KeyboardInterrupt:
+            log.debug("told to stop")
+        announce(say("cli.serve.stopped"))
+
+
+def _run(home: Path, host: str, listening: socket.socket, ready: Callable[[], None]) -> None:
+    import uvicorn
+
+    from teachable.workflow import Workspace
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            _end_streams(app)
+            await super().shutdown(sockets)
+
+    with Workspace(home) as workspace:
+        app = create_app(workspace, host)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            # What asks for a page is the person's own business.
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        Server(config).run(sockets=[listening])
+
+
+def _end_streams(app: "FastAPI") -> None:
+    """Tell open pages that the server stops; Gradio would keep their connections for good."""
+    from gradio.routes import App
+    from starlette.routing import Mount
+
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, App):
+            route.app.stop_event.set()
+
+
+def _ready(address: str, home: Path, browser: bool, announce: Callable[[str], None]) -> None:
+    announce(say("cli.serve.ready", address=address, home=home))
+    if browser:
+        # A text browser in the terminal would hold the server up until it is left.
+        threading.Thread(target=webbrowser.open, args=(address,), name="open-browser", daemon=True).start()
+
+
+def open_socket(host: str, port: int | None) -> socket.socket:
+    """Return a listening socket, so that the port is ours from now on.
+
+    Args:
+        host: name or address of this computer.
+        port: to listen on, 0 for any; without one, the first free from 7860.
+
+    Raises:
+        Conflict: the port is taken.
+        InvalidInput: no such host, or a port that may not be used.
+    """
+    wanted = range(FIRST_PORT, FIRST_PORT + PORTS_TRIED) if port is None else [port]
+    for number in wanted:
+        try:
+            return _listen(host, number)
+        except (OSError, UnicodeError) as error:
+            code = error.errno if isinstance(error, OSError) else None
+            if code == errno.EADDRINUSE:
+                continue
+            if code == errno.EACCES:
+                raise InvalidInput("port_forbidden", port=number) from error
+            raise InvalidInput("host_not_here", host=host) from error
+    if port is None:
+        raise Conflict("ports_taken", first=FIRST_PORT, last=FIRST_PORT + PORTS_TRIED - 1)
+    raise Conflict("port_taken", port=port)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # "localhost" is often both; IPv4 is what browsers try in the end, and what Gradio prints.
+    family, kind, protocol, _, where = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":
+            # A restart right after a stop finds the port free. On Windows the option would let two servers share it.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _address(host: str, listening: socket.socket) -> str:
+    """Return the address a person on this computer opens."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+    name = host.strip("[]")
+    return _url(here.get(name, name), listening)
+
+
+def _network_address(host: str, listening: socket.socket) -> str:
+    """Return the address a person on another device opens."""
+    name = host.strip("[]")
+    if name in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        # Connecting a datagram socket sends nothing; it only asks which way packets would leave. The address is one
+        # that is reserved for documentation (RFC 5737).
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+                name = probe.getsockname()[0]
+            except OSError:
+                name = socket.gethostname()
+    return _url(name, listening)
+
+
+def _url(name: str, listening: socket.socket) -> str:
+    port: int = listening.getsockname()[1]
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[None]:
+    """Make SIGTERM end things as Ctrl-C does, with everything closed. Only the main thread may change signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _keep_gradio_quiet() -> None:
+    """Switch off what Gradio and the hub client would send; they read this when they are imported."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

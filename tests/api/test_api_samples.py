@@ -1,0 +1,136 @@
+"""Photos of a class over HTTP: add, page, show, move, remove, download."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from sending import RED, Json, files, photo, problem
+from starlette.testclient import TestClient
+
+from teachable.words import catalogue
+
+
+def test_photos_are_added_paged_shown_and_removed(web: TestClient, first: str, base: str) -> None:
+    answer = web.post(f"{first}/samples", files=files(RED, range(5)), data={"group": "press-1"})
+    body = answer.json()
+    assert answer.status_code == 200
+    assert (len(body["added"]), body["repeats"], body["rejected"], body["total"]) == (5, 0, [], 5)
+    assert {one["group"] for one in body["added"]} == {"press-1"}
+
+    page = web.get(f"{first}/samples", params={"limit": 3}).json()
+    assert [one["id"] for one in page["samples"]] == [one["id"] for one in reversed(body["added"])][:3]
+    rest = web.get(f"{first}/samples", params={"limit": 3, "before": page["next"]}).json()
+    assert (len(rest["samples"]), rest["next"], rest["total"]) == (2, None, 5)
+
+    number = body["added"][0]["id"]
+    shown = web.get(f"{base}/samples/{number}/photo")
+    assert shown.headers["Content-Type"] == "image/jpeg"
+    assert "immutable" in shown.headers["Cache-Control"]
+    assert PIL.Image.open(io.BytesIO(shown.content)).size == (128, 96)
+    small = web.get(f"{base}/samples/{number}/thumbnail", params={"side": 48})
+    assert PIL.Image.open(io.BytesIO(small.content)).size == (48, 48)
+
+    token = web.post(f"{base}/samples/delete", json={"ids": [number]}).json()
+    assert web.get(f"{first}/samples").json()["total"] == 4
+    web.post(f"{base}/undo", json=token)
+    assert web.get(f"{first}/samples").json()["total"] == 5
+    token = web.delete(f"{first}/samples").json()
+    assert web.get(f"{first}/samples").json()["total"] == 0
+    web.post(f"{base}/undo", json=token)
+    assert web.get(f"{first}/samples").json()["total"] == 5
+
+
+def test_samples_move_between_classes(web: TestClient, first: str, base: str, project: Json) -> None:
+    added = web.post(f"{first}/samples", files=files(RED, range(3))).json()["added"]
+    second = project["classes"][1]["id"]
+    moved = web.post(f"{base}/samples/move", json={"ids": [added[0]["id"]], "class_id": second})
+    assert moved.json().keys() == {"undo"}
+    assert web.get(f"{base}/classes/{second}/samples").json()["total"] == 1
+    web.post(f"{base}/undo", json=moved.json())
+    assert web.get(f"{base}/classes/{second}/samples").json()["total"] == 0
+
+
+def test_repeats_are_counted(web: TestClient, first: str) -> None:
+    web.post(f"{first}/samples", files=files(RED, range(2)))
+    body = web.post(f"{first}/samples", files=files(RED, range(3))).json()
+    assert (len(body["added"]), body["repeats"], body["total"]) == (1, 2, 3)
+
+
+def test_a_request_without_a_group_is_a_group_of_its_own(web: TestClient, first: str) -> None:
+    groups = set()
+    for seed in range(2):
+        body = web.post(f"{first}/samples", files=files(RED, range(seed, seed + 1))).json()
+        groups.add(body["added"][0]["group"])
+    assert len(groups) == 2
+
+
+def test_a_bad_file_does_not_stop_the_others(web: TestClient, first: str, tmp_path: Path) -> None:
+    whole = photo(RED)
+    sent = [
+        ("files", ("good.jpg", whole, "image/jpeg")),
+        ("files", ("../../../escape.jpg", b"not a photo", "image/jpeg")),
+        ("files", ("empty.jpg", b"", "image/jpeg")),
+        ("files", ("<img src=x>.png", whole[:200], "image/png")),
+        ("files", ("page.svg", b"<svg onload='alert(1)'/>", "image/svg+xml")),
+    ]
+    body = web.post(f"{first}/samples", files=sent).json()
+    assert len(body["added"]) == 1
+    assert [one["name"] for one in body["rejected"]] == [name for _, (name, *_) in sent[1:]]
+    for one in body["rejected"]:
+        assert one["reason"]
+        assert f"error.{one['key']}" in catalogue()
+    assert not list(tmp_path.rglob("*escape*"))
+
+
+def test_the_photos_of_a_class_come_as_a_zip(web: TestClient, first: str) -> None:
+    web.patch(first, json={"name": "Äpfel"})
+    web.post(f"{first}/samples", files=files(RED, range(2)))
+    answer = web.get(f"{first}/samples.zip")
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert "%C3%84pfel.zip" in answer.headers["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert len(archive.namelist()) == 2
+        assert archive.testzip() is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "samples/999/photo", None),
+        ("GET", "samples/999/thumbnail", None),
+        ("POST", "samples/delete", {"ids": [999]}),
+        ("POST", "undo", {"undo": "nothing"}),
+        ("POST", "undo", {"undo": "ä"}),
+        ("GET", "model", None),
+        ("GET", "model.onnx", None),
+    ],
+)
+def test_what_is_not_there_is_not_found(web: TestClient, base: str, method: str, path: str, body: Json | None) -> None:
+    problem(web.request(method, f"{base}/{path}", json=body), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "samples/x/photo", None),
+        ("GET", f"samples/{2**63}/photo", None),
+        ("GET", "samples/-1/photo", None),
+        ("GET", "samples/1/thumbnail?side=5000", None),
+        ("POST", "samples/delete", {"ids": []}),
+        ("POST", "samples/delete", {"ids": [2**63]}),
+        ("POST", "samples/delete", {"ids": ["1"]}),
+        ("POST", "samples/delete", {}),
+        ("POST", "samples/move", {"ids": [1]}),
+        ("POST", "undo", {"undo": 5}),
+        ("POST", "undo", None),
+    ],
+)
+def test_what_makes_no_sense_is_refused(web: TestClient, base: str, method: str, path: str, body: Json | None) -> None:
+    problem(web.request(method, f"{base}/{path}", json=body), 422)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", f"before={2**63}", "limit=NaN"])
+def test_a_page_that_makes_no_sense_is_refused(web: TestClient, first: str, query: str) -> None:
+    problem(web.get(f"{first}/samples?{query}"), 422)

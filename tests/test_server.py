@@ -1,0 +1,172 @@
+"""The server: ports, start and stop, and the whole app behind its guards."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+from teachable.workflow import Workspace
+
+from teachable import server, static
+from teachable.errors import Conflict, InvalidInput
+
+# Ports
+
+
+def test_the_next_free_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server.open_socket("127.0.0.1", 0) as first:
+        busy = first.getsockname()[1]
+        monkeypatch.setattr(server, "FIRST_PORT", busy)
+        with server.open_socket("127.0.0.1", None) as second:
+            assert busy < second.getsockname()[1] < busy + server.PORTS_TRIED
+
+
+def test_a_port_that_was_named_and_is_taken_is_an_error() -> None:
+    with server.open_socket("127.0.0.1", 0) as first:
+        busy = first.getsockname()[1]
+        with pytest.raises(Conflict, match=str(busy)):
+            server.open_socket("127.0.0.1", busy)
+
+
+def test_no_free_port_at_all_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server.open_socket("127.0.0.1", 0) as first:
+        monkeypatch.setattr(server, "FIRST_PORT", first.getsockname()[1])
+        monkeypatch.setattr(server, "PORTS_TRIED", 1)
+        with pytest.raises(Conflict):
+            server.open_socket("127.0.0.1", None)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300, "a..b"])
+def test_a_host_that_is_not_this_computer_is_an_error(host: str) -> None:
+    with pytest.raises(InvalidInput):
+        server.open_socket(host, 0)
+
+
+def test_a_port_that_may_not_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", forbid)
+    with pytest.raises(InvalidInput, match="80"):
+        server.open_socket("127.0.0.1", 80)
+
+
+# The app
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with Workspace(tmp_path_factory.mktemp("home")) as workspace:
+
+        async def make() -> FastAPI:
+            return server.create_app(workspace)
+
+        # Where no event loop runs, Gradio makes some and leaves them behind.
+        with TestClient(asyncio.run(make()), base_url="http://127.0.0.1:7860") as client:
+            yield client
+
+
+def test_page_api_and_files_are_served_by_one_app(web: TestClient) -> None:
+    page = web.get("/")
+    assert page.status_code == 200
+    assert static.collect().address in page.text
+    assert web.get("/api/v1/health").json()["name"] == "teachable"
+    assert web.get(f"{static.collect().address}/locales/en.json").status_code == 200
+
+
+def test_files_of_an_older_page_are_gone_and_gradios_own_are_there(web: TestClient) -> None:
+    assert web.get("/static/0123456789abcdef/studio/main.js").status_code == 404
+    assert web.get("/static/js/iframeResizer.contentWindow.min.js").status_code == 200
+
+
+def test_the_guards_cover_every_part(web: TestClient) -> None:
+    for path in ("/", "/api/v1/health", "/gradio_api/info", "/config", "/static/x/y"):
+        assert web.get(path, headers={"Host": "evil.example"}).status_code == 403
+        assert web.post(path, headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_the_page_carries_the_headers(web: TestClient) -> None:
+    assert web.get("/").headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_there_is_no_other_description(web: TestClient, path: str) -> None:
+    assert web.get(path).status_code == 404
+
+
+def test_no_other_site_may_read_answers(web: TestClient) -> None:
+    answer = web.get("/", headers={"Origin": "http://evil.example", "Sec-Fetch-Mode": "navigate"})
+    assert answer.headers.get("Access-Control-Allow-Origin") != "http://evil.example"
+
+
+# Start and stop
+
+
+@contextmanager
+def running(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """The program in a process of its own; yields it and what it said until it was ready."""
+    command = [sys.executable, "-m", "teachable", "serve", "--home", str(home), "--no-browser", *options]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
+    )
+    assert process.stdout is not None
+    try:
+        said: list[str] = []
+        while not said or "Ctrl-C" not in said[-1]:
+            line = process.stdout.readline()
+            assert line, process.communicate()
+            said.append(line)
+        yield process, said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_server_starts_answers_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path, "--port", "0") as (process, said):
+        assert "starting" in said[0]
+        found = re.search(r"http://127\.0\.0\.1:\d+", "".join(said))
+        assert found
+        with urllib.request.urlopen(f"{found[0]}/api/v1/health", timeout=30) as answer:
+            assert json.load(answer)["name"] == "teachable"
+        # An open page keeps a connection; stopping must not wait for it.
+        request = f"{found[0]}/gradio_api/heartbeat/abc"
+        with urllib.request.urlopen(request, timeout=30) as heartbeat:
+            assert heartbeat.readline() == b"data: ALIVE\n"
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert "Everything is saved" in out
+        assert err == ""
+
+
+def test_a_busy_port_is_told_at_once(tmp_path: Path) -> None:
+    with server.open_socket("127.0.0.1", 0) as busy:
+        port = str(busy.getsockname()[1])
+        command = [sys.executable, "-m", "teachable", "--home", str(tmp_path), "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_opening_to_the_network_comes_with_a_warning(tmp_path: Path) -> None:
+    with running(tmp_path, "--port", "0", "--host", "0.0.0.0") as (_, said):
+        told = "".join(said)
+        assert "every device on your network" in told
+        assert "From other devices: http://" in told
+        assert "https" in told
