@@ -66,11 +66,11 @@ class Guard:
     def __init__(self, app: ASGIApp, bound: str = "127.0.0.1") -> None:
         self._app = app
         self._bound = bound.strip("[]").lower()
-        # On all interfaces the server is known under every address of this computer and under its own name. An address
-        # cannot be rebound, and a name only if it is not ours.
-        self._any_address = self._bound in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        # Open to the network, this computer is known under all its addresses and its own name. An address cannot be
+        # rebound, and a foreign name is still refused.
+        self._open = not is_loopback(self._bound)
         own = socket.gethostname().lower()
-        self._own_names: Collection[str] = {own, f"{own}.local"} if self._any_address else ()
+        self._own_names: Collection[str] = {own, f"{own}.local"} if self._open else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request and pass it on, or answer with the reason."""
@@ -102,7 +102,7 @@ class Guard:
             or host == self._bound
             or host in self._own_names
             or host in settings.allowed_hosts()
-            or (self._any_address and _is_address(host))
+            or (self._open and _is_address(host))
         ):
             raise Forbidden("host_unknown_here", host=host)
 

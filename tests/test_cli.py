@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and with which exit code."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -351,6 +352,12 @@ def test_a_file_that_is_no_model_is_refused(photos: Path, tmp_path: Path) -> Non
         assert result.stderr.startswith("Error: ")
 
 
+def test_an_empty_folder_is_an_error_in_words(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    result = teachable("predict", trained[0], tmp_path)
+    assert result.exit_code == 2
+    assert "no files" in result.stderr
+
+
 # projects
 
 
@@ -365,3 +372,24 @@ def test_projects_are_listed(tmp_path: Path) -> None:
     assert "Fruit 🍎: Class 1 (0), Class 2 (0)" in result.stdout
     (found,) = json.loads(teachable("projects", "--home", tmp_path, "--json").stdout)
     assert (found["id"], found["name"]) == (made.id, "Fruit 🍎")
+
+
+def test_a_home_that_cannot_be_used_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = teachable("projects", "--home", tmp_path / "file")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert str(tmp_path / "file") in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes only there")
+def test_a_name_the_terminal_cannot_show_does_not_stop_anything(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    path = tmp_path / b"\xff \xf0\x9f\x8d\x8e.png".decode(errors="surrogateescape")
+    write_photo(path, RED)
+    for options in ([], ["--json"]):
+        command = [sys.executable, "-m", "teachable", "predict", str(trained[0]), str(path), *options]
+        environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert "red" in done.stdout
+    assert json.loads(done.stdout)[0]["file"] == str(path)

@@ -98,8 +98,10 @@ def test_named_hosts_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert client().get("/", headers={"Host": "third.example"}).status_code == 403
 
 
-@pytest.mark.parametrize("bound", ["0.0.0.0", "::", "[::]"])
-def test_on_all_interfaces_addresses_and_the_own_name_are_answered(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bound", ["0.0.0.0", "::", "[::]", "192.168.1.5", "laptop"])
+def test_open_to_the_network_addresses_and_the_own_name_are_answered(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(guards.socket, "gethostname", lambda: "Laptop")
     open_to_all = client(bound)
     for host in ("192.168.1.5:7860", "[fe80::1]:7860", "laptop:7860", "laptop.local"):

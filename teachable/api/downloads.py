@@ -1,13 +1,28 @@
-"""Names of downloaded files: what a person typed becomes a header that cannot be misread."""
+"""Downloads: a name a person typed becomes a header nobody can misread, a file made for one answer goes away."""
 
 import re
 import unicodedata
+from pathlib import Path
 from urllib.parse import quote
+
+from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
 # Windows gives these names to devices, with any ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST = 80
+
+
+class PassingFile(FileResponse):
+    """A file that is deleted once it was sent, or when the other side hangs up before."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file and delete it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
 
 
 def attachment(name: str, ending: str) -> str:

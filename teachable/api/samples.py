@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import FileResponse, Response
 
 from teachable.api.access import ClassId, ProjectId, SampleNumber, Space, Uploaded, binary, multipart
-from teachable.api.downloads import attachment
+from teachable.api.downloads import PassingFile, attachment
 from teachable.api.records import LARGEST_ID, Added, Chosen, Moving, Undo
 from teachable.types import SamplePage
 
@@ -64,7 +64,7 @@ def download_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Re
     archive = space.class_archive(project_id, class_id)
     name = next((one.name for one in info.classes if one.id == class_id), "")
     headers = {"Content-Disposition": attachment(name, ".zip"), "Cache-Control": "no-cache"}
-    return FileResponse(archive, headers=headers, media_type="application/zip")
+    return PassingFile(archive, headers=headers, media_type="application/zip")
 
 
 @router.post("/projects/{project_id}/samples/delete", summary="Delete samples")

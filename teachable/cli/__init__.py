@@ -4,6 +4,7 @@ Exit codes: 0 all went well, 1 some files could not be used, 2 it could not be d
 to stdout, everything else to stderr. Nothing heavy is imported before a command needs it.
 """
 
+import io
 import logging
 import sys
 from pathlib import Path
@@ -36,8 +37,14 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except TeachableError as error:
-            typer.echo(say("cli.error", message=error), err=True)
-            raise typer.Exit(FAILED) from error
+            message = str(error)
+        except OSError as error:
+            # A file or folder that was named cannot be used; an error without one is a mistake of ours.
+            if error.filename is None:
+                raise
+            message = say("cli.file_unusable", file=error.filename, reason=error.strerror)
+        typer.echo(say("cli.error", message=message), err=True)
+        raise typer.Exit(FAILED)
 
 
 app = typer.Typer(
@@ -87,4 +94,8 @@ app.command(help=say("cli.help.projects"))(projects)
 
 def main() -> None:
     """Entry point of `teachable`, of `python -m teachable` and of `app.py`."""
+    # A name that the terminal cannot show must not end the program.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app(prog_name="teachable")

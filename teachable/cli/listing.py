@@ -26,7 +26,7 @@ def projects(
     finally:
         store.close()
     if as_json:
-        typer.echo(json.dumps([asdict(info) for info in found], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([asdict(info) for info in found], indent=2))
         return
     if not found:
         typer.echo(say("cli.projects.none", home=folder))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from teachable.cli.folders import photos_below
-from teachable.errors import TeachableError
+from teachable.errors import InvalidInput, TeachableError
 from teachable.words import say
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def predict(
     classifier = Classifier.load(model)
     failed = 0
     answers: list[dict[str, Any]] = []
-    for path in _photos(files):
+    for path in list(_photos(files)):
         answer = _ask(classifier, path, top)
         failed += "error" in answer
         if as_json:
@@ -37,7 +37,7 @@ def predict(
         else:
             _show(answer)
     if as_json:
-        typer.echo(json.dumps(answers, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(answers, indent=2))
     elif failed:
         typer.echo(say("cli.predict.failed", count=failed), err=True)
     if failed:
@@ -46,10 +46,12 @@ def predict(
 
 def _photos(named: list[Path]) -> Iterator[Path]:
     for path in named:
-        if path.is_dir():
-            yield from photos_below(path)
-        else:
+        if not path.is_dir():
             yield path
+        elif inside := photos_below(path):
+            yield from inside
+        else:
+            raise InvalidInput("folder_empty", folder=path)
 
 
 def _ask(classifier: "Classifier", path: Path, top: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Photos of a class over HTTP: add, page, show, move, remove, download."""
 
 import io
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -84,7 +85,12 @@ def test_a_bad_file_does_not_stop_the_others(web: TestClient, first: str, tmp_pa
     assert not list(tmp_path.rglob("*escape*"))
 
 
-def test_the_photos_of_a_class_come_as_a_zip(web: TestClient, first: str) -> None:
+def test_the_photos_of_a_class_come_as_a_zip(
+    web: TestClient, first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     web.patch(first, json={"name": "Äpfel"})
     web.post(f"{first}/samples", files=files(RED, range(2)))
     answer = web.get(f"{first}/samples.zip")
@@ -93,6 +99,7 @@ def test_the_photos_of_a_class_come_as_a_zip(web: TestClient, first: str) -> Non
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert len(archive.namelist()) == 2
         assert archive.testzip() is None
+    assert not list(scratch.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from sending import BLUE, RED, files, photo, problem, served
 from starlette.testclient import TestClient
-from teachable.workflow import Workspace
 
 from teachable.runtime import Classifier
+from teachable.workflow import Workspace
 
 
 class TestMainJob:
@@ -68,6 +68,12 @@ class TestMainJob:
         for one, own in zip(told, classifier.predict(fresh), strict=True):
             assert one["label"] == own.label
             assert one["probabilities"] == pytest.approx(own.probabilities, abs=1e-5)
+
+    def test_a_certain_model_can_be_asked_for(self, job: tuple[TestClient, str, Workspace]) -> None:
+        web, base, _ = job
+        newest = web.get(f"{base}/model").json()["id"]
+        assert web.get(f"{base}/model.onnx", params={"id": newest}).status_code == 200
+        problem(web.get(f"{base}/model.onnx", params={"id": "0" * 16}), 404)
 
     def test_one_photo_can_be_asked_about(self, job: tuple[TestClient, str, Workspace]) -> None:
         web, base, _ = job
