@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from sending import Json
 from starlette.testclient import TestClient
-from teachable.workflow import Workspace
 
 from teachable import api
 from teachable.words import catalogue
+from teachable.workflow import Workspace
 
 
 @pytest.fixture
