@@ -1,0 +1,141 @@
+"""Takes the picture of the page that the README shows: `uv run --group dev python -m tests.readme_picture`.
+
+Everything in it is real but the photos, which are drawn here: a real server, a real training, and live predictions in
+Chromium from a camera that plays a drawn film. It is run by hand when the look of the page changes.
+"""
+
+import io
+import math
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFilter
+from playwright.sync_api import sync_playwright
+
+TARGET = Path(__file__).resolve().parent.parent / "assets" / "readme" / "page.png"
+CAMERA = "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream --use-file-for-fake-video-capture={film}"
+QUIET = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+Draw = Callable[[ImageDraw.ImageDraw, float, float, float], None]
+
+
+def lemon(draw: ImageDraw.ImageDraw, x: float, y: float, size: float) -> None:
+    draw.ellipse((x - 1.15 * size, y - 0.18 * size, x + 1.15 * size, y + 0.18 * size), fill="#d9a400")
+    draw.ellipse((x - size, y - 0.72 * size, x + size, y + 0.72 * size), fill="#f2c413")
+    draw.ellipse((x - 0.75 * size, y - 0.6 * size, x + 0.35 * size, y + 0.1 * size), fill="#f8d94f")
+
+
+def mug(draw: ImageDraw.ImageDraw, x: float, y: float, size: float) -> None:
+    draw.ellipse(
+        (x + 0.35 * size, y - 0.5 * size, x + 1.25 * size, y + 0.45 * size), outline="#1f5f8b", width=int(size / 5)
+    )
+    draw.rounded_rectangle((x - 0.75 * size, y - 0.9 * size, x + 0.75 * size, y + 0.9 * size), size / 5, fill="#2878ad")
+    draw.ellipse((x - 0.75 * size, y - 1.1 * size, x + 0.75 * size, y - 0.7 * size), fill="#d8e6ef")
+    draw.ellipse((x - 0.62 * size, y - 1.04 * size, x + 0.62 * size, y - 0.76 * size), fill="#4a2c1a")
+
+
+def leaf(draw: ImageDraw.ImageDraw, x: float, y: float, size: float) -> None:
+    edge = [(x + 1.3 * size * (t / 20 - 1), y + 0.6 * size * math.sin(math.pi * t / 40)) for t in range(41)]
+    back = [(px, y - 0.6 * size * math.sin(math.pi * t / 40)) for t, (px, _) in enumerate(edge)]
+    draw.polygon([*edge, *reversed(back)], fill="#3f8f3a")
+    draw.line((x - 1.5 * size, y, x + 1.2 * size, y), fill="#cfe8b0", width=max(2, int(size / 14)))
+
+
+def scene(what: Draw, rng: random.Random, sway: float = 0.0) -> Image.Image:
+    """Return one thing on a table, 480 x 480, a little different each time."""
+    warm = rng.randint(0, 18)
+    picture = Image.new("RGB", (480, 480), (206 + warm, 196 + warm // 2, 182))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 300, 480, 480), fill=(150 + warm, 118 + warm // 2, 92))
+    for _ in range(14):
+        y = rng.randint(304, 480)
+        draw.line((0, y, 480, y + rng.randint(-6, 6)), fill=(138 + warm, 107 + warm // 2, 82), width=2)
+    x, y, size = 240 + rng.uniform(-50, 50) + sway, 260 + rng.uniform(-25, 25), rng.uniform(95, 130)
+    draw.ellipse((x - 1.1 * size, y + 0.62 * size, x + 1.2 * size, y + size), fill=(112, 86, 66))
+    what(draw, x, y, size)
+    turned = picture.rotate(rng.uniform(-9, 9), Image.Resampling.BICUBIC, fillcolor=(206 + warm, 196, 182))
+    return turned.filter(ImageFilter.GaussianBlur(1.2))
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def film(path: Path) -> None:
+    """Write what the camera sees: a mug that sways a little."""
+    frames = [scene(mug, random.Random(3), 20 * math.sin(2 * math.pi * step / 30)) for step in range(30)]
+    wide = []
+    for frame in frames:
+        canvas = Image.new("RGB", (640, 480), frame.getpixel((2, 2)))
+        canvas.paste(frame, (80, 0))
+        wide.append(jpeg(canvas))
+    path.write_bytes(b"".join(wide))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        film(folder / "camera.mjpeg")
+        command = [
+            sys.executable,
+            "-m",
+            "teachable",
+            "serve",
+            "--no-browser",
+            "--port",
+            "0",
+            "--home",
+            str(folder / "home"),
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            ready = next(line for line in server.stdout if "http://" in line)
+            address = "http://" + ready.split("http://")[1].split()[0]
+            try:
+                take(address, folder / "camera.mjpeg")
+            finally:
+                server.terminate()
+
+
+def take(address: str, camera: Path) -> None:
+    flags = f"{QUIET} {CAMERA.format(film=camera)}".split()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        page = browser.new_page(viewport={"width": 1280, "height": 760}, device_scale_factor=1.5)
+        page.goto(address)
+        page.wait_for_selector('[data-ready="true"]')
+        page.get_by_test_id("add-class").click()
+        for index, (name, what) in enumerate({"Lemon": lemon, "Mug": mug, "Leaf": leaf}.items()):
+            card = page.get_by_test_id("class-card").nth(index)
+            title = card.get_by_test_id("class-name")
+            title.click()
+            page.keyboard.press("Control+A")
+            page.keyboard.type(name)
+            page.keyboard.press("Enter")
+            for upload in range(2):
+                rng = random.Random(f"{name}{upload}")
+                photos = [
+                    {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": jpeg(scene(what, rng))}
+                    for number in range(12)
+                ]
+                card.locator('input[type="file"]').first.set_input_files(photos)
+                count = card.get_by_test_id("sample-count").filter(has_text=str(12 * (upload + 1)))
+                count.wait_for()
+        page.locator("#train-button").click()
+        page.locator('[data-state="live"]').first.wait_for(timeout=30_000)
+        page.wait_for_timeout(1500)
+        TARGET.parent.mkdir(exist_ok=True)
+        page.mouse.move(0, 0)
+        page.screenshot(path=TARGET)
+        browser.close()
+    with Image.open(TARGET) as picture:
+        picture.quantize(255, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The checks of the code itself, so that one command runs them all: style, types, import order, JavaScript types."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a newcomer's computer fetches once from the npm registry; the version is pinned so that it means the same for all.
+TYPESCRIPT = "typescript@5.9.3"
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done.stdout += done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "--no-cache", "."),
+        ("ruff", "format", "--no-cache", "--check", "."),
+        ("mypy",),
+        ("lint-imports", "--no-cache"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_code_passes(command: tuple[str, ...]) -> None:
+    name, *arguments = command
+    tool = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    assert tool is not None, f"{name} is missing: run the tests with `uv run --group dev pytest`"
+    done = run(tool, *arguments)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("part", ["studio", "api"])
+def test_javascript_types_are_right(part: str) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.fail("npm is missing: run the tests with `uv run --group dev pytest`")
+    tsc = (npm, "exec", "--yes", "--prefer-offline", f"--package={TYPESCRIPT}", "--", "tsc")
+    if run(*tsc, "--version").returncode and "CI" not in os.environ:
+        pytest.skip(f"{TYPESCRIPT} could not be fetched; connect to the network once")
+    done = run(*tsc, "--project", f"assets/{part}/jsconfig.json")
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_module_is_longer_than_a_newcomer_can_read() -> None:
+    longest = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in ("teachable", "assets/studio", "assets/api")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".js", ".mjs"}
+    }
+    assert {name: lines for name, lines in longest.items() if lines > 450} == {}
+
+
+def test_the_readme_names_the_two_commands_that_ci_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"<!-- command: (\w+) -->\s*```\w*\n(.+?)\n```", text))
+    assert blocks == {"start": "pip install uv && uv run app.py", "test": "uv run --group dev pytest"}
+
+
+def test_every_performance_figure_of_the_readme_names_a_benchmark_that_exists() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"python -m (tests\.benchmarks\.\w+)", text))
+    assert named
+    for module in named:
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
