@@ -170,7 +170,8 @@ function isFile(answer) {
  */
 function example(schema) {
   const found = resolve(schema);
-  if (found.anyOf) return example(found.anyOf[0]);
+  const [first] = found.anyOf ?? [];
+  if (first) return example(first);
   if (found.properties) {
     const names = found.required?.length ? found.required : Object.keys(found.properties).slice(0, 1);
     return Object.fromEntries(names.map((name) => [name, example(found.properties?.[name] ?? {})]));
