@@ -6,6 +6,7 @@ Workspace and format. Class cards, camera, bars and dialogs are the browser's bu
 
 import inspect
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,6 +29,9 @@ CURVE_HEIGHT = 200
 """Pixels of each curve."""
 
 Result = TypeVar("Result")
+Answer = dict[str, str | int] | None
+"""What the Studio hears back: None, or why something was not done."""
+
 # Handlers run beside each other and show no spinner over the page; none of them is an API of its own.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
 
@@ -58,11 +62,11 @@ def build(workspace: "Workspace", static: str) -> gr.Blocks:
         header.project_opened(handlers.opened, None, [project, *settings], **QUIET)
         status.model_changed(handlers.explain, None, curves, **QUIET)
         status.train_state(None, None, train, js=_read("train-button.js"), show_progress="hidden")
-        train.click(handlers.train, [project, *settings], None, **QUIET)
+        train.click(handlers.train, [project, *settings], status, **QUIET)
         for control in settings:
-            control.input(handlers.save, [project, *settings], None, **QUIET)
+            control.input(handlers.save, [project, *settings], status, **QUIET)
         written = reset.click(partial(field_values, TrainSettings()), None, settings, **QUIET)
-        written.then(handlers.save, [project, *settings], None, **QUIET)
+        written.then(handlers.save, [project, *settings], status, **QUIET)
     return cast(gr.Blocks, page)
 
 
@@ -127,7 +131,7 @@ def _advanced() -> tuple[list[Any], gr.Button]:
 
 def _setting(name: str, control: Callable[..., Result]) -> Result:
     """Return one setting with a plain-language explanation behind its "?"."""
-    with gr.Group(elem_id=f"setting-{name.replace('_', '-')}"):
+    with gr.Column(elem_id=f"setting-{name.replace('_', '-')}", min_width=0):
         label = say(f"page.advanced.{name}")
         made = control(label=label, elem_id=name.replace("_", "-"), container=True)
         _asset("help.html", label=f"{label}: {say('page.advanced.help')}", text=say(f"page.advanced.{name}.help"))
@@ -141,6 +145,7 @@ def _under_the_hood() -> list[Any]:
         which: dict[str, Any] = {
             "color": "which",
             "color_title": say("page.hood.which"),
+            "color_map": {say("page.hood.trained_on"): "#1967D2", say("page.hood.held_out"): "#E67701"},
             "height": CURVE_HEIGHT,
             "visible": False,
         }
@@ -181,12 +186,12 @@ class Handlers:
 
     def opened(self, event: gr.EventData) -> list[Any]:
         """Take over the project that the browser opened, and its settings."""
-        info = _in_words(lambda: self._workspace.project(event.id))
+        info = self._workspace.project(event.id)
         return [info.id, *field_values(info.settings)]
 
     def explain(self, event: gr.EventData) -> list[Any]:
         """Fill "Under the hood" from the project's model."""
-        info = _in_words(lambda: self._workspace.project(event.id))
+        info = self._workspace.project(event.id)
         record = self._workspace.model(event.id)
         if record is None:
             return [gr.update(visible=True), *[gr.update(visible=False)] * 4]
@@ -200,33 +205,35 @@ class Handlers:
             gr.update(value=confusion, visible=record.evaluation.held_out > 0),
         ]
 
-    def train(self, project: str, *values: Any) -> None:
+    def train(self, project: str, *values: Any) -> Answer:
         """Start training with the settings on the page."""
         settings = settings_from(*values)
         if settings is None:
-            raise _refusal(say("page.train.bad_settings"))
-        _in_words(lambda: self._workspace.start_training(project, settings))
+            return refusal(say("page.train.bad_settings"))
+        try:
+            self._workspace.start_training(project, settings)
+        except TeachableError as error:
+            return refusal(str(error))
+        return None
 
-    def save(self, project: str, *values: Any) -> None:
+    def save(self, project: str, *values: Any) -> Answer:
         """Keep the settings on the page.
 
         A field being typed into may be empty for a moment; pressing Train says so if it stays that way.
         """
         settings = settings_from(*values)
-        if settings is not None and project:
-            _in_words(lambda: self._workspace.save_settings(project, settings))
+        if settings is None or not project:
+            return None
+        try:
+            self._workspace.save_settings(project, settings)
+        except TeachableError as error:
+            return refusal(str(error))
+        return None
 
 
-def _in_words(action: Callable[[], Result]) -> Result:
-    """Return what `action` returns; what it objects to is shown in words."""
-    try:
-        return action()
-    except TeachableError as error:
-        raise _refusal(str(error)) from error
-
-
-def _refusal(message: str) -> gr.Error:
-    return gr.Error(message, print_exception=False, title=say("app.title"))
+def refusal(message: str) -> Answer:
+    """Return what makes the Studio show why something was not done; two refusals in a row are never equal."""
+    return {"refused": message, "number": time.monotonic_ns()}
 
 
 def field_values(settings: TrainSettings) -> list[float]:

@@ -6,6 +6,7 @@
 import { freshId } from "./dom.js";
 import { grabPhoto } from "./frame.js";
 import { samplesOf } from "./samples.js";
+import { noteRepeats } from "./upload.js";
 import { sendPhotos } from "./uploads.js";
 
 /** Frames per request. */
@@ -63,7 +64,10 @@ export class Recording {
       label: this.label,
       group: this.group,
       photos: batch,
-      done: (result) => samplesOf(this.label).settle(shots, result),
+      done: (result) => {
+        samplesOf(this.label).settle(shots, result);
+        if (result.repeats) noteRepeats(this.label, result.repeats);
+      },
       dropped: () => samplesOf(this.label).abandon(shots),
     });
   }

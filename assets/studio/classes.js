@@ -11,8 +11,8 @@ import { moment, say } from "./words.js";
 
 /** @typedef {ReturnType<typeof classCard>} Card */
 
-/** @param {HTMLElement} element */
-export function mountClasses(element) {
+/** @param {import("./types.d.ts").Mount} place */
+export function mountClasses({ element }) {
   /** @type {Map<string, Card>} */
   const cards = new Map();
   /** @type {string | null} */

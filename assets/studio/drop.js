@@ -3,7 +3,7 @@
  * makes one class per folder. It owns reading what was dropped; sending is `upload.js`.
  */
 
-import { addClass } from "./project.js";
+import { addClass, updateClass } from "./project.js";
 import { state } from "./store.js";
 import { tell } from "./toasts.js";
 import { uploadFiles } from "./upload.js";
@@ -41,7 +41,8 @@ export function takePageDrops(area, current) {
   document.addEventListener("drop", async (event) => {
     if (event.defaultPrevented || !carriesFiles(event)) return;
     event.preventDefault();
-    await sort(await read(event.dataTransfer), current());
+    const found = await read(event.dataTransfer);
+    await sort(found, current());
   });
   document.addEventListener("paste", (event) => {
     const writing = event.target instanceof Element && event.target.closest("input, textarea");
@@ -72,11 +73,23 @@ async function sort(found, current) {
   }
   if (loose.length && current) uploadFiles(current, loose);
   for (const [name, files] of folders) {
-    const known = state.project?.classes.find((label) => label.name.toLowerCase() === name.toLowerCase());
-    const label = known ?? (await addClass(name));
-    if (label) uploadFiles(label.id, files);
+    const id = await classNamed(name);
+    if (id) uploadFiles(id, files);
   }
-  if (!loose.length && !folders.size) tell(say("page.drop.nothing"), "problem");
+}
+
+/**
+ * The class of that name; an empty one that nobody named yet takes the name, else there is a new one.
+ * @param {string} name
+ * @returns {Promise<string | null>} null where the name cannot be taken; the reason has been shown
+ */
+async function classNamed(name) {
+  const classes = state.project?.classes ?? [];
+  const known = classes.find((label) => label.name.toLowerCase() === name.toLowerCase());
+  if (known) return known.id;
+  const fresh = classes.find((label, at) => !label.samples && label.name === say("note.class_name", { number: at + 1 }));
+  if (fresh) return (await updateClass(fresh.id, { name })) ? fresh.id : null;
+  return (await addClass(name))?.id ?? null;
 }
 
 /** @param {DragEvent} event */
@@ -97,7 +110,9 @@ async function read(data) {
   const found = roots.length
     ? (await Promise.all(roots.map((entry) => walk(entry, [])))).flat()
     : files.map((file) => ({ path: [], file }));
-  return (await Promise.all(found.map(unpack))).flat();
+  const photos = (await Promise.all(found.map(unpack))).flat();
+  if (!found.length) tell(say("page.drop.nothing"), "problem");
+  return photos;
 }
 
 /**

@@ -4,7 +4,7 @@ import { modelUrl } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
 import { className } from "./bars.js";
 import { state, subscribe } from "./store.js";
-import { percent, say } from "./words.js";
+import { decimal, percent, say } from "./words.js";
 
 /** What the snippets call the file; the project's own file name takes its place. */
 const PLACEHOLDER = "model.onnx";
@@ -38,7 +38,7 @@ export async function openExport() {
     ),
   );
   const tablist = make("div", { className: "t-tabs", role: "tablist", "aria-label": say("page.export.code") }, ...tabs);
-  const panel = make("div", { className: "t-code", id: "t-code", role: "tabpanel" }, about, make("div", { className: "t-code-box" }, copy, make("pre", { tabIndex: 0 }, code)));
+  const panel = make("div", { className: "t-code", id: "t-code", role: "tabpanel" }, make("div", { className: "t-code-head" }, about, copy), make("pre", { tabIndex: 0 }, code));
   const dialog = make(
     "dialog",
     { className: "t-root t-dialog t-export", "data-testid": "export-dialog", "aria-label": say("page.export.title") },
@@ -107,20 +107,21 @@ export async function openExport() {
   showCheck();
   document.body.append(dialog);
   dialog.showModal();
-  name = (await fileName(url)) ?? PLACEHOLDER;
-  write(file, name);
+  const facts = await fileFacts(url);
+  name = facts.name;
+  write(file, say("page.export.file", { name, megabytes: decimal(facts.bytes / 1e6) }));
   await select("python");
   dialog.dataset.ready = "true";
 }
 
 /**
- * The name the server gives the download.
+ * The name the server gives the download, and its size in bytes.
  * @param {string} url
  */
-async function fileName(url) {
+async function fileFacts(url) {
   const response = await fetch(url);
-  void response.body?.cancel();
   const header = response.headers.get("content-disposition") ?? "";
   const encoded = /filename\*=utf-8''([^;]+)/i.exec(header)?.[1];
-  return encoded ? decodeURIComponent(encoded) : (/filename="?([^";]+)"?/.exec(header)?.[1] ?? null);
+  const name = encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(header)?.[1];
+  return { name: name ?? PLACEHOLDER, bytes: (await response.arrayBuffer()).byteLength };
 }

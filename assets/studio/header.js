@@ -8,13 +8,8 @@ import { state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
 import { moment, say } from "./words.js";
 
-/** @typedef {import("./types.d.ts").Trigger} Trigger */
-
-/**
- * @param {HTMLElement} element
- * @param {Trigger} trigger
- */
-export function mountHeader(element, trigger) {
+/** @param {import("./types.d.ts").Mount} place */
+export function mountHeader({ element, trigger }) {
   const name = nameField({
     label: say("page.project.name"),
     testid: "project-name",
@@ -22,11 +17,12 @@ export function mountHeader(element, trigger) {
   });
   const opener = button({ icon: "down", label: say("page.project.menu"), testid: "project-menu" });
   const commands = menu(opener, items, { label: say("page.project.menu"), align: "start" });
+  const holder = make("div", { className: "t-project" }, name.element, commands);
   const root = make(
     "header",
     { className: "t-root t-header" },
     make("div", { className: "t-brand" }, mark(), make("h1", {}, say("app.title"))),
-    make("div", { className: "t-project" }, name.element, commands),
+    holder,
     make("p", { className: "t-privacy", "data-testid": "privacy" }, icon("lock"), say("page.privacy")),
   );
   element.replaceChildren(root);
@@ -44,7 +40,7 @@ export function mountHeader(element, trigger) {
   let told = null;
   function update() {
     const project = state.problem ? null : state.project;
-    name.element.hidden = !project;
+    holder.hidden = !project;
     if (!project) return;
     name.show(project.name);
     document.title = say("page.title", { name: project.name });

@@ -21,7 +21,7 @@ export function livePreview({ predict, ended, answered }) {
   const stage = make("div", { className: "t-stage" }, video, off, pill, flip);
   const reason = make("p", {});
   const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true }, icon("warning"), reason);
-  const element = make("div", {}, stage, problem);
+  const element = make("div", { className: "t-live" }, stage, problem);
   let on = false;
   /** Which start this is: a loop of an earlier one ends by itself. */
   let round = 0;

@@ -1,2 +1,2 @@
 // Runs in each Studio mount: "project_opened" "model_changed" "train_state" are the events Python listens to.
-import(props.studio + "/studio/main.js").then((studio) => studio.mount(props.part, element, trigger));
+import(props.studio + "/studio/main.js").then((studio) => studio.mount({ element, trigger, props, watch }));

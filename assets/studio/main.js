@@ -2,13 +2,15 @@
 
 import { mountClasses } from "./classes.js";
 import { mountHeader } from "./header.js";
+import { startHelp } from "./help.js";
 import { mountPreview } from "./preview.js";
 import { openFromAddress } from "./project.js";
 import { startStatus } from "./status.js";
+import { keepInSight } from "./sticky.js";
 import { startToasts } from "./toasts.js";
 import { mountTraining } from "./training.js";
 
-/** @typedef {import("./types.d.ts").Trigger} Trigger */
+/** @typedef {import("./types.d.ts").Mount} Mount */
 
 const parts = { header: mountHeader, classes: mountClasses, training: mountTraining, preview: mountPreview };
 /** @type {Promise<void> | null} */
@@ -16,13 +18,16 @@ let opening = null;
 
 /**
  * Put one part of the page into its place.
- * @param {keyof typeof parts} part
- * @param {HTMLElement} element
- * @param {Trigger} trigger
+ * @param {Mount} place
  */
-export async function mount(part, element, trigger) {
+export async function mount(place) {
+  if (!opening) startHelp();
   startToasts();
-  const root = parts[part](element, trigger);
+  const root = parts[place.props.part](place);
+  for (const id of ["training", "studio-preview"]) {
+    const column = document.getElementById(id);
+    if (column?.contains(place.element)) keepInSight(column);
+  }
   opening ??= openFromAddress().then(startStatus);
   await opening;
   root.dataset.ready = "true";

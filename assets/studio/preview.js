@@ -18,8 +18,8 @@ import { say } from "./words.js";
 /** @typedef {import("./predictor.js").Answer} Answer */
 /** @typedef {"idle" | "loading" | "live" | "error"} PreviewState */
 
-/** @param {HTMLElement} element */
-export function mountPreview(element) {
+/** @param {import("./types.d.ts").Mount} place */
+export function mountPreview({ element }) {
   /** The model in the worker, and the one being loaded. */
   let loaded = "";
   let wanted = "";
@@ -46,7 +46,7 @@ export function mountPreview(element) {
     make("div", {}, problem, make("div", { className: "t-actions" }, useServer, again)),
   );
   const stale = make("p", { className: "t-notice", hidden: true, "data-testid": "stale" }, icon("info"), make("span", {}, say("page.preview.stale")));
-  const power = make("input", { type: "checkbox", role: "switch", className: "t-switch", "data-testid": "preview-toggle" });
+  const power = make("input", { type: "checkbox", role: "switch", className: "t-switch", "aria-label": say("page.preview.camera"), "data-testid": "preview-toggle" });
   const powerText = make("span", {});
   const powerRow = make("label", { className: "t-power" }, power, powerText);
   const tabs = /** @type {const} */ (["webcam", "file"]).map((kind) => {

@@ -29,6 +29,8 @@ export function uploadReport(label) {
     if (!progress) return;
     const { done, total, added, rejected } = progress;
     const going = done < total;
+    // A recording reports only what was skipped; its thumbnails show the rest.
+    line.hidden = total === 0;
     write(line, going ? say("page.upload.progress", { done, total }) : say("page.upload.added", { count: added }));
     repeats.hidden = !progress.repeats;
     write(repeats, say("page.upload.repeats", { count: progress.repeats }));

@@ -4,7 +4,7 @@
  */
 
 import { ApiError, request } from "./api.js";
-import { refreshProject } from "./project.js";
+import { openProject, refreshProject } from "./project.js";
 import { notify, state, subscribe } from "./store.js";
 import { sending } from "./uploads.js";
 
@@ -56,8 +56,9 @@ async function ask() {
     if (state.project?.id !== id) again = true;
     else await take(status);
   } catch (error) {
-    // The server may be restarting; the next question tells. What cannot wait says so where it fails.
     if (!(error instanceof ApiError)) throw error;
+    // Deleted from elsewhere: opening it again says so. Else the server may be restarting, and the next question tells.
+    if (error.status === 404 && state.project?.id === id) await openProject(id, "keep");
   } finally {
     asking = false;
     soon(again ? BUSY_MS : pace());

@@ -76,7 +76,7 @@ export function thumbnails(label) {
 
   /** @param {Shot} shot */
   function thumb(shot) {
-    const picture = make("img", { src: shot.url, alt: "", loading: "lazy", decoding: "async", draggable: false });
+    const picture = make("img", { src: shot.url, alt: "", decoding: shot.local ? "sync" : "async", draggable: false });
     const open = make(
       "button",
       {
@@ -110,6 +110,7 @@ export function thumbnails(label) {
     const first = samples.page * PAGE + 1;
     element.toggleAttribute("data-selecting", selecting);
     write(count, total ? say("page.samples.count", { count: total }) : say("page.samples.none"));
+    count.toggleAttribute("data-none", total === 0);
     select.hidden = total === 0;
     head.hidden = selecting;
     tools.hidden = !selecting;

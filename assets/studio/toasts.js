@@ -79,6 +79,7 @@ function show(text, kind, undo) {
     toast.append(button({ text: say("page.undo"), look: "toast", testid: "undo", press: offer.undo }));
   }
   toast.append(button({ icon: "close", label: say("page.close"), look: "toast", press: close }));
+  for (const other of [...shelf.children]) if (other.firstElementChild?.textContent === text) other.remove();
   // Three at most: older ones make room.
   while (shelf.children.length >= 3) shelf.firstElementChild?.remove();
   shelf.append(toast);

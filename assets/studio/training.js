@@ -13,18 +13,14 @@ import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
 import { decimal, list, percent, say } from "./words.js";
 
-/** @typedef {import("./types.d.ts").Trigger} Trigger */
 /** @typedef {import("./types.d.ts").Status} Status */
 /** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
 
 /** The server must have answered Train by then, else the button comes back. */
 const STARTING_MS = 8000;
 
-/**
- * @param {HTMLElement} element
- * @param {Trigger} trigger
- */
-export function mountTraining(element, trigger) {
+/** @param {import("./types.d.ts").Mount} place */
+export function mountTraining({ element, trigger, props, watch }) {
   const reason = make("p", { className: "t-train-reason", "data-testid": "train-reason" });
   const phase = make("span", { "data-testid": "train-phase" });
   const share = make("span", { className: "t-number" });
@@ -80,6 +76,13 @@ export function mountTraining(element, trigger) {
     update();
   });
 
+  watch("value", () => {
+    if (!props.value) return;
+    state.starting = false;
+    tell(props.value.refused, "problem");
+    update();
+  });
+
   /** @type {string | null} */
   let shownModel = null;
   let told = "";
@@ -87,6 +90,9 @@ export function mountTraining(element, trigger) {
     const status = state.status;
     const running = state.starting || status?.training.state === "running";
     const can = !running && status?.ready.ok === true && !state.problem;
+    // What a finished training said gives way to the progress of the next one: the place it took stays, nothing jumps.
+    if (running && !root.style.minBlockSize) root.style.minBlockSize = `${root.offsetHeight}px`;
+    if (!running) root.style.minBlockSize = "";
     root.dataset.canTrain = String(can);
     root.dataset.state = running ? "running" : (status?.training.state ?? "idle");
     if (told !== `${can} ${running}`) trigger("train_state");

@@ -94,3 +94,14 @@ export type Values = Record<string, string | number | null | undefined>;
 
 /** Sends an event of the component to Python. */
 export type Trigger = (name: string, data?: Record<string, unknown>) => void;
+
+/** What Python answers to Train and to changed settings; `number` tells two refusals in the same words apart. */
+export type Answer = { refused: string; number: number } | null;
+
+/** What Gradio hands to each mount. */
+export interface Mount {
+  element: HTMLElement;
+  trigger: Trigger;
+  props: { part: "header" | "classes" | "training" | "preview"; value: Answer };
+  watch: (prop: string, changed: () => void) => void;
+}

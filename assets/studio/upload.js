@@ -40,6 +40,18 @@ export function dismissProgress(label) {
 }
 
 /**
+ * Frames of a recording that the class already had, to the pixel: they were skipped, and the card says so.
+ * @param {string} label
+ * @param {number} count
+ */
+export function noteRepeats(label, count) {
+  const now = progress.get(label) ?? { done: 0, total: 0, added: 0, repeats: 0, rejected: [] };
+  now.repeats += count;
+  progress.set(label, now);
+  notify("uploads");
+}
+
+/**
  * Send files to a class.
  * @param {string} label id of the class
  * @param {File[]} files

@@ -1,0 +1,255 @@
+"""The page's native half: layout, handlers and what they show. The browser's half is tested in a browser."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from teachable import ui
+from teachable.errors import Conflict
+from teachable.resources import assets
+from teachable.types import ClassInfo, ClassScore, EpochPoint, Evaluation, ModelRecord, ProjectInfo, TrainSettings
+from teachable.words import catalogue, say
+
+STATIC = "/static/0123456789abcdef"
+CLASSES = (ClassInfo("a", "Cat", "#E67701", 0, False, 12), ClassInfo("b", "Dog", "#D84C6F", 1, False, 10))
+PROJECT = ProjectInfo("p" * 32, "Pets", 1.0, 2.0, CLASSES, TrainSettings(epochs=20, hidden_units=100))
+EVALUATION = Evaluation(
+    accuracy=0.75,
+    low=0.3,
+    high=0.95,
+    held_out=4,
+    correct=3,
+    per_class=(ClassScore(3, 4), ClassScore(0, 0)),
+    confusion=((3, 1), (0, 0)),
+    unjudged=(1,),
+    history=(EpochPoint(1, 0.9, 0.5, 1.0, 0.25), EpochPoint(2, 0.5, 0.75, 0.8, 0.75)),
+)
+RECORD = ModelRecord(
+    "m", 1.0, ("a", "b"), ("Kitten", "Dog"), "f" * 64, "slim-v1", TrainSettings(), "digest", 22, 1.2, EVALUATION
+)
+
+
+class Space:
+    """Stands for the Workspace: keeps what it is asked, and refuses when told to."""
+
+    def __init__(self, record: ModelRecord | None = RECORD, refuses: bool = False) -> None:
+        self.record = record
+        self.refuses = refuses
+        self.calls: list[tuple[str, str, TrainSettings]] = []
+
+    def project(self, project_id: str) -> ProjectInfo:
+        assert project_id == PROJECT.id
+        return PROJECT
+
+    def model(self, project_id: str) -> ModelRecord | None:
+        assert project_id == PROJECT.id
+        return self.record
+
+    def start_training(self, project_id: str, settings: TrainSettings) -> None:
+        self._note("train", project_id, settings)
+
+    def save_settings(self, project_id: str, settings: TrainSettings) -> None:
+        self._note("save", project_id, settings)
+
+    def _note(self, what: str, project_id: str, settings: TrainSettings) -> None:
+        if self.refuses:
+            raise Conflict("class_name_taken", name="Cat")
+        self.calls.append((what, project_id, settings))
+
+
+def handlers(space: Space) -> ui.Handlers:
+    return ui.Handlers(space)  # type: ignore[arg-type]
+
+
+def event(**data: Any) -> gr.EventData:
+    return gr.EventData(None, data)
+
+
+@pytest.fixture(scope="module")
+def event_loop_of_blocks() -> Iterator[None]:
+    """Gradio's Blocks take the thread's event loop, or open one that nobody would close."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def page(event_loop_of_blocks: None) -> dict[str, Any]:
+    config: dict[str, Any] = ui.build(Space(), STATIC).get_config_file()  # type: ignore[arg-type]
+    return config
+
+
+def components(page: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [component["props"] for component in page["components"] if component["type"] == kind]
+
+
+def test_every_part_of_the_studio_has_a_mount(page: dict[str, Any]) -> None:
+    mounts = {props["props"]["part"]: props for props in components(page, "html") if "part" in props["props"]}
+    assert set(mounts) == {"header", "classes", "training", "preview"}
+    assert all(props["props"]["studio"] == STATIC for props in mounts.values())
+    assert all("studio.mount" in props["js_on_load"] for props in mounts.values())
+
+
+def test_train_cannot_be_pressed_before_the_browser_says_so(page: dict[str, Any]) -> None:
+    button = next(props for props in components(page, "button") if props["elem_id"] == "train-button")
+    assert button["interactive"] is False
+
+
+def test_settings_start_at_the_defaults(page: dict[str, Any]) -> None:
+    shown = {props["elem_id"]: props["value"] for kind in ("number", "radio") for props in components(page, kind)}
+    defaults = TrainSettings()
+    assert shown == {
+        "epochs": defaults.epochs,
+        "batch-size": defaults.batch_size,
+        "learning-rate": defaults.learning_rate,
+        "model": defaults.hidden_units,
+    }
+
+
+def test_every_setting_has_an_explanation(page: dict[str, Any]) -> None:
+    texts = {props["props"].get("text") for props in components(page, "html")}
+    for name in ("epochs", "batch_size", "learning_rate", "model"):
+        assert say(f"page.advanced.{name}.help") in texts
+
+
+def test_nothing_is_an_api_of_its_own(page: dict[str, Any]) -> None:
+    with_python = [entry for entry in page["dependencies"] if entry["backend_fn"]]
+    assert with_python
+    assert {entry["api_visibility"] for entry in with_python} == {"private"}
+
+
+def test_launch_options_link_only_our_own_files() -> None:
+    options = ui.launch_options(STATIC)
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', options["head"])
+    assert addresses
+    assert all(address.startswith(f"{STATIC}/") for address in addresses)
+    studio = assets() / "studio"
+    linked = [address.removeprefix(f"{STATIC}/studio/") for address in addresses if "/studio/" in address]
+    assert all((studio / name).is_file() for name in linked)
+    assert options["favicon_path"].is_file()
+
+
+def test_theme_takes_every_colour_from_the_stylesheet() -> None:
+    tokens = json.loads((assets() / "studio" / "theme.json").read_text(encoding="utf-8"))
+    styles = (assets() / "studio" / "studio.css").read_text(encoding="utf-8")
+    used = {name for value in tokens.values() for name in re.findall(r"var\((--t-[a-z-]+)\)", value)}
+    assert used
+    assert all(f"{name}:" in styles for name in used)
+    theme = ui.launch_options(STATIC)["theme"]
+    assert theme.body_background_fill_dark == theme.body_background_fill == "var(--t-page)"
+
+
+def test_opening_a_project_shows_its_settings() -> None:
+    assert handlers(Space()).opened(event(id=PROJECT.id)) == [PROJECT.id, 20, 16, 0.001, 100]
+
+
+def test_training_starts_with_the_settings_on_the_page() -> None:
+    space = Space()
+    assert handlers(space).train(PROJECT.id, 30, 8, 0.01, 100) is None
+    assert space.calls == [("train", PROJECT.id, TrainSettings(30, 8, 0.01, 100))]
+
+
+def test_training_says_why_it_cannot_start() -> None:
+    answer = handlers(Space(refuses=True)).train(PROJECT.id, 30, 8, 0.01, 0)
+    assert answer is not None
+    assert answer["refused"] == say("error.class_name_taken", name="Cat")
+
+
+@pytest.mark.parametrize("values", [(None, 16, 0.001, 0), (50, 0, 0.001, 0), (50, 16, -1, 0)])
+def test_impossible_settings_are_not_trained_with(values: tuple[Any, ...]) -> None:
+    space = Space()
+    answer = handlers(space).train(PROJECT.id, *values)
+    assert answer is not None
+    assert answer["refused"] == say("page.train.bad_settings")
+    assert space.calls == []
+
+
+def test_two_refusals_are_never_equal() -> None:
+    assert ui.refusal("no") != ui.refusal("no")
+
+
+def test_changed_settings_are_saved_but_not_while_a_field_is_empty() -> None:
+    space = Space()
+    assert handlers(space).save(PROJECT.id, None, 16, 0.001, 0) is None
+    assert space.calls == []
+    assert handlers(space).save(PROJECT.id, 60, 16, 0.001, 0) is None
+    assert space.calls == [("save", PROJECT.id, TrainSettings(epochs=60))]
+
+
+def test_settings_that_cannot_be_saved_are_said_in_words() -> None:
+    assert handlers(Space(refuses=True)).save(PROJECT.id, 60, 16, 0.001, 0) is not None
+
+
+def test_settings_survive_the_way_to_the_controls_and_back() -> None:
+    settings = TrainSettings(30, 8, 0.01, 100)
+    epochs, batch_size, learning_rate, hidden_units = ui.field_values(settings)
+    assert ui.settings_from(epochs, batch_size, learning_rate, int(hidden_units)) == settings
+
+
+def test_under_the_hood_is_empty_without_a_model() -> None:
+    note, *rest = handlers(Space(record=None)).explain(event(id=PROJECT.id))
+    assert note["visible"] is True
+    assert all(update["visible"] is False for update in rest)
+
+
+def test_under_the_hood_shows_curves_and_tables() -> None:
+    note, loss, accuracy, scores, confusion = handlers(Space()).explain(event(id=PROJECT.id))
+    assert note["visible"] is False
+    assert len(loss["value"]) == len(accuracy["value"]) == 4
+    assert scores["value"]["data"][0][0] == "Cat"
+    assert confusion["visible"] is True
+
+
+def test_confusion_is_hidden_where_nothing_could_be_held_out() -> None:
+    unjudged = replace(EVALUATION, accuracy=None, low=None, high=None, held_out=0, correct=0)
+    *_, confusion = handlers(Space(replace(RECORD, evaluation=unjudged))).explain(event(id=PROJECT.id))
+    assert confusion["visible"] is False
+
+
+def test_classes_are_shown_with_their_present_names() -> None:
+    assert ui.class_names(PROJECT, RECORD) == ["Cat", "Dog"]
+    gone = replace(PROJECT, classes=CLASSES[1:])
+    assert ui.class_names(gone, RECORD) == ["Kitten", "Dog"]
+
+
+def test_curve_has_a_point_per_epoch_and_part() -> None:
+    points = ui.curve(EVALUATION)
+    assert points["epoch"].tolist() == [1, 2, 1, 2]
+    assert points["loss"].tolist() == [0.9, 0.5, 1.0, 0.8]
+    assert set(points["which"]) == {say("page.hood.trained_on"), say("page.hood.held_out")}
+
+
+def test_curve_leaves_out_what_was_not_held_out() -> None:
+    history = (EpochPoint(1, 0.9, 0.5),)
+    assert len(ui.curve(replace(EVALUATION, history=history))) == 1
+
+
+def test_tables_say_what_was_not_tested() -> None:
+    scores, confusion = ui.tables(["Cat", "Dog"], EVALUATION)
+    assert scores["data"] == [["Cat", "3 of 4", "75%"], ["Dog", "–", say("page.hood.not_judged")]]
+    assert confusion == {"headers": ["", "Cat", "Dog"], "data": [["Cat", 3, 1], ["Dog", 0, 0]]}
+
+
+def test_every_text_the_page_asks_for_is_in_the_catalogue() -> None:
+    texts = catalogue()
+    folder = assets() / "studio"
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.js")))
+    whole = set(re.findall(r'"((?:page|app|note)\.[a-z0-9_.]+)"', source))
+    begun = set(re.findall(r"`((?:page|error)\.[a-z_.]+)\$\{", source))
+    assert whole
+    assert [key for key in whole if key not in texts and f"{key}.other" not in texts] == []
+    assert [prefix for prefix in begun if not any(key.startswith(prefix) for key in texts)] == []
+
+
+def test_templates_are_safe_for_gradios_template_languages() -> None:
+    for path in (assets() / "studio").glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"`|\\|\{\{", text), path.name
