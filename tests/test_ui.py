@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -72,19 +71,13 @@ def event(**data: Any) -> gr.EventData:
 
 
 @pytest.fixture(scope="module")
-def event_loop_of_blocks() -> Iterator[None]:
-    """Gradio's Blocks take the thread's event loop, or open one that nobody would close."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+def page() -> dict[str, Any]:
+    async def build() -> dict[str, Any]:
+        config: dict[str, Any] = ui.build(Space(), STATIC).get_config_file()  # type: ignore[arg-type]
+        return config
 
-
-@pytest.fixture(scope="module")
-def page(event_loop_of_blocks: None) -> dict[str, Any]:
-    config: dict[str, Any] = ui.build(Space(), STATIC).get_config_file()  # type: ignore[arg-type]
-    return config
+    # Without a running event loop Gradio opens several that nobody closes.
+    return asyncio.run(build())
 
 
 def components(page: dict[str, Any], kind: str) -> list[dict[str, Any]]:
