@@ -1,0 +1,128 @@
+"""A server, browsers with and without a camera, and watched pages."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import WAIT_SECONDS, Open, Studio
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from scenes import film, photos
+from serving import Api, Server
+from watching import Watch
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+)
+ALLOWED = "--use-fake-ui-for-media-stream"
+CAMERA = "--use-fake-device-for-media-stream"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser."""
+    named = os.environ.get("TEACHABLE_CHROMIUM")
+    found = named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found:
+        return found
+    message = "No Chromium was found. Install it, or name it in TEACHABLE_CHROMIUM, to run the browser tests."
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def playwright(chromium: str) -> Iterator[Playwright]:
+    expect.set_options(timeout=WAIT_SECONDS * 1000)
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def browsers(
+    playwright: Playwright, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Browser]]:
+    """A browser by what its camera sees: "stripes", "dots", or "refused" or "missing"; each is started once."""
+    folder = tmp_path_factory.mktemp("films")
+    started: dict[str, Browser] = {}
+
+    def browser(camera: str) -> Browser:
+        if camera not in started:
+            flags = list(FLAGS)
+            if camera != "refused":
+                flags.append(ALLOWED)
+            if camera != "missing":
+                flags.append(CAMERA)
+            if camera in {"stripes", "dots"}:
+                flags.append(f"--use-file-for-fake-video-capture={film(camera, folder / f'{camera}.mjpeg')}")
+            started[camera] = playwright.chromium.launch(executable_path=chromium, args=flags)
+        return started[camera]
+
+    yield browser
+    for one in started.values():
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    made = Server(folder / "home", folder / "log")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Iterator[Api]:
+    made = Api(server)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def trained(api: Api) -> dict[str, Any]:
+    """A project with a model of the two scenes. Tests that change it put it back."""
+    project = api.project("Stripes", "Dots", name="Two scenes")
+    for number, scene in enumerate(("stripes", "dots")):
+        for group in range(2):
+            api.add(project, number, photos(scene, 8, first=8 * group), f"{scene}{group}")
+    api.train(project["id"])
+    return project
+
+
+@pytest.fixture
+def studio(browsers: Callable[[str], Browser], server: Server) -> Iterator[Open]:
+    """Opens watched pages: `studio("stripes", project=id)`. When the test ends, nothing may have gone wrong in any."""
+    opened: list[Studio] = []
+
+    def open_page(camera: str = "missing", project: str | None = None, at: Server = server, **options: Any) -> Studio:
+        context = browsers(camera).new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        watch = Watch(context, at.address)
+        if camera == "refused":
+            context.grant_permissions([])
+        context.set_default_timeout(WAIT_SECONDS * 1000)
+        made = Studio(context.new_page(), watch, at.address)
+        opened.append(made)
+        return made.open(project)
+
+    yield open_page
+    problems = [problem for one in opened for problem in one.watch.unexpected]
+    for one in opened:
+        one.tab.context.close()
+    assert not problems, "\n".join(problems)

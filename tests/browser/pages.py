@@ -1,0 +1,120 @@
+"""The page as a person sees it: the gestures that many tests share, found by test ids, roles and words only."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+from watching import Watch
+
+from teachable.words import say
+
+WAIT_SECONDS = 20
+
+
+class Studio:
+    """The page as a person sees it, with the few gestures that many tests share.
+
+    Attributes:
+        tab: Playwright's own.
+        watch: what went wrong in it.
+    """
+
+    def __init__(self, tab: Page, watch: Watch, address: str) -> None:
+        self.tab = tab
+        self.watch = watch
+        self.address = address
+
+    def open(self, project: str | None = None) -> "Studio":
+        """Open the page and wait until it can be used."""
+        self.tab.goto(self.address + (f"/?project={project}" if project else "/"))
+        return self.ready()
+
+    def reload(self) -> "Studio":
+        self.tab.reload()
+        return self.ready()
+
+    def ready(self) -> "Studio":
+        for part in ("studio", "train-status", "preview"):
+            expect(self.at(part)).to_have_attribute("data-ready", "true")
+        return self
+
+    def at(self, testid: str) -> Locator:
+        return self.tab.get_by_test_id(testid)
+
+    def card(self, number: int) -> Locator:
+        return self.at("class-card").nth(number)
+
+    @property
+    def train(self) -> Locator:
+        return self.tab.get_by_role("button", name=say("page.train.button"), exact=True)
+
+    @property
+    def project(self) -> str:
+        """The id in the address."""
+        found = re.search(r"[?&]project=([^&]+)", self.tab.url)
+        assert found, self.tab.url
+        return found[1]
+
+    def rename(self, number: int, name: str) -> None:
+        field = self.card(number).get_by_test_id("class-name")
+        field.fill(name)
+        field.press("Enter")
+
+    def camera(self, number: int) -> Locator:
+        """Open the camera of a card and return its record button, once there is a picture."""
+        card = self.card(number)
+        card.get_by_test_id("webcam").click()
+        record = card.get_by_test_id("record")
+        expect(record).to_be_enabled()
+        expect(card.get_by_test_id("camera")).to_have_js_property("paused", False)
+        self.tab.wait_for_function(
+            "video => video.readyState >= 2 && video.videoWidth > 0", arg=card.get_by_test_id("camera").element_handle()
+        )
+        return record
+
+    def expect_samples(self, number: int, least: int) -> None:
+        """Wait until a card counts at least so many samples."""
+        count = self.card(number).get_by_test_id("sample-count").element_handle()
+        self.tab.wait_for_function(
+            "([count, least]) => parseInt(count.textContent) >= least", arg=[count, least], timeout=WAIT_SECONDS * 1000
+        )
+
+    def count(self, number: int) -> int:
+        found = re.match(r"\d+", self.card(number).get_by_test_id("sample-count").inner_text())
+        return int(found[0]) if found else 0
+
+    def settled(self, number: int) -> int:
+        """Wait until everything that a card shows is stored, and return how many samples it counts."""
+        # A frame on its way has no number yet and says so.
+        expect(self.card(number).locator("[data-testid=thumbnail][data-sending]")).to_have_count(0)
+        return self.count(number)
+
+    def hold(self, number: int, least: int) -> int:
+        """Hold the record button with the mouse until so many samples are counted; return how many there are then."""
+        record = self.camera(number)
+        record.hover()
+        self.tab.mouse.down()
+        self.expect_samples(number, least)
+        self.tab.mouse.up()
+        expect(record).not_to_have_attribute("data-recording", "")
+        return self.settled(number)
+
+    def menu(self, number: int, command: str) -> None:
+        """Choose a command from the menu of a card."""
+        card = self.card(number)
+        card.get_by_test_id("class-menu").click()
+        card.get_by_test_id(command).click()
+
+    def live(self) -> "Studio":
+        """Switch the camera of the preview on, where it is not yet, and wait for predictions."""
+        switch = self.at("preview-toggle")
+        if not switch.is_checked():
+            # The input is drawn by its label.
+            switch.check(force=True)
+        expect(self.at("preview")).to_have_attribute("data-state", "live")
+        expect(self.at("winner")).not_to_be_empty()
+        return self
+
+
+Open = Callable[..., Studio]
+"""Opens a page that is watched; see the fixture `studio`."""

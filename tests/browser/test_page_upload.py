@@ -1,0 +1,155 @@
+"""Photos that come as files: chosen, dropped or pasted, good and bad."""
+
+import base64
+import io
+from pathlib import Path
+
+import pytest
+from pages import Open, Studio
+from PIL import Image
+from playwright.sync_api import FilePayload, Locator, expect
+from scenes import photo, photos
+from serving import Api
+
+from teachable.words import say
+
+
+def payload(name: str, data: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "image/jpeg", "buffer": data}
+
+
+def choose(page: Studio, number: int, files: list[tuple[str, bytes]]) -> None:
+    """Press Upload and choose files in the dialog that opens."""
+    with page.tab.expect_file_chooser() as opened:
+        page.card(number).get_by_test_id("upload").click()
+    assert opened.value.is_multiple()
+    opened.value.set_files([payload(name, data) for name, data in files])
+
+
+def bomb() -> bytes:
+    """Return a small file that unfolds into more pixels than are accepted."""
+    file = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(file, "PNG")
+    return file.getvalue()
+
+
+def drop(page: Studio, target: Locator, paths: list[Path]) -> None:
+    """Drag files or folders from the desktop and let go of them in the middle of an element."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    assert box
+    session = page.tab.context.new_cdp_session(page.tab)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        event = {
+            "type": kind,
+            "x": box["x"] + box["width"] / 2,
+            "y": box["y"] + box["height"] / 2,
+            "data": {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1},
+        }
+        session.send("Input.dispatchDragEvent", event)
+    session.detach()
+
+
+def test_chosen_photos_of_several_kinds_are_added(studio: Open, api: Api) -> None:
+    page = studio(project=api.project()["id"])
+    kinds = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+    choose(page, 1, [(f"{kind}.{kind.lower()}", photo("dots", at, kind)) for at, kind in enumerate(kinds)])
+    page.expect_samples(1, len(kinds))
+    expect(page.card(1).get_by_test_id("thumbnail")).to_have_count(len(kinds))
+    # Nothing went wrong, so there is nothing to report.
+    expect(page.card(1).get_by_test_id("upload-report")).to_be_hidden()
+    assert api.counts(page.project) == {"Class 1": 0, "Class 2": len(kinds)}
+
+
+def test_bad_files_are_explained_and_good_ones_kept(studio: Open, api: Api) -> None:
+    page = studio(project=api.project()["id"])
+    good = photo("dots", 0)
+    bad = {
+        "cut.jpg": (good[: len(good) // 2], "photo_truncated"),
+        "nothing.jpg": (b"", "photo_empty"),
+        "letter.jpg": (b"Dear Sir or Madam, this is no photo.\n" * 50, "photo_unknown"),
+        "bomb.png": (bomb(), "photo_pixels"),
+    }
+    files = [("good.jpg", good), *((name, data) for name, (data, _) in bad.items()), ("better.jpg", photo("dots", 1))]
+    choose(page, 0, files)
+    reasons = page.card(0).get_by_test_id("rejected").get_by_role("listitem")
+    expect(reasons).to_have_count(len(bad))
+    for name, (_, key) in bad.items():
+        words = say(f"error.{key}", name=name, megapixels=81, allowed=64)
+        expect(reasons.filter(has_text=name)).to_have_text(words)
+    expect(page.card(0).get_by_test_id("upload-report")).to_contain_text(say("page.upload.rejected", count=len(bad)))
+    expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(2)
+    assert api.counts(page.project)["Class 1"] == 2
+
+
+def test_repeats_are_skipped_and_counted(studio: Open, api: Api) -> None:
+    page = studio(project=api.project()["id"])
+    same = photo("stripes", 0)
+    choose(page, 0, [("a.jpg", same), ("b.jpg", same), ("c.jpg", photo("stripes", 1))])
+    expect(page.card(0).get_by_test_id("repeats")).to_have_text(say("page.upload.repeats", count=1))
+    choose(page, 0, [("d.jpg", same), ("e.jpg", photo("stripes", 1))])
+    expect(page.card(0).get_by_test_id("repeats")).to_have_text(say("page.upload.repeats", count=2))
+    assert page.count(0) == api.counts(page.project)["Class 1"] == 2
+
+
+def test_many_photos_are_paged(studio: Open, api: Api) -> None:
+    page = studio(project=api.project()["id"])
+    choose(page, 0, list(photos("dots", 30)))
+    page.expect_samples(0, 30)
+    shown = page.card(0).get_by_test_id("thumbnail")
+    expect(shown).to_have_count(24)
+    page.card(0).get_by_test_id("older").click()
+    expect(shown).to_have_count(6)
+    expect(page.card(0).get_by_test_id("older")).to_be_disabled()
+    page.card(0).get_by_test_id("newer").click()
+    expect(shown).to_have_count(24)
+
+
+def test_photos_dropped_on_a_card_go_there(studio: Open, api: Api, tmp_path: Path) -> None:
+    page = studio(project=api.project()["id"])
+    files = []
+    for name, data in photos("dots", 3):
+        (tmp_path / name).write_bytes(data)
+        files.append(tmp_path / name)
+    drop(page, page.card(1), files)
+    page.expect_samples(1, 3)
+    assert api.counts(page.project) == {"Class 1": 0, "Class 2": 3}
+
+
+def test_a_folder_of_folders_becomes_classes(studio: Open, api: Api, tmp_path: Path) -> None:
+    page = studio(project=api.project()["id"])
+    for scene in ("stripes", "dots", "more dots"):
+        (tmp_path / "all" / scene).mkdir(parents=True)
+        for name, data in photos(scene, 2):
+            (tmp_path / "all" / scene / name).write_bytes(data)
+    drop(page, page.at("add-class"), [tmp_path / "all"])
+    for number in range(3):
+        page.expect_samples(number, 2)
+    assert api.counts(page.project) == {"stripes": 2, "dots": 2, "more dots": 2}
+
+
+def test_a_pasted_picture_goes_to_the_class_last_used(studio: Open, api: Api) -> None:
+    page = studio(project=api.project()["id"], permissions=["clipboard-read", "clipboard-write"])
+    page.tab.evaluate(
+        """async (data) => {
+            const picture = await (await fetch(`data:image/png;base64,${data}`)).blob();
+            await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
+        }""",
+        base64.b64encode(photo("dots", 0, "PNG")).decode(),
+    )
+    page.card(1).get_by_test_id("upload").focus()
+    page.tab.keyboard.press("ControlOrMeta+v")
+    page.expect_samples(1, 1)
+    expect(page.at("toasts")).to_contain_text(say("page.paste.done", count=1, name="Class 2"))
+    assert api.counts(page.project) == {"Class 1": 0, "Class 2": 1}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_preview_names_a_chosen_photo(studio: Open, trained: dict[str, str], kind: str) -> None:
+    page = studio(project=trained["id"])
+    page.at("source-file").check(force=True)
+    files = [payload(f"{scene}.{kind.lower()}", photo(scene, 40, kind)) for scene in ("stripes", "dots")]
+    page.at("preview-input").set_input_files(files)
+    results = page.at("preview-result")
+    expect(results.filter(has_text="stripes.")).to_contain_text("Stripes")
+    expect(results.filter(has_text="dots.")).to_contain_text("Dots")

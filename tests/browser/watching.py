@@ -1,0 +1,73 @@
+"""Pages that are watched: whatever goes wrong in them, or leaves this computer, fails the test."""
+
+import re
+import time
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, Route, WebError
+
+WAIT_SECONDS = 20
+
+
+class Watch:
+    """Everything that happened in one browser context and should not have.
+
+    Args:
+        context: to be watched.
+        address: of the server, the only one that pages may talk to.
+    """
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.problems: list[str] = []
+        self._context = context
+        self._home = f"{address}/"
+        self._allowed: list[re.Pattern[str]] = []
+        context.on("console", self._console)
+        context.on("weberror", self._error)
+        context.on("request", self._request)
+        context.on("requestfailed", self._failed)
+        context.on("response", self._response)
+        # What would leave this computer is stopped, and seen.
+        context.route(lambda url: not self._stays(url), self._stop)
+
+    def allow(self, pattern: str) -> None:
+        """Accept problems that a test brings about on purpose."""
+        self._allowed.append(re.compile(pattern))
+
+    def wait(self, pattern: str) -> None:
+        """Wait until such a problem was seen."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not any(re.search(pattern, problem) for problem in self.problems):
+            assert time.monotonic() < deadline, f"{pattern} was not seen, but {self.problems}"
+            # Each question to the page lets what happened in it through to here.
+            self._context.pages[0].evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [problem for problem in self.problems if not any(known.search(problem) for known in self._allowed)]
+
+    def _stays(self, url: str) -> bool:
+        return url.startswith((self._home, "blob:", "data:", "about:"))
+
+    def _stop(self, route: Route) -> None:
+        self.problems.append(f"left the computer: {route.request.url}")
+        route.abort()
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _error(self, error: WebError) -> None:
+        self.problems.append(f"page: {error.error}")
+
+    def _request(self, request: Request) -> None:
+        if not self._stays(request.url):
+            self.problems.append(f"left the computer: {request.url}")
+
+    def _failed(self, request: Request) -> None:
+        # Aborted is what becomes of pictures and event streams when a page is left, and of downloads.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed: {request.method} {request.url} {request.failure}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.problems.append(f"answered {response.status}: {response.request.method} {response.url}")
