@@ -4,8 +4,10 @@ It owns running a backbone over photos in batches and keeping the results on dis
 fingerprint. It does not decide what to embed or when: that is `teachable.backlog`.
 """
 
+import logging
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +17,18 @@ from numpy.typing import NDArray
 
 from teachable.types import Embeddings, Image
 
+log = logging.getLogger(__name__)
+
 # Photos of one shape that go through the network together. Larger batches gain nothing on a CPU and cost memory.
 BATCH = 8
 # SQLite takes at most 999 places in one statement on old builds.
 LOOKUP = 900
+# Seconds to wait for another process that writes.
+WAIT = 30.0
+# Of the table below; a cache of another format is made anew.
+FORMAT = 1
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS embeddings (sha256 TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+_SCHEMA = "CREATE TABLE embeddings (sha256 TEXT PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID"
 
 
 class Embedder:
@@ -63,36 +71,53 @@ class Embedder:
 class EmbeddingCache:
     """Embeddings of one project under one backbone, in an SQLite file that can be deleted at any time.
 
-    It is written by the background worker and read by training, so every call is thread-safe.
+    It is written by the background worker and read by training, so every call is thread-safe. Damage is never an
+    error: what is damaged counts as missing and is computed again.
 
     Args:
         folder: where the file lives, usually the project's.
         fingerprint: of the backbone; another backbone uses another file.
+
+    Raises:
+        sqlite3.Error: the file cannot be used now: no room on the disk, no such folder, kept busy by another process.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.path = folder / f"embeddings-{fingerprint[:16]}.sqlite"
         self._lock = threading.Lock()
         try:
-            self._connection = self._open()
-        except sqlite3.DatabaseError:
-            # A damaged cache holds nothing that cannot be computed again.
-            for path in folder.glob(f"{self.path.name}*"):
-                path.unlink(missing_ok=True)
-            self._connection = self._open()
-        self._known = {str(row[0]) for row in self._connection.execute("SELECT sha256 FROM embeddings")}
+            self._connection, self._known = self._open()
+        except sqlite3.DatabaseError as error:
+            if not _damaged(error):
+                raise
+            self._connection, self._known = self._start_anew()
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
+    def _open(self) -> tuple[sqlite3.Connection, set[str]]:
+        """Return a connection and the hashes in the file."""
+        connection = sqlite3.connect(self.path, timeout=WAIT, check_same_thread=False, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-            # A cache may lose its last writes in a power cut: they are computed again.
-            connection.execute("PRAGMA synchronous=OFF")
-            connection.execute(_SCHEMA)
-        except sqlite3.DatabaseError:
+            # A cache may lose its last writes in a power cut: they are computed again. It stays in order, though.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            if not tables:
+                connection.execute(_SCHEMA)
+                connection.execute(f"PRAGMA user_version={FORMAT}")
+            connection.execute("COMMIT")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != FORMAT:
+                raise _OtherFormat
+            return connection, {str(row[0]) for row in connection.execute("SELECT sha256 FROM embeddings")}
+        except BaseException:
             connection.close()
             raise
-        return connection
+
+    def _start_anew(self) -> tuple[sqlite3.Connection, set[str]]:
+        log.warning("the embeddings in %s are damaged or of another format; they are computed again", self.path)
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+        return self._open()
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
         """Return the hashes that have no embedding yet, each once, in the order given."""
@@ -100,38 +125,81 @@ class EmbeddingCache:
             return [sha for sha in dict.fromkeys(hashes) if sha not in self._known]
 
     def put(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Remember embeddings, float32 `[D]` each, by photo hash."""
-        rows = [(sha, np.ascontiguousarray(vector, np.float32).tobytes()) for sha, vector in vectors.items()]
+        """Remember embeddings, float32 `[D]` each, by photo hash: all of them or, with an error, none.
+
+        Raises:
+            sqlite3.Error: there is no room on the disk, another process keeps the file busy, or it was closed.
+        """
+        blobs = {sha: np.ascontiguousarray(vector, np.float32).tobytes() for sha, vector in vectors.items()}
+        rows = [(sha, blob, zlib.crc32(blob)) for sha, blob in blobs.items()]
         with self._lock:
-            self._connection.execute("BEGIN")
             try:
-                self._connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                self._connection.execute("ROLLBACK")
-                raise
+                self._write(rows)
+            except sqlite3.DatabaseError as error:
+                if not _damaged(error):
+                    raise
+                self._renew()
+                self._write(rows)
             self._known.update(vectors)
+
+    def _write(self, rows: Sequence[tuple[str, bytes, int]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # On a full disk SQLite has rolled back by itself; then this does nothing.
+            self._connection.rollback()
+            raise
 
     def get(self, hashes: Sequence[str]) -> Embeddings:
         """Return the embeddings of photos, float32 `[N, D]`, in the order given.
 
         Raises:
-            KeyError: one of them has none.
+            KeyError: one of them has none, or had one that is damaged; `missing` says which.
+            sqlite3.Error: the file cannot be read now, or was closed.
         """
-        found: dict[str, NDArray[np.float32]] = {}
-        wanted = list(dict.fromkeys(hashes))
-        with self._lock:
-            for start in range(0, len(wanted), LOOKUP):
-                part = wanted[start : start + LOOKUP]
-                places = ",".join("?" * len(part))
-                query = f"SELECT sha256, vector FROM embeddings WHERE sha256 IN ({places})"  # noqa: S608 - only places
-                for sha, vector in self._connection.execute(query, part):
-                    found[sha] = np.frombuffer(vector, np.float32)
         if not hashes:
             return np.empty((0, 0), np.float32)
+        wanted = list(dict.fromkeys(hashes))
+        with self._lock:
+            try:
+                found = self._read(wanted)
+            except sqlite3.DatabaseError as error:
+                if not _damaged(error):
+                    raise
+                self._renew()
+                found = {}
+            self._known.difference_update(sha for sha in wanted if sha not in found)
         return np.stack([found[sha] for sha in hashes])
+
+    def _read(self, wanted: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return what is there and whole."""
+        found = {}
+        for start in range(0, len(wanted), LOOKUP):
+            part = wanted[start : start + LOOKUP]
+            places = ",".join("?" * len(part))
+            query = f"SELECT * FROM embeddings WHERE sha256 IN ({places})"  # noqa: S608 - only places
+            for sha, blob, crc in self._connection.execute(query, part):
+                if zlib.crc32(blob) == crc:
+                    found[sha] = np.frombuffer(blob, np.float32)
+        return found
+
+    def _renew(self) -> None:
+        self._connection.close()
+        self._connection, self._known = self._start_anew()
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+class _OtherFormat(sqlite3.DatabaseError):
+    """The file was written by another version."""
+
+
+def _damaged(error: sqlite3.DatabaseError) -> bool:
+    """Say whether the file itself is at fault, rather than the disk or another process."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, _OtherFormat) or code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
