@@ -1,9 +1,9 @@
 /** The left column: all classes of the project, a dashed place to add one, and what stands in the way. */
 
-import { arrange, button, icon, make } from "./dom.js";
+import { arrange, button, icon, make, write } from "./dom.js";
 import { takePageDrops } from "./drop.js";
 import { classCard } from "./card.js";
-import { addClass, createProject, openProject } from "./project.js";
+import { addClass, createProject, openFromAddress, openProject } from "./project.js";
 import { samplesOf } from "./samples.js";
 import { state, subscribe } from "./store.js";
 import { discardAll, stuck, tryAgain } from "./uploads.js";
@@ -20,7 +20,25 @@ export function mountClasses({ element }) {
 
   const list = make("div", { className: "t-cards" });
   const add = button({ icon: "plus", text: say("page.class.add"), look: "add", testid: "add-class", press: addOne });
-  const banner = make("div", { className: "t-notice t-notice-problem t-banner", role: "alert", hidden: true, "data-testid": "upload-problem" });
+  const why = make("p", {});
+  const waiting = make("p", { className: "t-muted" });
+  const banner = make(
+    "div",
+    { className: "t-notice t-notice-problem t-banner", role: "alert", hidden: true, "data-testid": "upload-problem" },
+    icon("warning"),
+    make(
+      "div",
+      {},
+      why,
+      waiting,
+      make(
+        "div",
+        { className: "t-actions" },
+        button({ text: say("page.try_again"), look: "soft", testid: "try-again", press: tryAgain }),
+        button({ text: say("page.upload.discard"), look: "ghost", testid: "discard", press: discardAll }),
+      ),
+    ),
+  );
   const unknown = make("section", { className: "t-card t-unknown", hidden: true, "data-testid": "project-problem" });
   const title = make("h2", { className: "t-spoken" }, say("page.classes.title"));
   const root = make("section", { className: "t-root t-column", "data-testid": "studio", "aria-label": say("page.classes.title") });
@@ -74,7 +92,9 @@ export function mountClasses({ element }) {
       unknown.replaceChildren(
         make("p", { role: "alert" }, problem.message),
         make("ul", { className: "t-rows" }, ...others),
-        button({ icon: "plus", text: say("page.project.new"), look: "soft", press: () => void createProject() }),
+        problem.retry
+          ? button({ text: say("page.try_again"), look: "soft", testid: "retry-open", press: () => void openFromAddress() })
+          : button({ icon: "plus", text: say("page.project.new"), look: "soft", press: () => void createProject() }),
       );
     }
     update();
@@ -84,21 +104,8 @@ export function mountClasses({ element }) {
     const trouble = stuck();
     banner.hidden = !trouble;
     if (trouble) {
-      banner.replaceChildren(
-        icon("warning"),
-        make(
-          "div",
-          {},
-          make("p", {}, trouble.message),
-          make("p", { className: "t-muted" }, say("page.upload.waiting", { count: trouble.count })),
-          make(
-            "div",
-            { className: "t-actions" },
-            button({ text: say("page.try_again"), look: "soft", testid: "try-again", press: tryAgain }),
-            button({ text: say("page.upload.discard"), look: "ghost", testid: "discard", press: discardAll }),
-          ),
-        ),
-      );
+      write(why, trouble.message);
+      write(waiting, say("page.upload.waiting", { count: trouble.count }));
     }
     for (const card of cards.values()) card.update();
   }

@@ -31,7 +31,7 @@ export async function openFromAddress() {
     const [latest] = await listProjects();
     return show(latest ?? (await request("POST", "/projects", {})), "replace");
   } catch (error) {
-    state.problem = { message: words(error), projects: [] };
+    state.problem = { message: words(error), projects: [], retry: true };
     return notify("problem");
   }
 }
@@ -46,7 +46,7 @@ export async function openProject(id, address = "push") {
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 0) throw error;
     const message = error.status === 404 || error.status === 422 ? say("page.project.unknown") : error.message;
-    state.problem = { message, projects: await listProjects() };
+    state.problem = { message, projects: await listProjects(), retry: false };
     notify("problem");
   }
 }

@@ -4,6 +4,9 @@ import { button, make, write } from "./dom.js";
 import { dismissProgress, progressOf } from "./upload.js";
 import { say } from "./words.js";
 
+/** Reasons listed; the line above them has the full count. */
+const REASONS = 100;
+
 /**
  * @param {string} label id of the class
  * @returns {{ element: HTMLElement, update: () => void }}
@@ -41,7 +44,8 @@ export function uploadReport(label) {
     bar.max = total;
     bar.value = done;
     reasons.hidden = !rejected.length;
-    for (const { reason } of rejected.slice(reasons.children.length)) reasons.append(make("li", { dir: "auto" }, reason));
+    const listed = rejected.slice(0, REASONS);
+    for (const { reason } of listed.slice(reasons.children.length)) reasons.append(make("li", { dir: "auto" }, reason));
     if (!rejected.length) reasons.replaceChildren();
   }
 

@@ -20,7 +20,7 @@ export const state = {
   project: null,
   /** @type {Status | null} */
   status: null,
-  /** @type {{ message: string, projects: Project[] } | null} */
+  /** `retry`: nothing is known, asking again may help. @type {{ message: string, projects: Project[], retry: boolean } | null} */
   problem: null,
   /** Train was pressed and the server has not answered yet. */
   starting: false,
