@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable import heads
+from teachable.settings import check_training
 from teachable.types import ClassScore, Embeddings, EpochPoint, Evaluation, Labels, TrainSettings
 
 SHARE = 0.2
@@ -123,7 +124,7 @@ def evaluate(
         InvalidInput: as `heads.fit`.
         ValueError: as `heads.fit`, or groups of another length.
     """
-    heads.check_settings(settings)
+    check_training(settings)
     parts = split(labels, groups, settings.seed)
     held = (embeddings[parts.held_out], labels[parts.held_out])
     fitted = heads.fit(embeddings[parts.train], labels[parts.train], class_count, settings, held, on_epoch)

@@ -25,16 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable.errors import InvalidInput
+from teachable.settings import check_training
 from teachable.types import Embeddings, EpochPoint, Head, Labels, Layer, TrainSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPOCHS = (1, 1000)
-BATCH_SIZE = (1, 4096)
-LEARNING_RATE = (1e-5, 1.0)
-HIDDEN_UNITS = (0, 4096)
-SEED = (0, 2**63 - 1)
 
 # Both were measured on three photo sets with two backbones; half or double of either changes accuracy by less than 0.5
 # points at 5 and 20 photos per class. The prior is the inverse variance of a weight, per feature of unit variance.
@@ -79,7 +75,7 @@ def fit(
         InvalidInput: a setting out of range, fewer than two classes, a class without photos, values not finite.
         ValueError: arrays whose shapes or types do not fit together.
     """
-    check_settings(settings)
+    check_training(settings)
     _check_rows(embeddings, labels, class_count)
     if held_out is not None:
         _check_rows(*held_out, class_count)
@@ -139,26 +135,6 @@ def probabilities(head: Head, embeddings: Embeddings) -> NDArray[np.float32]:
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
     return shares
-
-
-def check_settings(settings: TrainSettings) -> None:
-    """Refuse settings nothing could be trained with.
-
-    Raises:
-        InvalidInput: a value is out of range; it says which and what is possible.
-    """
-    for name, (low, high) in (
-        ("epochs", EPOCHS),
-        ("batch_size", BATCH_SIZE),
-        ("hidden_units", HIDDEN_UNITS),
-        ("seed", SEED),
-        ("learning_rate", LEARNING_RATE),
-    ):
-        value = getattr(settings, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        number = whole or (name == "learning_rate" and isinstance(value, float))
-        if not number or not low <= value <= high:
-            raise InvalidInput(f"setting_{name}", value=value, low=low, high=high)
 
 
 def _check_rows(embeddings: Embeddings, labels: Labels, class_count: int) -> None:

@@ -10,6 +10,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from teachable.errors import InvalidInput
+from teachable.types import TrainSettings
+
+TRAINING_RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 1000),
+    "batch_size": (1, 4096),
+    "learning_rate": (1e-5, 1.0),
+    "hidden_units": (0, 1024),
+    "seed": (0, 2**32 - 1),
+}
+"""Smallest and largest value of each training setting."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -55,3 +67,17 @@ def allowed_hosts() -> tuple[str, ...]:
     """Return the host names, besides those of this computer, that the server answers to."""
     named = os.environ.get("TEACHABLE_ALLOWED_HOSTS", "")
     return tuple(host.strip().lower() for host in named.split(",") if host.strip())
+
+
+def check_training(settings: TrainSettings) -> None:
+    """Refuse settings nothing could be trained with.
+
+    Raises:
+        InvalidInput: a value is out of its range; it says which and what is possible.
+    """
+    for name, (low, high) in TRAINING_RANGES.items():
+        value = getattr(settings, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        number = whole or (name == "learning_rate" and isinstance(value, float))
+        if not number or not low <= value <= high:
+            raise InvalidInput(f"setting_{name}", value=value, low=f"{low:.10g}", high=f"{high:.10g}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# What a newcomer's computer fetches once from the npm registry; the version is pinned so that it means the same for all.
+# Fetched once from the npm registry; pinned, so that it means the same for everyone.
 TYPESCRIPT = "typescript@5.9.3"
 
 

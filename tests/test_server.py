@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
-from teachable.workflow import Workspace
 
 from teachable import server, static
 from teachable.errors import Conflict, InvalidInput
+from teachable.workflow import Workspace
 
 # Ports
 

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from teachable.projects.records import SETTING_RANGES
 from teachable.runtime import Prediction
-from teachable.settings import limits
+from teachable.settings import TRAINING_RANGES, limits
 from teachable.types import AddResult, BackboneRecord, ProjectInfo, TrainSettings
 
 LARGEST_ID = 2**63 - 1
@@ -15,7 +14,7 @@ LARGEST_ID = 2**63 - 1
 
 
 def _range(setting: str) -> dict[str, JsonValue]:
-    low, high = SETTING_RANGES[setting]
+    low, high = TRAINING_RANGES[setting]
     return {"minimum": low, "maximum": high}
 
 

@@ -14,7 +14,7 @@ from teachable.projects import classes, names, records, samples, schema, undo
 from teachable.projects.database import Database
 from teachable.projects.files import PhotoFiles, sweep, sync_folder, write_whole
 from teachable.projects.samples import Incoming
-from teachable.settings import limits
+from teachable.settings import check_training, limits
 from teachable.types import (
     AddResult,
     ClassInfo,
@@ -124,7 +124,7 @@ class Project:
         Raises:
             InvalidInput: a value is out of its range.
         """
-        records.check_settings(settings)
+        check_training(settings)
         with self._database.change() as connection:
             connection.execute("UPDATE project SET settings = ?", (records.settings_text(settings),))
 

@@ -4,30 +4,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from teachable.errors import InvalidInput
 from teachable.types import Agreement, ClassScore, EpochPoint, Evaluation, ModelRecord, TrainSettings
-
-SETTING_RANGES: dict[str, tuple[float, float]] = {
-    "epochs": (1, 1000),
-    "batch_size": (1, 1024),
-    "learning_rate": (1e-6, 1.0),
-    "hidden_units": (0, 1024),
-    "seed": (0, 2**32 - 1),
-}
-"""Smallest and largest value of each training setting."""
-
-
-def check_settings(settings: TrainSettings) -> None:
-    """Refuse settings that no training could use.
-
-    Raises:
-        InvalidInput: a value is out of its range.
-    """
-    for name, (low, high) in SETTING_RANGES.items():
-        value = getattr(settings, name)
-        whole = name != "learning_rate"
-        if not low <= value <= high or (whole and not isinstance(value, int)):
-            raise InvalidInput("settings_range", setting=name, low=_plain(low), high=_plain(high))
 
 
 def settings_text(settings: TrainSettings) -> str:
@@ -64,10 +41,6 @@ def model_from(text: str) -> ModelRecord:
         "agreement": None if agreement is None else Agreement(**agreement),
     }
     return ModelRecord(**found)
-
-
-def _plain(number: float) -> str:
-    return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def _settings(found: dict[str, Any]) -> TrainSettings:

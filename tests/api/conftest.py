@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sending import Json, served
 from starlette.testclient import TestClient
+
 from teachable.workflow import Workspace
 
 

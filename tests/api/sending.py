@@ -9,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.testclient import TestClient
-from teachable.workflow import Workspace
 
 from teachable import api
 from teachable.guards import Guard
+from teachable.workflow import Workspace
 
 Json = dict[str, Any]
 

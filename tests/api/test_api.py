@@ -5,9 +5,9 @@ from sending import RED, files, problem
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
-from teachable.workflow import Workspace
 
 from teachable import __version__, api
+from teachable.workflow import Workspace
 
 
 def test_health_names_the_program_and_the_network(web: TestClient) -> None:
