@@ -91,7 +91,10 @@ class Studio:
 
     def hold(self, number: int, least: int) -> int:
         """Hold the record button with the mouse until so many samples are counted; return how many there are then."""
-        record = self.camera(number)
+        return self.hold_again(self.camera(number), number, least)
+
+    def hold_again(self, record: Locator, number: int, least: int) -> int:
+        """The same where the camera of the card is open already."""
         record.hover()
         self.tab.mouse.down()
         self.expect_samples(number, least)
@@ -104,6 +107,12 @@ class Studio:
         card = self.card(number)
         card.get_by_test_id("class-menu").click()
         card.get_by_test_id(command).click()
+
+    def ready_to_predict(self) -> "Studio":
+        """Wait until the model is in the worker."""
+        expect(self.at("preview")).to_have_attribute("data-state", re.compile("idle|live"))
+        expect(self.at("export-button")).to_be_enabled()
+        return self
 
     def live(self) -> "Studio":
         """Switch the camera of the preview on, where it is not yet, and wait for predictions."""

@@ -6,16 +6,20 @@ from playwright.sync_api import CDPSession, Locator, expect
 from serving import Api
 
 FEW = 4
+FRAMES = """() => new Promise((done) => {
+    let left = 30;
+    const next = () => (left-- ? requestAnimationFrame(next) : done());
+    next();
+})"""
+PHONE = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 844}}
 
 
 def expect_stopped(page: Studio, record: Locator, api: Api) -> None:
     """Recording has ended: all that was taken is stored, and nothing more comes."""
     expect(record).not_to_have_attribute("data-recording", "")
     count = page.settled(0)
-    # Two frame intervals later there is still the same number.
-    page.tab.evaluate(
-        "() => new Promise((done) => { let n = 30; const f = () => n-- ? requestAnimationFrame(f) : done(); f() })"
-    )
+    # Some frame intervals later there is still the same number.
+    page.tab.evaluate(FRAMES)
     assert page.settled(0) == count == api.counts(page.project)["Class 1"] >= FEW
 
 
@@ -40,9 +44,7 @@ def touch(session: CDPSession, kind: str, record: Locator) -> None:
 
 
 def test_a_finger_held_records(studio: Open, api: Api) -> None:
-    page = studio(
-        "stripes", project=api.project()["id"], has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}
-    )
+    page = studio("stripes", project=api.project()["id"], **PHONE)
     record = page.camera(0)
     record.scroll_into_view_if_needed()
     session = page.tab.context.new_cdp_session(page.tab)
