@@ -1,0 +1,533 @@
+"""Photos are embedded once each, in the background, in fair turns, through restarts, damage and full disks."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from making import FakeEmbedder, photo, photos, until
+
+from teachable import backlog as module
+from teachable.backlog import CHUNK, Backlog, Progress
+from teachable.embeddings import EmbeddingCache
+from teachable.errors import InstallationError, NotFound, StorageFull, TeachableError
+from teachable.projects import Project, ProjectStore
+from teachable.types import Image
+
+FINGERPRINT = "f" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ProjectStore]:
+    with closing(ProjectStore(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def project(store: ProjectStore) -> Project:
+    return store.create("one")
+
+
+@contextmanager
+def working(embedder: FakeEmbedder) -> Iterator[Backlog]:
+    with closing(Backlog(lambda: embedder, FINGERPRINT)) as backlog:  # type: ignore[arg-type, return-value]
+        yield backlog
+
+
+def add(project: Project, seeds: range, place: int = 0) -> None:
+    result = project.add_photos(project.info().classes[place].id, "group", photos(seeds))
+    assert len(result.added) == len(seeds)
+
+
+def wait(backlog: Backlog, project: Project) -> set[str]:
+    return backlog.wait(project, lambda state: None, threading.Event())
+
+
+def done(backlog: Backlog, project: Project) -> bool:
+    state = backlog.progress(project)
+    return state.done + state.failed == state.total
+
+
+class Gate:
+    """Lets batches pass one by one, so that a test decides what happens in between."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Semaphore(0)
+        self.open = threading.Semaphore(0)
+        self.free = False
+
+    def __call__(self, images: Sequence[Image]) -> None:
+        if not self.free:
+            self.arrived.release()
+            assert self.open.acquire(timeout=30)
+
+    def pass_one(self) -> None:
+        assert self.arrived.acquire(timeout=30)
+        self.open.release()
+
+    def lift(self) -> None:
+        self.free = True
+        self.open.release(1000)
+
+
+# In the background
+
+
+def test_photos_are_embedded_while_more_are_added(project: Project) -> None:
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        for start in range(0, 60, 6):
+            add(project, range(start, start + 6))
+            backlog.add(project)
+        until(lambda: done(backlog, project), "embedding")
+        assert backlog.progress(project) == Progress(60, 60, 0)
+        hashes = [sample.sha256 for sample in project.all_samples()]
+        assert backlog.cache(project).get(hashes).shape == (60, embedder.width)
+    assert embedder.embedded == 60
+
+
+def test_adding_returns_at_once_even_while_the_network_works(project: Project) -> None:
+    gate = Gate()
+    with working(FakeEmbedder(gate)) as backlog:
+        add(project, range(3))
+        backlog.add(project)
+        assert gate.arrived.acquire(timeout=30)
+        backlog.add(project)
+        assert backlog.progress(project) == Progress(0, 3, 0)
+        gate.lift()
+        until(lambda: done(backlog, project))
+
+
+def test_the_network_is_opened_at_the_first_photo(project: Project) -> None:
+    opened = threading.Event()
+
+    def make() -> FakeEmbedder:
+        opened.set()
+        return FakeEmbedder()
+
+    with closing(Backlog(make, FINGERPRINT)) as backlog:  # type: ignore[arg-type]
+        backlog.add(project)
+        assert wait(backlog, project) == set()
+        assert not opened.is_set()
+        add(project, range(1))
+        wait(backlog, project)
+        assert opened.is_set()
+
+
+def test_embeddings_are_those_of_the_photos(project: Project) -> None:
+    class_id = project.info().classes[0].id
+    project.add_photos(class_id, "g", [("red", photo(1, (250, 0, 0))), ("blue", photo(2, (0, 0, 250)))])
+    with working(FakeEmbedder()) as backlog:
+        wait(backlog, project)
+        red, blue = backlog.cache(project).get([sample.sha256 for sample in project.all_samples()])
+    assert red[0] > 200 > 100 > red[2]
+    assert blue[2] > 200 > 100 > blue[0]
+
+
+# Once each
+
+
+def test_a_restart_in_the_middle_goes_on_and_embeds_nothing_twice(tmp_path: Path) -> None:
+    gate, first, second = Gate(), FakeEmbedder(), FakeEmbedder()
+    first._before = gate
+    with closing(ProjectStore(tmp_path)) as store:
+        project = store.create()
+        add(project, range(3 * CHUNK))
+        backlog = Backlog(lambda: first, FINGERPRINT)  # type: ignore[arg-type, return-value]
+        backlog.add(project)
+        gate.pass_one()
+        assert gate.arrived.acquire(timeout=30)  # one chunk is on disk, the second in hand
+        closer = threading.Thread(target=backlog.close)
+        closer.start()
+        until(lambda: backlog._closed)
+        gate.lift()
+        closer.join()
+        identity = project.id
+    assert first.calls == [CHUNK, CHUNK]
+    with closing(ProjectStore(tmp_path)) as store, working(second) as backlog:
+        again = store.open(identity)
+        assert backlog.progress(again).done == 2 * CHUNK
+        wait(backlog, again)
+        assert done(backlog, again)
+    assert second.embedded == CHUNK
+
+
+def test_renaming_reordering_moving_and_disabling_embed_nothing_again(project: Project) -> None:
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        add(project, range(10))
+        wait(backlog, project)
+        one, two = project.info().classes
+        project.rename("other")
+        project.update_class(one.id, name="paper", color="#000000", position=1)
+        project.update_class(two.id, disabled=True)
+        ids = [sample.id for sample in project.all_samples()]
+        token = project.move_samples(ids[:5], two.id)
+        backlog.add(project)
+        wait(backlog, project)
+        project.undo(token)
+        project.undo(project.delete_samples(ids[:3]))
+        wait(backlog, project)
+        assert backlog.progress(project) == Progress(10, 10, 0)
+    assert embedder.embedded == 10
+
+
+def test_the_same_photo_in_two_classes_is_embedded_once(project: Project) -> None:
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        add(project, range(5), 0)
+        add(project, range(5), 1)
+        wait(backlog, project)
+        assert backlog.progress(project) == Progress(5, 5, 0)
+    assert embedder.embedded == 5
+
+
+def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"{number:064x}" for number in range(5000)]
+    listed = 0
+
+    class Many:
+        def __init__(self, sha256: str) -> None:
+            self.sha256 = sha256
+
+    def everything() -> tuple[Many, ...]:
+        nonlocal listed
+        listed += 1
+        return tuple(Many(sha) for sha in rows)
+
+    monkeypatch.setattr(project, "all_samples", everything)
+    monkeypatch.setattr(module, "_read", lambda entry, sha: np.zeros((1, 1, 3), np.uint8))
+    looked = 0
+    missing = EmbeddingCache.missing
+
+    def counting(self: EmbeddingCache, hashes: Sequence[str]) -> list[str]:
+        nonlocal looked
+        looked += len(hashes)
+        return missing(self, hashes)
+
+    monkeypatch.setattr(EmbeddingCache, "missing", counting)
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        backlog.add(project)
+        until(lambda: embedder.embedded == 5000, "embedding")
+        assert listed <= 2
+        assert looked <= 5 * 5000
+        wait(backlog, project)
+
+
+# What cannot be read
+
+
+def test_a_damaged_or_lost_file_is_counted_and_stops_nobody(project: Project) -> None:
+    add(project, range(20))
+    samples = project.all_samples()
+    project.photo_file(samples[3].sha256).write_bytes(b"\xff\xd8 no longer a photo")
+    project.photo_file(samples[4].sha256).unlink()
+    with working(FakeEmbedder()) as backlog:
+        backlog.add(project)
+        until(lambda: done(backlog, project))
+        assert backlog.progress(project) == Progress(18, 20, 2)
+        assert wait(backlog, project) == {samples[3].sha256, samples[4].sha256}
+
+
+def test_a_photo_that_can_be_read_again_is_embedded_at_the_next_training(project: Project) -> None:
+    add(project, range(4))
+    path = project.photo_file(project.all_samples()[0].sha256)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
+    with working(FakeEmbedder()) as backlog:
+        assert len(wait(backlog, project)) == 1
+        path.write_bytes(whole)
+        assert wait(backlog, project) == set()
+        assert backlog.progress(project) == Progress(4, 4, 0)
+
+
+def test_only_failures_that_still_matter_are_reported(project: Project) -> None:
+    add(project, range(4))
+    broken = project.all_samples()[0]
+    project.photo_file(broken.sha256).unlink()
+    with working(FakeEmbedder()) as backlog:
+        assert wait(backlog, project) == {broken.sha256}
+        project.delete_samples([broken.id])
+        assert wait(backlog, project) == set()
+
+
+def test_an_error_of_the_network_is_told_and_the_worker_lives_on(
+    project: Project, store: ProjectStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail = True
+
+    def trouble(images: Sequence[Image]) -> None:
+        if fail:
+            raise RuntimeError("the network is ill")
+
+    other = store.create("two")
+    add(project, range(3))
+    add(other, range(3))
+    with working(FakeEmbedder(trouble)) as backlog:
+        with pytest.raises(TeachableError) as caught:
+            wait(backlog, project)
+        assert caught.value.key == "embedding_failed"
+        assert "the network is ill" in caplog.text
+        fail = False
+        assert wait(backlog, other) == set()
+        assert wait(backlog, project) == set()
+
+
+def test_a_missing_network_is_told_to_whoever_waits(project: Project) -> None:
+    def make() -> FakeEmbedder:
+        raise InstallationError("backbone_none")
+
+    add(project, range(3))
+    with closing(Backlog(make, FINGERPRINT)) as backlog:  # type: ignore[arg-type]
+        for _ in range(2):
+            with pytest.raises(InstallationError):
+                wait(backlog, project)
+
+
+def test_a_full_disk_is_told_and_can_be_overcome(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: EmbeddingCache, vectors: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    add(project, range(3))
+    with working(FakeEmbedder()) as backlog:
+        with monkeypatch.context() as patch:
+            patch.setattr(EmbeddingCache, "put", full)
+            with pytest.raises(StorageFull) as caught:
+                wait(backlog, project)
+            assert caught.value.key == "cache_not_written"
+        assert wait(backlog, project) == set()
+        assert backlog.progress(project) == Progress(3, 3, 0)
+
+
+def test_trouble_is_logged_once_however_often_the_page_asks(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    attempts = threading.Semaphore(0)
+
+    def trouble(images: Sequence[Image]) -> None:
+        attempts.release()
+        raise RuntimeError("ill")
+
+    add(project, range(3))
+    with working(FakeEmbedder(trouble)) as backlog:
+        for _ in range(5):
+            backlog.add(project)
+            assert attempts.acquire(timeout=30)
+    assert sum("embedding of project" in record.getMessage() for record in caplog.records) == 1
+
+
+# Turns
+
+
+def test_projects_take_turns(project: Project, store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = store.create("two")
+    for one in (project, other):
+        add(one, range(2 * CHUNK))
+    turns = record_turns(monkeypatch)
+    gate = Gate()
+    with working(FakeEmbedder(gate)) as backlog:
+        backlog.add(project)
+        assert gate.arrived.acquire(timeout=30)
+        backlog.add(other)
+        gate.lift()
+        until(lambda: done(backlog, project) and done(backlog, other))
+    assert turns == [project.id, other.id, project.id, other.id]
+
+
+def record_turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The projects in the order in which embeddings of them are stored."""
+    turns: list[str] = []
+    put = EmbeddingCache.put
+
+    def recording(self: EmbeddingCache, vectors: dict[str, object]) -> None:
+        turns.append(self.path.parent.name)
+        put(self, vectors)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(EmbeddingCache, "put", recording)
+    return turns
+
+
+def test_a_training_that_waits_goes_first_every_time(
+    project: Project, store: ProjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = store.create("two")
+    for one in (project, other):
+        add(one, range(4 * CHUNK))
+    turns = record_turns(monkeypatch)
+    gate = Gate()
+    with working(FakeEmbedder(gate)) as backlog:
+        backlog.add(project)
+        assert gate.arrived.acquire(timeout=30)  # the first project is being worked on, four chunks of it
+        waiting = threading.Thread(target=wait, args=(backlog, other))
+        waiting.start()
+        until(lambda: other.id in backlog._queue)
+        gate.lift()
+        waiting.join()
+        assert turns[:5] == [project.id, *[other.id] * 4]
+        until(lambda: done(backlog, project))
+
+
+def test_waiting_tells_progress_and_covers_what_was_there_at_the_click(project: Project) -> None:
+    gate = Gate()
+    add(project, range(2 * CHUNK))
+    seen: list[Progress] = []
+    with working(FakeEmbedder(gate)) as backlog:
+
+        def on_progress(state: Progress) -> None:
+            seen.append(state)
+            if state.done == CHUNK:  # somebody goes on capturing
+                add(project, range(1000, 1000 + CHUNK))
+
+        gate.free = True
+        assert backlog.wait(project, on_progress, threading.Event()) == set()
+        assert [state.total for state in seen] == [2 * CHUNK] * len(seen)
+        assert [state.done for state in seen] == sorted(state.done for state in seen)
+
+
+def test_cancelling_ends_the_wait_at_once(project: Project) -> None:
+    gate, cancelled, over = Gate(), threading.Event(), threading.Event()
+    add(project, range(3))
+    with working(FakeEmbedder(gate)) as backlog:
+        thread = threading.Thread(target=lambda: (backlog.wait(project, lambda state: None, cancelled), over.set()))
+        thread.start()
+        assert gate.arrived.acquire(timeout=30)
+        assert not over.is_set()
+        cancelled.set()
+        backlog.wake()
+        assert over.wait(0.4)
+        gate.lift()
+        thread.join()
+
+
+# Coming and going
+
+
+def test_forgetting_waits_for_the_photos_in_hand(project: Project) -> None:
+    gate, forgotten = Gate(), threading.Event()
+    add(project, range(2 * CHUNK))
+    embedder = FakeEmbedder(gate)
+    with working(embedder) as backlog:
+        backlog.add(project)
+        assert gate.arrived.acquire(timeout=30)
+        thread = threading.Thread(target=lambda: (backlog.forget(project.id), forgotten.set()))
+        thread.start()
+        until(lambda: project.id not in backlog._entries)
+        assert not forgotten.is_set()
+        gate.lift()
+        thread.join(30)
+        assert forgotten.is_set()
+    assert embedder.calls == [CHUNK]
+
+
+def test_a_restored_project_is_embedded_like_any_other(store: ProjectStore, caplog: pytest.LogCaptureFixture) -> None:
+    project = store.create()
+    add(project, range(4))
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        wait(backlog, project)
+        # A page asks for the state in just the wrong moment: the old entry is back when the project is.
+        backlog.forget(project.id)
+        backlog.progress(project)
+        token = store.delete(project.id)
+        with pytest.raises(NotFound):
+            backlog.progress(project)
+        restored = store.restore(token)
+        add(restored, range(10, 14))
+        assert wait(backlog, restored) == set()
+        assert backlog.progress(restored) == Progress(8, 8, 0)
+    assert embedder.embedded == 8
+
+
+def test_a_closed_project_never_gets_a_new_cache(store: ProjectStore) -> None:
+    project = store.create()
+    add(project, range(2))
+    with working(FakeEmbedder()) as backlog:
+        store.delete(project.id)
+        calls: list[Callable[[Project], object]] = [backlog.add, backlog.cache, backlog.progress]
+        for call in calls:
+            with pytest.raises(NotFound):
+                call(project)
+        assert not backlog._entries
+
+
+def test_deleting_a_project_in_the_middle_leaves_the_others(store: ProjectStore) -> None:
+    gate = Gate()
+    gone, stays = store.create("gone"), store.create("stays")
+    for one in (gone, stays):
+        add(one, range(2 * CHUNK))
+    with working(FakeEmbedder(gate)) as backlog:
+        backlog.add(gone)
+        backlog.add(stays)
+        assert gate.arrived.acquire(timeout=30)
+        store.delete(gone.id)  # without a word to the backlog
+        gate.lift()
+        assert wait(backlog, stays) == set()
+        assert done(backlog, stays)
+
+
+def test_closing_frees_whoever_waits_and_nothing_opens_afterwards(project: Project) -> None:
+    gate = Gate()
+    add(project, range(3 * CHUNK))
+    backlog = Backlog(lambda: FakeEmbedder(gate), FINGERPRINT)  # type: ignore[arg-type, return-value]
+    over = threading.Event()
+
+    def waiting() -> None:
+        with suppress(TeachableError):
+            wait(backlog, project)
+        over.set()
+
+    thread = threading.Thread(target=waiting)
+    thread.start()
+    assert gate.arrived.acquire(timeout=30)
+    closer = threading.Thread(target=backlog.close)
+    closer.start()
+    until(lambda: backlog._closed)
+    gate.lift()
+    closer.join(30)
+    assert over.wait(30)
+    thread.join()
+    with pytest.raises(NotFound):
+        backlog.cache(project)
+    backlog.close()
+
+
+def test_a_damaged_cache_on_disk_is_filled_again(tmp_path: Path) -> None:
+    first, second = FakeEmbedder(), FakeEmbedder()
+    with closing(ProjectStore(tmp_path)) as store:
+        project = store.create()
+        add(project, range(5))
+        with working(first) as backlog:
+            wait(backlog, project)
+            path = backlog.cache(project).path
+        path.write_bytes(b"nonsense" * 1000)
+        with working(second) as backlog:
+            assert wait(backlog, project) == set()
+            assert backlog.progress(project) == Progress(5, 5, 0)
+    assert (first.embedded, second.embedded) == (5, 5)
+
+
+def test_many_threads_add_and_ask_at_once(project: Project) -> None:
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        stop = threading.Event()
+
+        def ask() -> None:
+            while not stop.is_set():
+                state = backlog.progress(project)
+                assert 0 <= state.done <= state.total
+
+        askers = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in askers:
+            thread.start()
+        for start in range(0, 80, 8):
+            add(project, range(start, start + 8))
+            backlog.add(project)
+        until(lambda: backlog.progress(project) == Progress(80, 80, 0))
+        stop.set()
+        for thread in askers:
+            thread.join()
+    assert embedder.embedded == 80
