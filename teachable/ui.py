@@ -85,7 +85,7 @@ def launch_options(static: str) -> dict[str, Any]:
 
 
 def _theme() -> gr.themes.Base:
-    """Let Gradio's controls use the colours, corners and fonts of `studio.css`, in both modes."""
+    """Let Gradio's controls use the colours, corners and fonts of the stylesheets, in both modes."""
     system = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
     tokens: dict[str, Any] = json.loads(_read("theme.json"))
     theme = gr.themes.Base(font=system, font_mono=("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace"))

@@ -132,7 +132,7 @@ def test_launch_options_link_only_our_own_files() -> None:
 
 def test_theme_takes_every_colour_from_the_stylesheet() -> None:
     tokens = json.loads((assets() / "studio" / "theme.json").read_text(encoding="utf-8"))
-    styles = (assets() / "studio" / "studio.css").read_text(encoding="utf-8")
+    styles = (assets() / "studio" / "styles" / "tokens.css").read_text(encoding="utf-8")
     used = {name for value in tokens.values() for name in re.findall(r"var\((--t-[a-z-]+)\)", value)}
     assert used
     assert all(f"{name}:" in styles for name in used)
