@@ -1,0 +1,106 @@
+/**
+ * Looks at the page from outside while a benchmark uses it: when something was pressed, when its effect was painted, how
+ * many predictions came back and how many frames were drawn. Added before the page's own scripts; changes nothing.
+ */
+
+{
+  /** Times are `performance.now()`, in milliseconds. */
+  const probe = {
+    /** Messages of the worker that are no predictions: the runtime is warm, a model is loaded. */
+    prepared: [],
+    /** Predictions: when they came, and how long the model took. */
+    answers: [],
+    frames: [],
+    counting: false,
+    training: { clicked: 0, heard: 0, live: 0, shown: 0 },
+    capture: { pressed: 0, released: 0, shown: [], stored: [] },
+
+    /** Count the frames the page draws. */
+    count() {
+      probe.frames = [];
+      probe.answers = [];
+      probe.counting = true;
+      const tick = (now) => {
+        probe.frames.push(now);
+        if (probe.counting) requestAnimationFrame(tick);
+      };
+      requestAnimationFrame(tick);
+    },
+
+    /** Show the camera as the page does, and nothing else. */
+    async showCamera() {
+      const video = document.createElement("video");
+      video.muted = true;
+      video.style.inlineSize = "380px";
+      document.body.append(video);
+      const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: size });
+      await video.play();
+    },
+
+    /** From the next press of Train: when the page heard of the model, was live, and painted a prediction. */
+    watchTraining() {
+      const times = probe.training;
+      addEventListener(
+        "click",
+        ({ target }) => {
+          if (!target.closest("#train-button") || times.clicked) return;
+          times.clicked = performance.now();
+          requestAnimationFrame(look);
+        },
+        { capture: true },
+      );
+      const look = (now) => {
+        const preview = document.querySelector("[data-testid=preview]");
+        if (!times.live && preview.dataset.state === "live") times.live = now;
+        const values = [...preview.querySelectorAll("[data-testid=bar-value]")];
+        if (!times.shown && times.live && values.some((value) => value.textContent)) times.shown = now;
+        if (!times.shown) requestAnimationFrame(look);
+      };
+    },
+
+    /** When each thumbnail of the first class appeared, and when it was known to be stored. */
+    watchCapture() {
+      const times = probe.capture;
+      const card = document.querySelector("[data-testid=class-card]");
+      const record = card.querySelector("[data-testid=record]");
+      record.addEventListener("pointerdown", () => (times.pressed = performance.now()), { capture: true });
+      record.addEventListener("pointerup", () => (times.released = performance.now()), { capture: true });
+      const seen = new Set();
+      const settled = new Set();
+      new MutationObserver(() => {
+        const now = performance.now();
+        // Newest first on the page: read from the end to keep the order in which they were taken.
+        for (const item of [...card.querySelectorAll("[data-testid=thumbnail]")].reverse()) {
+          if (!seen.has(item)) times.shown.push(now);
+          seen.add(item);
+          if (settled.has(item) || item.hasAttribute("data-sending")) continue;
+          settled.add(item);
+          times.stored.push(now);
+        }
+      }).observe(card, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-sending"] });
+    },
+  };
+  globalThis.probe = probe;
+
+  globalThis.Worker = class extends Worker {
+    constructor(...values) {
+      super(...values);
+      this.addEventListener("message", ({ data }) => {
+        const at = performance.now();
+        if (data.answer) probe.answers.push({ at, milliseconds: data.answer.milliseconds });
+        else probe.prepared.push({ at, error: data.error ?? "" });
+      });
+    }
+  };
+
+  const ask = globalThis.fetch;
+  globalThis.fetch = async (...values) => {
+    const answer = await ask(...values);
+    if (probe.training.clicked && !probe.training.heard && answer.url.endsWith("/status")) {
+      const { training } = await answer.clone().json();
+      if (training.state === "done") probe.training.heard ||= performance.now();
+    }
+    return answer;
+  };
+}
