@@ -13,13 +13,14 @@ import io
 import json
 import logging
 import os
-import signal
+import queue
 import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
@@ -33,9 +34,14 @@ log = logging.getLogger(__name__)
 
 Phase = Literal["testing", "fitting"]
 Arrays = Mapping[str, NDArray[Any]]
+Message = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 _LENGTH = struct.Struct("<Q")
 # How often a task that waits for its turn looks whether it was cancelled.
 _LOOK_SECONDS = 0.1
+_CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.training import main; main()"
+_OWN_GROUP: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"process_group": 0}
+)
 
 
 @dataclass(frozen=True)
@@ -80,18 +86,31 @@ class Trainer:
         self._running: threading.Event | None = None
 
     def warm_up(self) -> None:
-        """Start the child, so that torch is loaded by the time somebody clicks Train. Returns at once."""
+        """Start the child, so that torch is loaded by the time somebody clicks Train. Returns at once.
+
+        It is no error if that fails now: the training will say it.
+        """
         with self._state:
-            self._start()
+            if not self._closed:
+                try:
+                    self._start()
+                except OSError:
+                    log.warning("the training process could not be started", exc_info=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise Cancelled
-        if self._child is None or self._child.poll() is not None:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "teachable.training"],
+        if self._child is not None and self._child.poll() is not None:
+            _end(self._child)
+            self._child = None
+        if self._child is None:
+            # -P, and the folder of the package at the end: whatever lies in the folder Teachable was started in must
+            # not replace a module. A process group of its own: Ctrl-C is for the parent, which then ends the child.
+            self._child = subprocess.Popen(  # noqa: S603 - our own code, with our own interpreter
+                [sys.executable, "-P", "-c", _CHILD, str(Path(__file__).parents[1])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                **_OWN_GROUP,
             )
         return self._child
 
@@ -110,46 +129,49 @@ class Trainer:
         while not self._turn.acquire(timeout=_LOOK_SECONDS):
             if cancelled.is_set():
                 raise Cancelled
+        child = None
+        whole = False
         try:
             with self._state:
                 if cancelled.is_set():
                     raise Cancelled
                 child = self._start()
                 self._running = cancelled
-            try:
-                return self._converse(child, task, on_epoch)
-            except (OSError, EOFError) as error:
-                self._discard(child)
-                if cancelled.is_set() or self._closed:
-                    raise Cancelled from error
-                raise TeachableError("training_died") from error
-            except BaseException:
-                # The child may be in the middle of an answer to this task; the next one gets a fresh child.
-                self._discard(child)
-                raise
+            answer, arrays = self._converse(child, task, on_epoch)
+            whole = True
+        except (OSError, EOFError) as error:
+            if cancelled.is_set() or self._closed:
+                raise Cancelled from error
+            log.warning("the training process died or could not be started", exc_info=True)
+            raise TeachableError("training_died") from error
         finally:
             with self._state:
                 self._running = None
+                # Whoever cancels may have killed it a moment ago, and a broken conversation cannot be taken up again.
+                spent = child is not None and (not whole or cancelled.is_set())
+                if child is not None and spent:
+                    _end(child)
+                    self._child = None
+            if spent:
+                self.warm_up()
             self._turn.release()
+        if cancelled.is_set():
+            raise Cancelled
+        return _outcome(answer, arrays)
 
     def _converse(
         self, child: subprocess.Popen[bytes], task: Task, on_epoch: Callable[[Phase, EpochPoint], None]
-    ) -> Outcome:
+    ) -> Message:
+        """Send a task, pass on the epochs and return the last word of the child."""
         if child.stdin is None or child.stdout is None:
             raise EOFError
         header = {"class_count": task.class_count, "groups": list(task.groups), "settings": asdict(task.settings)}
         send(child.stdin, header, {"embeddings": task.embeddings, "labels": task.labels})
         while True:
             answer, arrays = receive(child.stdout)
-            if answer["kind"] == "epoch":
-                on_epoch(answer["phase"], EpochPoint(**answer["point"]))
-            elif answer["kind"] == "refused":
-                raise getattr(errors, answer["error"])(answer["key"], **answer["values"])
-            elif answer["kind"] == "done":
-                return Outcome(_head(arrays), evaluation_from(answer["evaluation"]))
-            else:
-                log.error("training failed:\n%s", answer["trace"])
-                raise TeachableError("training_died")
+            if answer["kind"] != "epoch":
+                return answer, arrays
+            on_epoch(answer["phase"], EpochPoint(**answer["point"]))
 
     def stop(self, cancelled: threading.Event) -> None:
         """Kill the child if it is on the task with this event; `run` then raises `Cancelled`."""
@@ -157,43 +179,57 @@ class Trainer:
             if self._running is cancelled and self._child is not None:
                 self._child.kill()
 
-    def _discard(self, child: subprocess.Popen[bytes]) -> None:
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    log.debug("the pipe to the training process was already broken")
-        with self._state:
-            if self._child is child:
-                self._child = None
-
     def close(self) -> None:
         """End the child; a training in progress is given up."""
         with self._state:
             self._closed = True
+            if self._child is not None:
+                self._child.kill()
+        # Whoever talks to the child notices its end and cleans up; nobody can begin another conversation.
+        with self._turn, self._state:
             child, self._child = self._child, None
         if child is not None:
-            self._discard(child)
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child, unless it is dead already, and close the pipes to it."""
+    child.kill()
+    child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:
+                log.debug("the pipe to the training process was already broken")
+
+
+def _outcome(answer: Mapping[str, Any], arrays: Arrays) -> Outcome:
+    """Make a result, or the error it was, of the last word of the child."""
+    if answer["kind"] == "done":
+        return Outcome(_head(arrays), evaluation_from(answer["evaluation"]))
+    if answer["kind"] == "refused":
+        kind: type[TeachableError] = getattr(errors, answer["error"], TeachableError)
+        raise kind(answer["key"], **answer["values"])
+    log.error("training failed:\n%s", answer["trace"])
+    raise TeachableError("training_died")
 
 
 def send(stream: IO[bytes], header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
     """Write one message."""
     arrays = arrays or {}
-    parts = [json.dumps({**header, "arrays": list(arrays)}).encode()]
+    parts: list[bytes | memoryview] = [json.dumps({**header, "arrays": list(arrays)}).encode()]
     for array in arrays.values():
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
-        parts.append(buffer.getvalue())
+        parts.append(buffer.getbuffer())
     for part in parts:
         stream.write(_LENGTH.pack(len(part)))
         stream.write(part)
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def receive(stream: IO[bytes]) -> Message:
     """Read one message.
 
     Raises:
@@ -250,8 +286,8 @@ def _train(header: Mapping[str, Any], arrays: Arrays, answer: Callable[..., None
     answer({"kind": "done", "evaluation": asdict(score)}, layers)
 
 
-def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Load torch, then answer tasks until the parent is gone."""
+def _serve(tasks: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
+    """Load torch, then work on tasks one after the other."""
     import traceback
 
     import torch  # noqa: F401 - loading it now is what this process is for
@@ -260,28 +296,40 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         send(answers, header, arrays)
 
     while True:
-        try:
-            header, arrays = receive(requests)
-        except EOFError:
-            return
+        header, arrays = tasks.get()
         try:
             _train(header, arrays, answer)
         except TeachableError as error:
             answer({"kind": "refused", "error": type(error).__name__, "key": error.key, "values": error.values})
-        except BrokenPipeError:
-            return
         except Exception:  # noqa: BLE001 - the parent logs it and tells the person; this process goes on
             answer({"kind": "crashed", "trace": traceback.format_exc()})
 
 
+def _listen(requests: IO[bytes], on_task: Callable[[Message], None], on_end: Callable[[], None]) -> None:
+    """Read tasks until the parent is gone."""
+    while True:
+        try:
+            message = receive(requests)
+        except (EOFError, OSError):
+            on_end()
+            return
+        on_task(message)
+
+
 def main() -> None:
-    """Entry point of the child: messages travel on the original stdin and stdout, prints go to stderr."""
-    # Ctrl-C in the terminal reaches the whole process group; the parent decides when this one ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Entry point of the child: messages travel on the original stdin and stdout, prints go to stderr.
+
+    A thread keeps listening, so that the process ends the moment its parent does, whatever it is in the middle of.
+    """
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(requests, answers)
-
-
-if __name__ == "__main__":
-    main()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    tasks: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    # Nothing is written or owned here that a sudden end could leave half done.
+    threading.Thread(target=_listen, args=(requests, tasks.put, lambda: os._exit(0)), daemon=True).start()
+    try:
+        _serve(tasks, answers)
+    except OSError:
+        os._exit(0)
