@@ -111,11 +111,19 @@ def studio(browsers: Callable[[str], Browser], server: Server) -> Iterator[Open]
     """Opens watched pages: `studio("stripes", project=id)`. When the test ends, nothing may have gone wrong in any."""
     opened: list[Studio] = []
 
-    def open_page(camera: str = "missing", project: str | None = None, at: Server = server, **options: Any) -> Studio:
+    def open_page(
+        camera: str = "missing",
+        project: str | None = None,
+        at: Server = server,
+        script: str | None = None,
+        **options: Any,
+    ) -> Studio:
         context = browsers(camera).new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         watch = Watch(context, at.address)
         if camera == "refused":
             context.grant_permissions([])
+        if script:
+            context.add_init_script(script)
         context.set_default_timeout(WAIT_SECONDS * 1000)
         made = Studio(context.new_page(), watch, at.address)
         opened.append(made)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-WIDTH, HEIGHT = 320, 240
-FRAMES = 75
-"""Frames of one film; they all differ, so that a recording holds hardly a repeat."""
+WIDTH, HEIGHT = 160, 120
+FRAMES = 450
+"""Frames of one film, thirty a second. They all differ, so that no recording of a test holds a repeat."""
 
 Pixels = NDArray[np.uint8]
 
@@ -25,7 +25,6 @@ def frame(scene: str, number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> P
     """
     width, height = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    rng = np.random.default_rng([number, len(scene)])
     shift = number * 1.7
     if scene == "stripes":
         wave = np.sin((x + 0.6 * y + shift) / 9.0)[..., None]
@@ -33,8 +32,13 @@ def frame(scene: str, number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> P
     else:
         wave = (np.sin((x + shift) / 7.0) * np.sin((y - shift) / 7.0) > 0.25)[..., None]
         picture = np.where(wave, [235.0, 245.0, 250.0], [25.0, 70.0, 140.0])
-    lit = picture * (0.92 + 0.12 * np.sin(number / 7.0)) + rng.normal(0.0, 5.0, picture.shape)
+    lit = picture * (0.92 + 0.12 * np.sin(number / 7.0)) + grain(height, width, number)
     return np.clip(lit, 0, 255).astype(np.uint8)
+
+
+def grain(height: int, width: int, number: int) -> NDArray[np.float64]:
+    """Return the noise of a cheap camera, which no two pictures share."""
+    return np.random.default_rng(number).normal(0.0, 5.0, (height, width, 1))
 
 
 def photo(scene: str, number: int, kind: str = "JPEG", size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:

@@ -115,6 +115,13 @@ class Api:
         answer = self._client.post(path, data={"group": group}, files=parts)
         answer.raise_for_status()
 
+    def stored(self, project: str, number: int) -> dict[int, str]:
+        """Return the digests of the stored photos of one class, by id."""
+        label = self.ask("GET", f"/projects/{project}")["classes"][number]["id"]
+        page = self.ask("GET", f"/projects/{project}/classes/{label}/samples?limit=500")
+        assert page["next"] is None
+        return {sample["id"]: sample["sha256"] for sample in page["samples"]}
+
     def counts(self, project: str) -> dict[str, int]:
         """Return how many samples are stored, by class name."""
         return {label["name"]: label["samples"] for label in self.ask("GET", f"/projects/{project}")["classes"]}

@@ -15,7 +15,7 @@ SIZES = ((1, 1), (97, 61), (61, 97), (224, 224), (333, 517), (640, 480))
 """Width and height of the photos; hardly any is what the network takes."""
 
 IN_THE_BROWSER = """async ({ model, width, height, pixels, outputs }) => {
-    const studio = document.querySelector("link[rel=modulepreload]").href;
+    const studio = document.querySelector("link[href$='/studio/main.js']").href;
     const folder = new URL("../ort/", studio).href;
     const ort = await import(`${folder}ort.wasm.min.mjs`);
     ort.env.wasm.wasmPaths = folder;
@@ -28,7 +28,7 @@ IN_THE_BROWSER = """async ({ model, width, height, pixels, outputs }) => {
 }"""
 
 BY_THE_PAGE = """async ({ width, height, pixels }) => {
-    const studio = document.querySelector("link[rel=modulepreload]").href;
+    const studio = document.querySelector("link[href$='/studio/main.js']").href;
     const { predictHere } = await import(new URL("predictor.js", studio).href);
     const rgb = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
     const rgba = new Uint8ClampedArray(width * height * 4).fill(255);

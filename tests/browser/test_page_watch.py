@@ -11,7 +11,7 @@ TROUBLE = {
     "() => fetch('/api/v1/nothing')": "answered 404",
     "() => fetch('http://teachable.invalid/').catch(() => 0)": "left the computer: http://teachable.invalid/",
     "() => void (new Image().src = 'http://127.0.0.1:9/x.png')": "left the computer: http://127.0.0.1:9/x.png",
-    "() => void new Worker(URL.createObjectURL(new Blob(['fetch(`http://teachable.invalid/worker`)'])))": "invalid/worker",
+    "() => void new Worker('data:text/javascript,fetch(`http://teachable.invalid/work`)')": "invalid/work",
 }
 
 

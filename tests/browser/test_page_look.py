@@ -1,0 +1,135 @@
+"""What can be measured of the look: nothing sticks out on a phone, and all words can be read in both themes."""
+
+from typing import Any
+
+import pytest
+from pages import Open, Studio
+from playwright.sync_api import expect
+from scenes import photos
+from serving import Api
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter((element) => {
+    const { left, right, width, height } = element.getBoundingClientRect();
+    return width && height && (right > innerWidth + 0.5 || left < -0.5) && getComputedStyle(element).position !== "fixed"
+        && document.scrollingElement.scrollWidth > innerWidth;
+}).map((element) => element.dataset.testid || element.id || element.className || element.tagName)"""
+
+CONTRAST = """() => {
+    const canvas = new OffscreenCanvas(1, 1);
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const rgba = (color) => {
+        context.clearRect(0, 0, 1, 1);
+        context.fillStyle = color;
+        context.fillRect(0, 0, 1, 1);
+        const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+        return [red, green, blue, alpha / 255];
+    };
+    const over = (top, under) => {
+        const alpha = top[3] + under[3] * (1 - top[3]);
+        const mix = (at) => alpha ? (top[at] * top[3] + under[at] * under[3] * (1 - top[3])) / alpha : 0;
+        return [mix(0), mix(1), mix(2), alpha];
+    };
+    const luminance = (color) => {
+        const [red, green, blue] = color.slice(0, 3).map((value) => {
+            const share = value / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const behind = (element) => {
+        let color = [0, 0, 0, 0];
+        for (let at = element; at; at = at.parentElement) {
+            const style = getComputedStyle(at);
+            if (style.backgroundImage.includes("url(") || at.matches("video, img, canvas")) return null;
+            color = over(color, rgba(style.backgroundColor));
+            if (color[3] > 0.999) return color;
+        }
+        return over(color, rgba("Canvas"));
+    };
+    const found = [];
+    const seen = new Set();
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const elements = [...document.querySelectorAll("input[data-testid]")];
+    while (walker.nextNode()) if (walker.currentNode.data.trim()) elements.push(walker.currentNode.parentElement);
+    for (const element of elements) {
+        if (seen.has(element)) continue;
+        seen.add(element);
+        const box = element.getBoundingClientRect();
+        if (box.width < 2 || box.height < 2 || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+            continue;
+        const style = getComputedStyle(element);
+        // Controls that are switched off need no contrast (WCAG 1.4.3); neither does what only screen readers get.
+        if (element.closest(":disabled, [aria-hidden=true], script, style, option") || style.clipPath !== "none") continue;
+        const ground = behind(element);
+        if (!ground) continue;
+        const ink = over(rgba(style.color), ground);
+        const [light, dark] = [luminance(ink), luminance(ground)].sort((a, b) => b - a);
+        const ratio = (light + 0.05) / (dark + 0.05);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+        const text = (element.value ?? element.textContent).trim().slice(0, 40);
+        found.push({ text, where: element.dataset.testid || element.className || element.tagName, ratio, need: large ? 3 : 4.5 });
+    }
+    return found;
+}"""
+
+
+def assert_readable(page: Studio, least: int) -> None:
+    found = page.tab.evaluate(CONTRAST)
+    assert len(found) >= least, found
+    weak = [f"{one['ratio']:.2f} < {one['need']}: “{one['text']}” ({one['where']})" for one in found
+            if one["ratio"] < one["need"]]  # fmt: skip
+    assert not weak, "\n".join(weak)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_words_can_be_read(studio: Open, api: Api, trained: dict[str, Any], theme: str) -> None:
+    page = studio(project=api.project()["id"], color_scheme=theme)
+    ground = page.tab.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert (sum(int(part) for part in ground.strip("rgba()").split(",")[:3]) < 3 * 128) == (theme == "dark"), ground
+    assert_readable(page, 12)
+
+    page = studio(project=trained["id"], color_scheme=theme).ready_to_predict()
+    page.at("source-file").check(force=True)
+    ((name, data),) = photos("dots", 1, first=60)
+    page.at("preview-input").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+    expect(page.at("bar-value").first).not_to_be_empty()
+    page.tab.get_by_role("button", name="Advanced").click()
+    page.card(0).get_by_test_id("select").click()
+    assert_readable(page, 20)
+
+    page.card(0).get_by_test_id("class-menu").click()
+    assert_readable(page, 20)
+    page.tab.keyboard.press("Escape")
+    page.at("export-button").click()
+    expect(page.at("export-dialog")).to_have_attribute("data-ready", "true")
+    assert_readable(page, 20)
+
+
+def assert_fits(page: Studio) -> None:
+    width = page.tab.evaluate("() => document.scrollingElement.scrollWidth")
+    assert width <= 390, (width, page.tab.evaluate(TOO_WIDE))
+
+
+def test_nothing_sticks_out_on_a_phone(studio: Open, api: Api, trained: dict[str, Any]) -> None:
+    page = studio("stripes", project=api.project()["id"], **PHONE)
+    assert_fits(page)
+    page.rename(0, "A very long name of a class that goes on and on " * 2)
+    record = page.camera(0)
+    expect(record).to_be_in_viewport()
+    assert_fits(page)
+
+    page = studio(project=trained["id"], **PHONE).ready_to_predict()
+    assert_fits(page)
+    page.tab.get_by_role("button", name="Under the hood").click()
+    expect(page.tab.locator("#confusion")).to_be_visible()
+    assert_fits(page)
+    page.at("export-button").click()
+    expect(page.at("export-dialog")).to_have_attribute("data-ready", "true")
+    assert_fits(page)
+    box = page.at("export-dialog").bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
