@@ -243,8 +243,8 @@ def test_what_cannot_be_trained_is_refused_before_the_work(photos: Path, tmp_pat
         ([tmp_path / "single"], "one folder with files"),
         ([photos, "--out", tmp_path], "is a folder"),
         ([photos, "--out", tmp_path / "no" / "model.onnx"], "There is no folder"),
-        ([photos, "--epochs", "0"], "between 1"),
-        ([photos, "--learning-rate", "nan"], "learning_rate"),
+        ([photos, "--epochs", "0"], "from 1 to 1000"),
+        ([photos, "--learning-rate", "nan"], "learning rate"),
         ([photos, "--project-name", "x" * 1000], "1000 characters"),
     ):
         result = teachable("train", *arguments)
