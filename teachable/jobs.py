@@ -18,11 +18,22 @@ import numpy as np
 
 from teachable import backbones, export, heads
 from teachable.backlog import Backlog, Progress
-from teachable.errors import InvalidInput, TeachableError
+from teachable.errors import Conflict, InvalidInput, TeachableError
 from teachable.images import load
 from teachable.projects import Project
 from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
-from teachable.types import BackboneRecord, ClassInfo, EpochPoint, Head, Labels, ModelRecord, Sample, TrainSettings
+from teachable.types import (
+    BackboneRecord,
+    ClassInfo,
+    Embeddings,
+    EpochPoint,
+    Head,
+    Image,
+    Labels,
+    ModelRecord,
+    Sample,
+    TrainSettings,
+)
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +83,23 @@ def digest(classes: Iterable[ClassInfo], samples: Iterable[Sample]) -> str:
     enabled = {info.id for info in classes if not info.disabled}
     pairs = sorted((sample.class_id, sample.sha256) for sample in samples if sample.class_id in enabled)
     return hashlib.sha256(repr(pairs).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What is trained on, as it was at one moment.
+
+    Attributes:
+        classes: the enabled ones, in order.
+        samples: those that can be read.
+        embeddings: of the samples, float32 `[N, D]`.
+        digest: of classes and samples, those that cannot be read included.
+    """
+
+    classes: Sequence[ClassInfo]
+    samples: Sequence[Sample]
+    embeddings: Embeddings
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +159,7 @@ class Job:
         self._started = time.monotonic()
         self._cancelled = threading.Event()
         self._training = Training(state="running", phase="embedding", epochs=settings.epochs)
+        self.project_id = project.id
         self.checking = False
         self.ended = threading.Event()
         self.checked = threading.Event()
@@ -147,8 +176,9 @@ class Job:
         return replace(now, seconds=time.monotonic() - self._started) if now.state == "running" else now
 
     def cancel(self) -> None:
-        """Give up, at once; the model trained before stays."""
+        """Give up, at once, be it training or checking; a model that is on disk stays."""
         self._cancelled.set()
+        self._backlog.wake()
         self._trainer.stop(self._cancelled)
 
     def join(self) -> None:
@@ -157,27 +187,33 @@ class Job:
 
     def _run(self) -> None:
         try:
-            try:
-                trained = self._train()
-            except Cancelled:
-                self._end("cancelled")
-                return
-            except TeachableError as error:
-                self._end("failed", error)
-                return
-            except Exception:
-                log.exception("training of project %s failed", self._project.id)
-                self._end("failed", TeachableError("training_died"))
-                return
-            self.checking = True
-            self._end("done")
-            self._check(trained)
+            trained = self._train_in_words()
+            if trained is not None:
+                self.checking = True
+                self._end("done")
+                self._check(trained)
         finally:
             self.checking = False
             self.ended.set()
             self.checked.set()
 
+    def _train_in_words(self) -> _Trained | None:
+        """Train, or note why that was not possible."""
+        try:
+            return self._train()
+        except Cancelled:
+            self._end("cancelled")
+        except TeachableError as error:
+            # Closing and deleting cancel first; whatever breaks on the way out of that is no failure.
+            self._end("cancelled" if self._cancelled.is_set() else "failed", error)
+        except Exception:
+            log.exception("training of project %s failed", self._project.id)
+            self._end("failed", TeachableError("training_died"))
+        return None
+
     def _end(self, state: State, error: TeachableError | None = None) -> None:
+        if state == "cancelled":
+            error = None
         self._training = replace(
             self.training,
             state=state,
@@ -190,41 +226,82 @@ class Job:
 
     def _train(self) -> _Trained:
         project, backbone = self._project, self._backbone
-        info = project.info()
-        classes = [one for one in info.classes if not one.disabled]
-        unreadable = self._backlog.wait(project, self._on_embedded, self._cancelled)
-        if self._cancelled.is_set():
-            raise Cancelled
-        everything = project.all_samples(enabled_only=True)
-        samples = [sample for sample in everything if sample.sha256 not in unreadable]
-        outcome = self._fit(classes, samples)
+        material = self._gather()
+        outcome = self._fit(material)
         self._training = replace(self._training, phase="writing", fraction=_SHARES["writing"][0])
         record = ModelRecord(
             id=secrets.token_hex(8),
             created=time.time(),
-            class_ids=tuple(one.id for one in classes),
-            labels=tuple(one.name for one in classes),
+            class_ids=tuple(one.id for one in material.classes),
+            labels=tuple(one.name for one in material.classes),
             backbone=backbone.fingerprint,
             backbone_id=backbone.id,
             settings=self._settings,
-            trained_on=digest(classes, everything),
-            samples=len(samples),
-            seconds=round(time.monotonic() - self._started, 3),
+            trained_on=material.digest,
+            samples=len(material.samples),
+            seconds=0.0,
             evaluation=outcome.evaluation,
         )
-        data = export.append_head(backbones.read(backbone), outcome.head, metadata(record, record.labels, info.name))
+        described = metadata(record, record.labels, project.info().name)
+        data = export.append_head(backbones.read(backbone), outcome.head, described)
+        if self._cancelled.is_set():
+            raise Cancelled
+        record = replace(record, seconds=round(time.monotonic() - self._started, 3))
         project.save_model(record, data)
-        return _Trained(record, outcome.head, data, samples)
+        return _Trained(record, outcome.head, data, material.samples)
 
-    def _fit(self, classes: Sequence[ClassInfo], samples: Sequence[Sample]) -> Outcome:
-        index = {one.id: position for position, one in enumerate(classes)}
-        labels: Labels = np.array([index[sample.class_id] for sample in samples], np.int64)
+    def _gather(self) -> _Material:
+        """Wait for the embeddings, then take everything as it is at one moment."""
+        while True:
+            unreadable = self._backlog.wait(self._project, self._on_embedded, self._cancelled)
+            if self._cancelled.is_set():
+                raise Cancelled
+            cache = self._backlog.cache(self._project)
+            classes, samples = self._snapshot()
+            # Somebody may go on capturing: what came after the wait is not trained on, and makes the model stale.
+            coming = set(cache.missing(sample.sha256 for sample in samples)) - unreadable
+            samples = [sample for sample in samples if sample.sha256 not in coming]
+            readable = [sample for sample in samples if sample.sha256 not in unreadable]
+            self._require_every_class(classes, samples, readable)
+            try:
+                embeddings = cache.get([sample.sha256 for sample in readable])
+            except KeyError:
+                log.warning("embeddings of project %s were damaged and are made again", self._project.id)
+                continue
+            return _Material(classes, readable, embeddings, digest(classes, samples))
+
+    def _snapshot(self) -> tuple[list[ClassInfo], list[Sample]]:
+        """Return the enabled classes and their samples, as of one moment."""
+        while True:
+            before = self._project.info()
+            samples = self._project.all_samples(enabled_only=True)
+            after = self._project.info()
+            if self._cancelled.is_set():
+                raise Cancelled
+            # While photos come in the time changes with every one of them; it is the classes that have to match.
+            if [one.id for one in before.classes if not one.disabled] == [
+                one.id for one in after.classes if not one.disabled
+            ]:
+                return [one for one in after.classes if not one.disabled], list(samples)
+
+    def _require_every_class(
+        self, classes: Sequence[ClassInfo], samples: Sequence[Sample], readable: Sequence[Sample]
+    ) -> None:
+        """Refuse what was fit for training at the click and no longer is."""
+        if len(classes) < 2:
+            raise Conflict("training_one_class")
+        present, usable = ({sample.class_id for sample in group} for group in (samples, readable))
         for one in classes:
-            if index[one.id] not in labels:
+            if one.id not in present:
+                raise Conflict("training_class_without_samples", name=one.name)
+            if one.id not in usable:
                 raise InvalidInput("class_unreadable", name=one.name)
-        embeddings = self._backlog.cache(self._project).get([sample.sha256 for sample in samples])
-        groups = [sample.group for sample in samples]
-        task = Task(embeddings, labels, groups, len(classes), self._settings)
+
+    def _fit(self, material: _Material) -> Outcome:
+        index = {one.id: position for position, one in enumerate(material.classes)}
+        labels: Labels = np.array([index[sample.class_id] for sample in material.samples], np.int64)
+        groups = [sample.group for sample in material.samples]
+        task = Task(material.embeddings, labels, groups, len(index), self._settings)
         return self._trainer.run(task, self._on_epoch, self._cancelled)
 
     def _on_embedded(self, progress: Progress) -> None:
@@ -244,7 +321,7 @@ class Job:
         cache = self._backlog.cache(self._project)
         try:
             expected = heads.probabilities(trained.head, cache.get([sample.sha256 for sample in chosen]))
-            photos = (load(self._project.photo_file(sample.sha256)) for sample in chosen)
+            photos = (self._load(sample) for sample in chosen)
             record = replace(trained.record, agreement=export.verify(trained.data, photos, expected))
             described = metadata(record, record.labels, self._project.info().name)
             self._project.replace_model(record, export.with_metadata(trained.data, described))
@@ -252,3 +329,12 @@ class Job:
             # Samples or the project deleted meanwhile, or no room on the disk: the model is whole and says "not
             # checked".
             log.warning("the model of project %s could not be checked", self._project.id, exc_info=True)
+        except Cancelled:
+            log.info("checking the model of project %s was given up", self._project.id)
+        except Exception:
+            log.exception("checking the model of project %s failed", self._project.id)
+
+    def _load(self, sample: Sample) -> Image:
+        if self._cancelled.is_set():
+            raise Cancelled
+        return load(self._project.photo_file(sample.sha256))

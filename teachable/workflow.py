@@ -4,6 +4,8 @@ It is the only place that puts the modules below together. The page, the REST AP
 nothing else. It owns no format, no mathematics and no words.
 """
 
+import errno
+import logging
 import tempfile
 import threading
 import zipfile
@@ -15,7 +17,7 @@ from types import TracebackType
 from teachable import backbones, images
 from teachable.backlog import Backlog, Progress
 from teachable.embeddings import Embedder
-from teachable.errors import Conflict, NotFound
+from teachable.errors import Conflict, NotFound, StorageFull
 from teachable.export import with_metadata
 from teachable.jobs import Job, Training, digest, metadata
 from teachable.projects import Project, ProjectStore
@@ -28,12 +30,15 @@ from teachable.types import (
     ClassInfo,
     ModelRecord,
     ProjectInfo,
+    Sample,
     SamplePage,
     TrainSettings,
 )
 from teachable.words import say
 
 __all__ = ["BackboneName", "ModelStatus", "Progress", "Ready", "Status", "Training", "Workspace"]
+
+log = logging.getLogger(__name__)
 
 # Loaded models kept for the REST API, each some 20 MB.
 CLASSIFIERS_KEPT = 4
@@ -146,7 +151,10 @@ class Workspace:
         self._trainer = Trainer()
         self._trainer.warm_up()
         self._lock = threading.Lock()
+        self._closed = False
+        # The latest of each project, and those before it whose file is still being checked.
         self._jobs: dict[str, Job] = {}
+        self._checking: list[Job] = []
         self._digests: dict[str, tuple[float, str]] = {}
         self._classifiers: dict[tuple[str, tuple[str, ...]], Classifier] = {}
 
@@ -161,7 +169,8 @@ class Workspace:
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
         with self._lock:
-            jobs = list(self._jobs.values())
+            self._closed = True
+            jobs = [*self._jobs.values(), *self._checking]
         for job in jobs:
             job.cancel()
         self._trainer.close()
@@ -193,9 +202,11 @@ class Workspace:
     def delete_project(self, project_id: str) -> str:
         """Delete a project and return the undo token; a training of it is given up."""
         with self._lock:
-            job = self._jobs.pop(project_id, None)
-        if job is not None:
+            latest = self._jobs.pop(project_id, None)
+            jobs = [job for job in (latest, *self._checking) if job is not None and job.project_id == project_id]
+        for job in jobs:
             job.cancel()
+        for job in jobs:
             job.join()
         self._backlog.forget(project_id)
         return self._store.delete(project_id)
@@ -288,15 +299,18 @@ class Workspace:
         if not any(one.id == class_id for one in project.info().classes):
             raise NotFound("class_unknown")
         with tempfile.NamedTemporaryFile(prefix="teachable-", suffix=".zip", delete=False) as file:
-            try:
-                # The photos are JPEGs already: compressing them again would only cost time.
-                with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                    for number, sample in enumerate(samples):
-                        archive.write(project.photo_file(sample.sha256), f"{number:05d}.jpg")
-            except BaseException:
-                Path(file.name).unlink()
-                raise
-        return Path(file.name)
+            path = Path(file.name)
+        try:
+            # The photos are JPEGs already: compressing them again would only cost time.
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+                for number, sample in enumerate(samples):
+                    _put(archive, project, sample, f"{number:05d}.jpg")
+        except BaseException as error:
+            path.unlink()
+            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise StorageFull("storage_full") from error
+            raise
+        return path
 
     # Training
 
@@ -363,22 +377,37 @@ class Workspace:
             InvalidInput: settings out of range.
         """
         project = self._store.open(project_id)
-        if settings is not None:
-            project.save_settings(settings)
+        with self._lock:
+            self._require_idle(project_id)
         info = project.info()
         possible = ready(info)
         if possible.key is not None:
             raise Conflict(possible.key, **possible.values)
+        if settings is not None:
+            project.save_settings(settings)
+        job = Job(project, settings or info.settings, self._backbone, self._backlog, self._trainer)
         with self._lock:
-            running = self._jobs.get(project_id)
-            if running is not None and not running.ended.is_set():
-                raise Conflict("training_running")
-            job = Job(project, info.settings, self._backbone, self._backlog, self._trainer)
+            before = self._require_idle(project_id)
+            self._checking = [one for one in self._checking if not one.checked.is_set()]
+            if before is not None:
+                self._checking.append(before)
             self._jobs[project_id] = job
             job.start()
 
+    def _require_idle(self, project_id: str) -> Job | None:
+        """Return the last training of a project, which must have ended."""
+        if self._closed:
+            raise Conflict("closing")
+        job = self._jobs.get(project_id)
+        if job is not None and not job.ended.is_set():
+            raise Conflict("training_running")
+        return job
+
     def cancel_training(self, project_id: str) -> None:
-        """Give up a running training and wait until it has stopped; the model from before stays."""
+        """Give up a running training and wait until it has stopped; the model from before stays.
+
+        Does nothing when none is running. One whose file is being written in this moment may still end well.
+        """
         self._store.open(project_id)
         with self._lock:
             job = self._jobs.get(project_id)
@@ -406,7 +435,8 @@ class Workspace:
         Raises:
             NotFound: nothing was trained yet.
         """
-        return self._model_file(self._store.open(project_id))[2]
+        project = self._store.open(project_id)
+        return _model_bytes(project, *self._trained(project))
 
     def predict(self, project_id: str, data: bytes, name: str = "photo") -> Prediction:
         """Ask the newest model about one photo.
@@ -417,27 +447,43 @@ class Workspace:
             name: what to call it in an error.
         """
         image = images.decode(data, name)
-        record, labels, file = self._model_file(self._store.open(project_id))
-        key = (record.id, labels)
+        project = self._store.open(project_id)
+        record, info = self._trained(project)
+        key = (record.id, _labels(record, info))
         with self._lock:
             classifier = self._classifiers.get(key)
         if classifier is None:
-            classifier = Classifier.load(file)
+            classifier = Classifier.load(_model_bytes(project, record, info))
             with self._lock:
                 while len(self._classifiers) >= CLASSIFIERS_KEPT:
                     self._classifiers.pop(next(iter(self._classifiers)))
                 self._classifiers[key] = classifier
         return classifier.predict(image)[0]
 
-    def _model_file(self, project: Project) -> tuple[ModelRecord, tuple[str, ...], bytes]:
+    def _trained(self, project: Project) -> tuple[ModelRecord, ProjectInfo]:
         record = project.latest_model()
         if record is None:
             raise NotFound("model_not_trained")
-        data = project.model_file(record.id).read_bytes()
-        info = project.info()
-        names = {one.id: one.name for one in info.classes}
-        labels = tuple(names.get(id_, old) for id_, old in zip(record.class_ids, record.labels, strict=True))
-        return record, labels, with_metadata(data, metadata(record, labels, info.name))
+        return record, project.info()
+
+
+def _labels(record: ModelRecord, info: ProjectInfo) -> tuple[str, ...]:
+    """Return what the classes of a model are called now; deleted ones keep their last name."""
+    names = {one.id: one.name for one in info.classes}
+    return tuple(names.get(id_, old) for id_, old in zip(record.class_ids, record.labels, strict=True))
+
+
+def _model_bytes(project: Project, record: ModelRecord, info: ProjectInfo) -> bytes:
+    data = project.model_file(record.id).read_bytes()
+    return with_metadata(data, metadata(record, _labels(record, info), info.name))
+
+
+def _put(archive: zipfile.ZipFile, project: Project, sample: Sample, name: str) -> None:
+    """Add a photo to an archive; one whose file is lost leaves a gap in the numbers, and the others are kept."""
+    try:
+        archive.write(project.photo_file(sample.sha256), name)
+    except (NotFound, FileNotFoundError):
+        log.warning("photo %s of project %s is missing", sample.sha256, project.id)
 
 
 def ready(info: ProjectInfo) -> Ready:

@@ -1,0 +1,459 @@
+"""One training: its phases, every moment in which it can be given up, and what happens to the project meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from making import FakeEmbedder, photos, until
+
+from teachable import backbones, export, jobs
+from teachable.backlog import Backlog
+from teachable.embeddings import EmbeddingCache
+from teachable.errors import InvalidInput, StorageFull
+from teachable.jobs import Job, digest
+from teachable.projects import Project, ProjectStore
+from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
+from teachable.types import EpochPoint, Evaluation, Head, Image, Layer, Sample, TrainSettings
+
+BACKBONE = backbones.builtin()
+SETTINGS = TrainSettings(epochs=4)
+
+
+class WideEmbedder(FakeEmbedder):
+    """As wide as the real network, so that its heads fit."""
+
+    width = BACKBONE.embedding_width
+
+    def embed(self, images: Sequence[Image]) -> np.ndarray:
+        rows = np.zeros((len(images), self.width), np.float32)
+        self._before(images)
+        for row, image in zip(rows, images, strict=True):
+            row[:3] = image.mean((0, 1))
+        return rows
+
+
+class FakeTrainer:
+    """Trains without torch: remembers what it was given, and calls hooks on the way."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.during: Callable[[], None] = lambda: None
+        self.stopped: list[threading.Event] = []
+
+    def run(self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event) -> Outcome:
+        self.tasks.append(task)
+        for phase in ("testing", "fitting"):
+            for epoch in range(1, task.settings.epochs + 1):
+                on_epoch(phase, EpochPoint(epoch, 1.0, 0.5))  # type: ignore[arg-type]
+        self.during()
+        if cancelled.is_set():
+            raise Cancelled
+        weight = np.zeros((task.class_count, BACKBONE.embedding_width), np.float32)
+        head = Head((Layer(weight, np.zeros(task.class_count, np.float32)),))
+        return Outcome(head, Evaluation(None, None, None, 0, 0, (), (), (), ()))
+
+    def stop(self, cancelled: threading.Event) -> None:
+        self.stopped.append(cancelled)
+
+
+class Bench:
+    """A project with photos and everything a job needs."""
+
+    def __init__(self, store: ProjectStore) -> None:
+        self.store = store
+        self.project: Project = store.create()
+        self.before: Callable[[Sequence[Image]], None] = lambda images: None
+        embedder = WideEmbedder(lambda images: self.before(images))
+        self.backlog = Backlog(lambda: embedder, BACKBONE.fingerprint)  # type: ignore[arg-type, return-value]
+        self.trainer = FakeTrainer()
+        self.classes = [one.id for one in self.project.info().classes]
+        for place, class_id in enumerate(self.classes):
+            self.add(class_id, range(100 * place, 100 * place + 5))
+
+    def add(self, class_id: str, seeds: range, group: str = "g") -> None:
+        self.project.add_photos(class_id, group, photos(seeds))
+
+    def job(self, settings: TrainSettings = SETTINGS) -> Job:
+        trainer: Trainer = self.trainer  # type: ignore[assignment]
+        return Job(self.project, settings, BACKBONE, self.backlog, trainer)
+
+    def run(self) -> Job:
+        job = self.job()
+        job.start()
+        job.join()
+        assert job.ended.is_set()
+        assert job.checked.is_set()
+        assert not job.checking
+        return job
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with closing(ProjectStore(tmp_path)) as store:
+        bench = Bench(store)
+        with closing(bench.backlog):
+            yield bench
+
+
+# The way through
+
+
+def test_a_job_leaves_a_checked_model(bench: Bench) -> None:
+    job = bench.run()
+    assert job.training.state == "done"
+    assert (job.training.phase, job.training.fraction) == (None, 1.0)
+    assert job.training.message is None
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.class_ids == tuple(bench.classes)
+    assert record.samples == 10
+    assert record.agreement is not None
+    assert record.agreement.total == 10
+    assert 0 < record.seconds <= job.training.seconds + 0.001
+    assert record.trained_on == digest(bench.project.info().classes, bench.project.all_samples())
+
+
+def test_phases_come_in_order_and_the_bar_only_grows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[jobs.Training] = []
+    job = bench.job()
+
+    class Recording:
+        def __get__(self, owner: Job, kind: type) -> jobs.Training:
+            return owner.__dict__["now"]
+
+        def __set__(self, owner: Job, value: jobs.Training) -> None:
+            seen.append(value)
+            owner.__dict__["now"] = value
+
+    job.__dict__["now"] = job.__dict__["_training"]
+    monkeypatch.setattr(Job, "_training", Recording(), raising=False)
+    job.start()
+    job.join()
+    phases = [one.phase for one in seen]
+    assert list(dict.fromkeys(phases)) == ["embedding", "testing", "fitting", "writing", None]
+    fractions = [one.fraction for one in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert all(0 <= one.epoch <= one.epochs == SETTINGS.epochs for one in seen)
+
+
+def test_time_runs_while_training_and_then_stands_still(bench: Bench) -> None:
+    hold = threading.Event()
+    bench.trainer.during = lambda: hold.wait(30) and None
+    job = bench.job()
+    job.start()
+    until(lambda: bench.trainer.tasks)
+    first = job.training.seconds
+    until(lambda: job.training.seconds > first)
+    hold.set()
+    job.join()
+    assert job.training.seconds == job.training.seconds
+
+
+def test_labels_and_groups_reach_the_trainer_row_by_row(bench: Bench) -> None:
+    bench.add(bench.classes[0], range(50, 53), "second press")
+    bench.run()
+    (task,) = bench.trainer.tasks
+    samples = bench.project.all_samples()
+    assert list(task.groups) == [sample.group for sample in samples]
+    assert task.labels.tolist() == [bench.classes.index(sample.class_id) for sample in samples]
+    assert task.class_count == 2
+    np.testing.assert_array_equal(
+        task.embeddings, bench.backlog.cache(bench.project).get([sample.sha256 for sample in samples])
+    )
+
+
+def test_at_most_so_many_photos_are_checked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "CHECKED", 4)
+    bench.run()
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.agreement is not None
+    assert 3 <= record.agreement.total <= 4
+
+
+# Digest
+
+
+def test_digest_knows_what_matters(bench: Bench) -> None:
+    info, samples = bench.project.info(), list(bench.project.all_samples())
+    before = digest(info.classes, samples)
+    named = [replace(one, name="x", color="#000000", position=5) for one in reversed(info.classes)]
+    assert digest(named, reversed(samples)) == before
+    off = [replace(info.classes[0], disabled=True), info.classes[1]]
+    moved = [replace(samples[0], class_id=bench.classes[1]), *samples[1:]]
+    changed = {digest(off, samples), digest(info.classes, samples[1:]), digest(info.classes, moved)}
+    assert len(changed | {before}) == 4
+
+
+# What happens meanwhile
+
+
+def test_photos_added_during_the_wait_are_not_trained_on_and_make_it_stale(bench: Bench) -> None:
+    added = threading.Event()
+
+    def capture(images: Sequence[Image]) -> None:
+        if not added.is_set():
+            added.set()
+            bench.add(bench.classes[0], range(500, 540))
+            bench.before = lambda images: None
+
+    bench.before = capture
+    job = bench.run()
+    assert job.training.state == "done"
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.samples < 50
+    assert record.trained_on != digest(bench.project.info().classes, bench.project.all_samples())
+
+
+def test_photos_added_between_embedding_and_fitting_are_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Backlog.wait
+
+    def then_capture(self: Backlog, *args: object) -> set[str]:
+        unreadable = wait(self, *args)  # type: ignore[arg-type]
+        bench.add(bench.classes[0], range(500, 510))
+        return unreadable
+
+    monkeypatch.setattr(Backlog, "wait", then_capture)
+    job = bench.run()
+    assert (job.training.state, job.training.message) == ("done", None)
+    assert len(bench.trainer.tasks[0].labels) == 10
+
+
+@pytest.mark.parametrize("how", ["disable", "delete"])
+def test_a_class_that_goes_during_the_wait_is_left_out(bench: Bench, how: str) -> None:
+    third = bench.project.add_class().id
+    bench.add(third, range(300, 305))
+
+    def go(images: Sequence[Image]) -> None:
+        bench.before = lambda images: None
+        if how == "disable":
+            bench.project.update_class(third, disabled=True)
+        else:
+            bench.project.delete_class(third)
+
+    bench.before = go
+    job = bench.run()
+    assert (job.training.state, job.training.message) == ("done", None)
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.class_ids == tuple(bench.classes)
+    assert record.trained_on == digest(bench.project.info().classes, bench.project.all_samples())
+
+
+def test_a_class_emptied_during_the_wait_is_said(bench: Bench) -> None:
+    def clear(images: Sequence[Image]) -> None:
+        bench.before = lambda images: None
+        bench.project.clear_class(bench.classes[1])
+
+    bench.before = clear
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", "training_class_without_samples")
+
+
+def test_too_few_classes_left_is_said(bench: Bench) -> None:
+    def delete(images: Sequence[Image]) -> None:
+        bench.before = lambda images: None
+        bench.project.delete_class(bench.classes[1])
+
+    bench.before = delete
+    assert bench.run().training.key == "training_one_class"
+
+
+def test_a_class_without_a_readable_photo_is_said_and_others_are_skipped(bench: Bench) -> None:
+    samples = [sample for sample in bench.project.all_samples() if sample.class_id == bench.classes[0]]
+    for sample in samples[:-1]:
+        bench.project.photo_file(sample.sha256).write_bytes(b"damaged")
+    assert bench.run().training.state == "done"
+    assert len(bench.trainer.tasks[0].labels) == 6
+    bench.project.photo_file(samples[-1].sha256).unlink()
+    for path in bench.project.folder.glob("embeddings-*"):
+        path.unlink()
+    bench.backlog.forget(bench.project.id)
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", "class_unreadable")
+    assert "Class 1" in (job.training.message or "")
+
+
+def test_damaged_embeddings_are_made_again_on_the_way(bench: Bench) -> None:
+    bench.run()
+    cache = bench.backlog.cache(bench.project)
+    cache._connection.execute("UPDATE embeddings SET crc = crc + 1")
+    job = bench.run()
+    assert (job.training.state, job.training.message) == ("done", None)
+    np.testing.assert_array_equal(bench.trainer.tasks[0].embeddings, bench.trainer.tasks[1].embeddings)
+
+
+# Giving up
+
+
+def require_kept(bench: Bench, job: Job, before: object) -> None:
+    assert job.training.state == "cancelled"
+    assert job.training.message is None
+    assert bench.project.latest_model() == before
+
+
+def test_cancelling_while_embedding(bench: Bench) -> None:
+    bench.run()
+    before = bench.project.latest_model()
+    bench.add(bench.classes[0], range(700, 705))
+    arrived, go = threading.Event(), threading.Event()
+    bench.before = lambda images: arrived.set() or (go.wait(30) and None)  # type: ignore[func-returns-value]
+    job = bench.job()
+    job.start()
+    assert arrived.wait(30)
+    job.cancel()
+    assert job.ended.wait(0.4)
+    go.set()
+    job.join()
+    require_kept(bench, job, before)
+
+
+def test_cancelling_while_fitting(bench: Bench) -> None:
+    bench.run()
+    before = bench.project.latest_model()
+    job = bench.job()
+    bench.trainer.during = job.cancel
+    job.start()
+    job.join()
+    require_kept(bench, job, before)
+    assert bench.trainer.stopped
+
+
+def test_cancelling_while_writing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run()
+    before = bench.project.latest_model()
+    job = bench.job()
+    append = export.append_head
+
+    def late(*args: object) -> bytes:
+        job.cancel()
+        return append(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(export, "append_head", late)
+    job.start()
+    job.join()
+    require_kept(bench, job, before)
+
+
+def test_giving_up_the_check_keeps_the_model_and_says_unchecked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = bench.job()
+    load, loaded = jobs.load, 0
+
+    def counting(path: Path) -> Image:
+        nonlocal loaded
+        loaded += 1
+        job.cancel()
+        return load(path)
+
+    monkeypatch.setattr(jobs, "load", counting)
+    job.start()
+    job.join()
+    assert loaded == 1
+    assert job.training.state == "done"
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.agreement is None
+
+
+# Trouble
+
+
+def test_an_unexpected_error_is_logged_and_told_in_words(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def trouble() -> None:
+        raise ZeroDivisionError
+
+    bench.trainer.during = trouble
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", "training_died")
+    assert "ZeroDivisionError" in caplog.text
+    assert bench.project.latest_model() is None
+
+
+def test_a_refusal_of_the_settings_is_passed_on(bench: Bench) -> None:
+    def refuse() -> None:
+        raise InvalidInput("setting_epochs", value=0, low=1, high=1000)
+
+    bench.trainer.during = refuse
+    job = bench.run()
+    assert job.training.key == "setting_epochs"
+    assert "1000" in (job.training.message or "")
+
+
+def test_a_full_disk_at_the_end_keeps_the_older_model(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run()
+    before = bench.project.latest_model()
+    assert before is not None
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("teachable.projects.project.write_whole", full)
+        job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", StorageFull("storage_full").key)
+    assert bench.project.latest_model() == before
+    assert bench.project.model_file(before.id).is_file()
+    assert bench.run().training.state == "done"
+
+
+def test_a_full_disk_for_embeddings_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: EmbeddingCache, vectors: object) -> None:
+        raise StorageFull("cache_not_written")
+
+    monkeypatch.setattr(EmbeddingCache, "put", full)
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", "cache_not_written")
+
+
+def test_an_error_while_checking_leaves_the_model_whole(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("onnxruntime is ill")
+
+    monkeypatch.setattr(export, "verify", broken)
+    job = bench.run()
+    assert job.training.state == "done"
+    assert "onnxruntime is ill" in caplog.text
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.agreement is None
+
+
+def test_a_project_deleted_during_the_check_is_no_crash(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    verify = export.verify
+
+    def then_delete(*args: object) -> object:
+        result = verify(*args)  # type: ignore[arg-type]
+        bench.store.delete(bench.project.id)
+        return result
+
+    monkeypatch.setattr(export, "verify", then_delete)
+    assert bench.run().training.state == "done"
+
+
+def test_a_project_deleted_during_training_is_told(bench: Bench) -> None:
+    bench.trainer.during = lambda: bench.store.delete(bench.project.id) and None
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", "project_unknown")
+
+
+def test_samples_are_read_once_for_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training reads the list of samples a fixed number of times, not once per photo."""
+    read = 0
+    everything = bench.project.all_samples
+
+    def counting(*, enabled_only: bool = False) -> tuple[Sample, ...]:
+        nonlocal read
+        read += 1
+        return everything(enabled_only=enabled_only)
+
+    monkeypatch.setattr(bench.project, "all_samples", counting)
+    bench.run()
+    assert read <= 5
