@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _PRIOR = 0.01
 _GAIN = 0.2
 # A class of n photos must win by log(1 + 3 / n) nats: 1.4 with one photo, 0.5 with five, nothing with hundreds. With 1,
-# 3 or 6 photos in half of the classes and 19 to 39 in the others, mean accuracy per class rises by 2.4, 1.5, 0.6 points.
+# 3 or 6 photos in half of the classes and 19 to 39 in the others, accuracy per class rises by 2.4, 1.5, 0.6 points.
 _FEW = 3
 
 
