@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 from watching import Watch
 
 from teachable.words import say
@@ -110,9 +110,20 @@ class Studio:
 
     def ready_to_predict(self) -> "Studio":
         """Wait until the model is in the worker."""
-        expect(self.at("preview")).to_have_attribute("data-state", re.compile("idle|live"))
+        # The button comes to life with the model that is then loaded.
         expect(self.at("export-button")).to_be_enabled()
+        expect(self.at("preview-empty")).to_be_hidden()
+        expect(self.at("preview")).to_have_attribute("data-state", re.compile("idle|live"))
         return self
+
+    def look_at_photos(self, *files: FilePayload) -> None:
+        """Let the preview name photos instead of what the camera sees."""
+        self.ready_to_predict()
+        # The input is drawn by its label.
+        self.at("source-file").check(force=True)
+        self.at("preview-input").set_input_files(files)
+        expect(self.at("preview-photo")).to_have_attribute("alt", files[0]["name"])
+        expect(self.at("bar-value").first).to_have_text(re.compile("%"))
 
     def live(self) -> "Studio":
         """Switch the camera of the preview on, where it is not yet, and wait for predictions."""

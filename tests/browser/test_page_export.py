@@ -40,8 +40,7 @@ def photo(api: Api, trained: dict[str, Any], tmp_path: Path) -> Path:
 def shown(studio: Open, trained: dict[str, Any], photo: Path, tmp_path: Path) -> tuple[Studio, str, int]:
     """The page with its export dialog, the model downloaded, and what the page says about the photo."""
     page = studio(project=trained["id"], permissions=CLIPBOARD)
-    page.at("source-file").check(force=True)
-    page.at("preview-input").set_input_files(photo)
+    page.look_at_photos({"name": photo.name, "mimeType": "image/jpeg", "buffer": photo.read_bytes()})
     best = page.at("bar").and_(page.tab.locator("[data-best]"))
     expect(best).to_be_visible()
     label = best.get_by_test_id("bar-label").inner_text()
@@ -146,7 +145,7 @@ def test_the_javascript_code_runs_in_a_web_page_as_shown(
     assert_same(label, percent, answer["label"], answer["probability"] * 100)
 
 
-NODE_ENTRY = """// What the package's own entry for Node adds to its files for browsers: `require`, and models read from disk.
+NODE_ENTRY = """// What the package's own entry for Node adds: `require`, and models read from disk.
 import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
 import { InferenceSession as Session } from "./ort.wasm.min.mjs";

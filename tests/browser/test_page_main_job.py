@@ -40,11 +40,7 @@ def shares(page: Studio) -> dict[str, int]:
 
 def ask_about(page: Studio, name: str, data: bytes) -> dict[str, int]:
     """Give the preview a photo and return what the bars show for it."""
-    page.at("source-file").check(force=True)
-    page.at("preview-input").set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
-    expect(page.at("preview-photo")).to_be_visible()
-    expect(page.at("preview-photo")).to_have_attribute("alt", name)
-    expect(page.at("bar-value").first).to_have_text(re.compile("%"))
+    page.look_at_photos({"name": name, "mimeType": "image/png", "buffer": data})
     return shares(page)
 
 

@@ -145,13 +145,12 @@ def test_a_pasted_picture_goes_to_the_class_last_used(studio: Open, api: Api) ->
 
 def test_the_preview_names_chosen_photos(studio: Open, trained: dict[str, str]) -> None:
     page = studio(project=trained["id"])
-    page.at("source-file").check(force=True)
-    page.at("preview-input").set_input_files(
-        [
+    page.look_at_photos(
+        *(
             payload(f"{scene}.{kind}", photo(scene, 40, kind))
             for kind in ("jpeg", "png")
             for scene in ("stripes", "dots")
-        ]
+        )
     )
     results = page.at("preview-result")
     for kind in ("jpeg", "png"):
