@@ -10,7 +10,6 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -22,10 +21,10 @@ from teachable.export import with_metadata
 from teachable.jobs import Job, Training, digest, metadata
 from teachable.projects import Project, ProjectStore
 from teachable.runtime import Classifier, Prediction
+from teachable.status import BackboneName, ModelStatus, Ready, Status, model_status, ready
 from teachable.training import Trainer
 from teachable.types import (
     AddResult,
-    Agreement,
     BackboneRecord,
     ClassInfo,
     ModelRecord,
@@ -34,7 +33,6 @@ from teachable.types import (
     SamplePage,
     TrainSettings,
 )
-from teachable.words import say
 
 __all__ = ["BackboneName", "ModelStatus", "Progress", "Ready", "Status", "Training", "Workspace"]
 
@@ -42,94 +40,6 @@ log = logging.getLogger(__name__)
 
 # Loaded models kept for the REST API, each some 20 MB.
 CLASSIFIERS_KEPT = 4
-
-
-@dataclass(frozen=True)
-class Ready:
-    """Whether training can start.
-
-    Attributes:
-        ok: it can.
-        key: of the reason why it cannot, without the leading `error.`.
-        values: what fills the places of the reason.
-        message: the reason, in words.
-    """
-
-    ok: bool
-    key: str | None = None
-    values: dict[str, str] = field(default_factory=dict)
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class BackboneName:
-    """The network under a model.
-
-    Attributes:
-        id: short name.
-        title: in words.
-    """
-
-    id: str
-    title: str
-
-
-@dataclass(frozen=True)
-class ModelStatus:
-    """What the page says about the newest model.
-
-    Attributes:
-        id: unguessable name.
-        created: seconds since 1970.
-        class_ids: the class behind each output, in order.
-        samples: photos it was trained on.
-        seconds: from the click to the written file.
-        stale: samples or classes changed since.
-        checking: the written file is being compared with the preview.
-        agreement: the result of that comparison, or None where there is none.
-        accuracy: share of held-out photos named correctly, or None if it could not be measured.
-        low: lower end of its 95 % interval.
-        high: upper end of it.
-        held_out: held-out photos.
-        correct: how many of them were named correctly.
-        unjudged: ids of classes with a single group, which could not be tested.
-        backbone: the network under it.
-    """
-
-    id: str
-    created: float
-    class_ids: tuple[str, ...]
-    samples: int
-    seconds: float
-    stale: bool
-    checking: bool
-    agreement: Agreement | None
-    accuracy: float | None
-    low: float | None
-    high: float | None
-    held_out: int
-    correct: int
-    unjudged: tuple[str, ...]
-    backbone: BackboneName
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a project stands.
-
-    Attributes:
-        embedding: photos prepared for training.
-        ready: whether training can start.
-        training: the present or last training.
-        model: the newest model, or None.
-        updated: seconds since 1970, last change of the project.
-    """
-
-    embedding: Progress
-    ready: Ready
-    training: Training
-    model: ModelStatus | None
-    updated: float
 
 
 class Workspace:
@@ -323,36 +233,15 @@ class Workspace:
             self._backlog.add(project)
         with self._lock:
             job = self._jobs.get(project_id)
+        record = project.latest_model()
+        stale = record is not None and self._digest(project, info) != record.trained_on
         checking = job is not None and job.checking
         return Status(
             embedding=progress,
             ready=ready(info),
             training=job.training if job else Training(),
-            model=self._model_status(project, info, checking),
+            model=None if record is None else model_status(record, stale=stale, checking=checking),
             updated=info.updated,
-        )
-
-    def _model_status(self, project: Project, info: ProjectInfo, checking: bool) -> ModelStatus | None:
-        record = project.latest_model()
-        if record is None:
-            return None
-        score = record.evaluation
-        return ModelStatus(
-            id=record.id,
-            created=record.created,
-            class_ids=record.class_ids,
-            samples=record.samples,
-            seconds=record.seconds,
-            stale=self._digest(project, info) != record.trained_on,
-            checking=checking and record.agreement is None,
-            agreement=record.agreement,
-            accuracy=score.accuracy,
-            low=score.low,
-            high=score.high,
-            held_out=score.held_out,
-            correct=score.correct,
-            unjudged=tuple(record.class_ids[index] for index in score.unjudged),
-            backbone=BackboneName(record.backbone_id, _title(record)),
         )
 
     def _digest(self, project: Project, info: ProjectInfo) -> str:
@@ -484,21 +373,3 @@ def _put(archive: zipfile.ZipFile, project: Project, sample: Sample, name: str) 
         archive.write(project.photo_file(sample.sha256), name)
     except (NotFound, FileNotFoundError):
         log.warning("photo %s of project %s is missing", sample.sha256, project.id)
-
-
-def ready(info: ProjectInfo) -> Ready:
-    """Say whether a project can be trained, and if not, why."""
-    enabled = [one for one in info.classes if not one.disabled]
-    if len(enabled) < 2:
-        return Ready(ok=False, key="training_one_class", message=say("error.training_one_class"))
-    for one in enabled:
-        if not one.samples:
-            key = "training_class_without_samples"
-            return Ready(False, key, {"name": one.name}, say(f"error.{key}", name=one.name))
-    return Ready(ok=True)
-
-
-def _title(record: ModelRecord) -> str:
-    """Return the network's name in words; one that is no longer installed keeps its id."""
-    known = {one.id: one.title for one in backbones.registry()}
-    return known.get(record.backbone_id, record.backbone_id)

@@ -1,0 +1,146 @@
+"""How a project stands, as page, REST API and command line show it. It owns these records and what they say.
+
+Finding out is the business of `teachable.workflow`.
+"""
+
+from dataclasses import dataclass, field
+
+from teachable import backbones
+from teachable.backlog import Progress
+from teachable.jobs import Training
+from teachable.types import Agreement, ModelRecord, ProjectInfo
+from teachable.words import say
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Whether training can start.
+
+    Attributes:
+        ok: it can.
+        key: of the reason why it cannot, without the leading `error.`.
+        values: what fills the places of the reason.
+        message: the reason, in words.
+    """
+
+    ok: bool
+    key: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class BackboneName:
+    """The network under a model.
+
+    Attributes:
+        id: short name.
+        title: in words.
+    """
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """What the page says about the newest model.
+
+    Attributes:
+        id: unguessable name.
+        created: seconds since 1970.
+        class_ids: the class behind each output, in order.
+        samples: photos it was trained on.
+        seconds: from the click to the written file.
+        stale: samples or classes changed since.
+        checking: the written file is being compared with the preview.
+        agreement: the result of that comparison, or None where there is none.
+        accuracy: share of held-out photos named correctly, or None if it could not be measured.
+        low: lower end of its 95 % interval.
+        high: upper end of it.
+        held_out: held-out photos.
+        correct: how many of them were named correctly.
+        unjudged: ids of classes with a single group, which could not be tested.
+        backbone: the network under it.
+    """
+
+    id: str
+    created: float
+    class_ids: tuple[str, ...]
+    samples: int
+    seconds: float
+    stale: bool
+    checking: bool
+    agreement: Agreement | None
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    held_out: int
+    correct: int
+    unjudged: tuple[str, ...]
+    backbone: BackboneName
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a project stands.
+
+    Attributes:
+        embedding: photos prepared for training.
+        ready: whether training can start.
+        training: the present or last training.
+        model: the newest model, or None.
+        updated: seconds since 1970, last change of the project.
+    """
+
+    embedding: Progress
+    ready: Ready
+    training: Training
+    model: ModelStatus | None
+    updated: float
+
+
+def ready(info: ProjectInfo) -> Ready:
+    """Say whether a project can be trained, and if not, why."""
+    enabled = [one for one in info.classes if not one.disabled]
+    if len(enabled) < 2:
+        return Ready(ok=False, key="training_one_class", message=say("error.training_one_class"))
+    for one in enabled:
+        if not one.samples:
+            key = "training_class_without_samples"
+            return Ready(False, key, {"name": one.name}, say(f"error.{key}", name=one.name))
+    return Ready(ok=True)
+
+
+def model_status(record: ModelRecord, *, stale: bool, checking: bool) -> ModelStatus:
+    """Say how a model stands.
+
+    Args:
+        record: of the model.
+        stale: samples or classes changed since.
+        checking: a file of this project is being compared with the preview.
+    """
+    score = record.evaluation
+    return ModelStatus(
+        id=record.id,
+        created=record.created,
+        class_ids=record.class_ids,
+        samples=record.samples,
+        seconds=record.seconds,
+        stale=stale,
+        checking=checking and record.agreement is None,
+        agreement=record.agreement,
+        accuracy=score.accuracy,
+        low=score.low,
+        high=score.high,
+        held_out=score.held_out,
+        correct=score.correct,
+        unjudged=tuple(record.class_ids[index] for index in score.unjudged),
+        backbone=BackboneName(record.backbone_id, _title(record)),
+    )
+
+
+def _title(record: ModelRecord) -> str:
+    """Return the network's name in words; one that is no longer installed keeps its id."""
+    known = {one.id: one.title for one in backbones.registry()}
+    return known.get(record.backbone_id, record.backbone_id)
