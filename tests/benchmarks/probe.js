@@ -94,12 +94,15 @@
     }
   };
 
+  /** The model before the press. */
+  let before;
   const ask = globalThis.fetch;
   globalThis.fetch = async (...values) => {
     const answer = await ask(...values);
-    if (probe.training.clicked && !probe.training.heard && answer.url.endsWith("/status")) {
-      const { training } = await answer.clone().json();
-      if (training.state === "done") probe.training.heard ||= performance.now();
+    if (answer.ok && answer.url.endsWith("/status")) {
+      const { model } = await answer.clone().json();
+      if (!probe.training.clicked) before = model?.id;
+      else if (model && model.id !== before) probe.training.heard ||= performance.now();
     }
     return answer;
   };

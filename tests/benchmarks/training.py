@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from tests.benchmarks import browser, scene, server
 from tests.benchmarks.table import Row
 
-CLASSES, EACH, RUNS, TARGET = 3, 100, 3, 1.5
+CLASSES, EACH, RUNS, TARGET = 3, 100, 4, 1.5
 
 
 def measure() -> list[Row]:
@@ -26,26 +26,28 @@ def measure() -> list[Row]:
         ):
             project = server.fill(client, CLASSES, EACH)
             runs = [_train(chromium, served.address, client, project) for _ in range(RUNS)]
-    live = statistics.median(run["shown"] for run in runs)
-    parts = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-    every = ", ".join(f"{run['shown']:.2f}" for run in runs)
-    what = f"{CLASSES} classes x {EACH} photos, median of {RUNS}"
+    first, later = runs[0], {name: statistics.median(run[name] for run in runs[1:]) for name in runs[0]}
+    what = f"{CLASSES} classes x {EACH} photos"
     return [
         Row(
             "Train pressed to model file",
             "",
-            f"{parts['written']:.2f} s",
-            how=f"{what}; {parts['started']:.2f} s until the server begins, {parts['seconds']:.2f} s of training",
+            f"first {first['written']:.2f} s, later {later['written']:.2f} s",
+            how=f"{what}; of the first, {first['started']:.2f} s until the server begins",
         ),
         Row(
             "Train pressed to live preview",
             f"< {TARGET} s",
-            f"{live:.2f} s",
-            how=f"{what} ({every}); page hears of the model at {parts['heard']:.2f}, has it loaded at "
-            f"{parts['loaded']:.2f}, camera on at {parts['live']:.2f}, first prediction painted at {live:.2f} s",
-            met=live < TARGET,
+            f"first {first['shown']:.2f} s, later {later['shown']:.2f} s",
+            how=f"{what}, each press in a fresh page, median of {RUNS - 1} later ones; to the first prediction. "
+            f"First: {_story(first)}. Later: {_story(later)}",
+            met=max(first["shown"], later["shown"]) < TARGET,
         ),
     ]
+
+
+def _story(run: Mapping[str, float]) -> str:
+    return f"model known at {run['heard']:.2f}, loaded {run['loaded']:.2f}, camera {run['live']:.2f} s"
 
 
 def _train(chromium: Browser, address: str, client: httpx.Client, project: str) -> Mapping[str, float]:
