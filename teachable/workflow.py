@@ -21,6 +21,7 @@ from teachable.export import with_metadata
 from teachable.jobs import Job, Training, digest, metadata
 from teachable.projects import Project, ProjectStore
 from teachable.runtime import Classifier, Prediction
+from teachable.settings import check_training
 from teachable.status import BackboneName, ModelStatus, Ready, Status, model_status, ready
 from teachable.training import Trainer
 from teachable.types import (
@@ -266,6 +267,8 @@ class Workspace:
             InvalidInput: settings out of range.
         """
         project = self._store.open(project_id)
+        if settings is not None:
+            check_training(settings)
         with self._lock:
             self._require_idle(project_id)
         info = project.info()

@@ -217,7 +217,7 @@ def test_few_and_unequal_samples_work(workspace: Workspace, counts: tuple[int, .
 
 
 def test_settings_out_of_range_are_refused_and_not_kept(workspace: Workspace) -> None:
-    taught = Taught(workspace, 2, 2)
+    taught = Taught(workspace, 2, 0)
     with pytest.raises(InvalidInput):
         workspace.start_training(taught.id, TrainSettings(epochs=0))
     assert workspace.project(taught.id).settings == TrainSettings()

@@ -1,0 +1,226 @@
+"""Every text that is asked for exists, every text that exists is asked for, and every place in a text is filled."""
+
+import ast
+import json
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from teachable import words
+from teachable.words import catalogue, say
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXTS = catalogue()
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def named(key: str) -> list[str]:
+    """The texts a key may lead to: itself, or its counted forms."""
+    return [key] if key in TEXTS else [found for found in (f"{key}.one", f"{key}.other") if found in TEXTS]
+
+
+# The function
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    texts = {"plain": "Hello", "named": "“{name}” is here", "n.one": "{count} photo", "n.other": "{count} photos"}
+    (tmp_path / "locales").mkdir()
+    (tmp_path / "locales" / "en.json").write_text(json.dumps(texts), encoding="utf-8")
+    monkeypatch.setattr(words, "assets", lambda: tmp_path)
+    monkeypatch.setattr(words, "catalogue", words.catalogue.__wrapped__)
+
+
+@pytest.mark.usefixtures("small")
+def test_places_are_filled_and_values_are_taken_as_they_are() -> None:
+    assert say("plain") == "Hello"
+    assert say("named", name="{count} {0} %s <b>") == "“{count} {0} %s <b>” is here"
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("count", "text"), [(0, "0 photos"), (1, "1 photo"), (2, "2 photos")])
+def test_counted_texts(count: int, text: str) -> None:
+    assert say("n", count=count) == text
+
+
+@pytest.mark.usefixtures("small")
+def test_a_missing_text_or_value_is_a_key_error() -> None:
+    for call in (lambda: say("unknown"), lambda: say("named"), lambda: say("unknown", count=1)):
+        with pytest.raises(KeyError):
+            call()
+
+
+def test_an_unknown_locale_is_said() -> None:
+    with pytest.raises(FileNotFoundError):
+        say("app.title", "xx")
+
+
+def test_a_value_may_be_called_like_the_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "catalogue", lambda locale="en": {"x": "{key} {locale}"})
+    assert say("x", key=1, locale=2) == "1 2"
+
+
+# The catalogue
+
+
+def test_the_catalogue_is_sorted_and_whole() -> None:
+    raw = (ROOT / "assets/locales/en.json").read_text(encoding="utf-8")
+    pairs = json.loads(raw, object_pairs_hook=list)
+    keys = [key for key, _ in pairs]
+    assert keys == sorted(set(keys))
+    assert all(isinstance(text, str) and text.strip() and text == text.rstrip() for _, text in pairs)
+
+
+def test_counted_texts_come_in_pairs_with_the_same_places() -> None:
+    for key in TEXTS:
+        if key.endswith((".one", ".other")):
+            stem = key.rpartition(".")[0]
+            assert stem not in TEXTS
+            assert len(named(stem)) == 2, stem
+            one, other = (places(TEXTS[found]) for found in named(stem))
+            assert one | {"count"} == other | {"count"}, stem
+
+
+def test_errors_say_what_to_do() -> None:
+    """Two sentences, or one with two halves, at least: what happened, and what now."""
+    for key, text in TEXTS.items():
+        if key.startswith("error.") and key not in SHORT:
+            assert re.search(r"[.:;,?] ", text), f"{key}: {text}"
+            assert text.endswith((".", "}", "?")), f"{key}: {text}"
+
+
+SHORT = {"error.wrong_method"}
+
+
+# Use in Python
+
+
+@dataclass(frozen=True)
+class Use:
+    where: str
+    key: str
+    values: frozenset[str] | None  # None where they cannot be read off the code
+
+
+def raised_names() -> set[str]:
+    from teachable import errors
+
+    return {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+
+
+def literals(node: ast.expr) -> list[str]:
+    """The texts an expression can be, as far as it says so."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.IfExp):
+        return [*literals(node.body), *literals(node.orelse)]
+    return []
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """Every call in Python that names a text: where, what is put before the key, and the call."""
+    errors = raised_names()
+    for path in sorted((ROOT / "teachable").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args:
+                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                if name == "say" or name in errors:
+                    yield f"{path.name}:{node.lineno}", "" if name == "say" else "error.", node
+
+
+def python_uses() -> Iterator[Use]:
+    for where, prefix, call in calls():
+        given = [keyword.arg for keyword in call.keywords]
+        values = None if None in given else frozenset(one for one in given if one)
+        for key in literals(call.args[0]):
+            yield Use(where, prefix + key, values)
+
+
+def python_shapes() -> Iterator[str]:
+    """Patterns of the keys that are put together: `say(f"page.advanced.{name}.help")`."""
+    for _, prefix, call in calls():
+        for node in ast.walk(call.args[0]):
+            if isinstance(node, ast.JoinedStr):
+                parts = [re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w.]+" for part in node.values]
+                yield re.escape(prefix) + "".join(parts)
+
+
+def test_every_text_python_asks_for_exists_and_is_filled() -> None:
+    uses = list(python_uses())
+    assert len(uses) > 100
+    wrong = []
+    for use in uses:
+        found = named(use.key)
+        if not found:
+            wrong.append(f"{use.where}: {use.key} is not in the catalogue")
+        elif use.values is not None:
+            needed = set().union(*(places(TEXTS[key]) for key in found))
+            if missing := needed - use.values:
+                wrong.append(f"{use.where}: {use.key} gets no {sorted(missing)}")
+    assert not wrong, "\n".join(wrong)
+
+
+# Use in the page
+
+
+def scripts() -> Iterator[tuple[str, str, str]]:
+    """Name, prefix of the keys and text of every file of the pages."""
+    for folder, prefix in (("studio", ""), ("api", "api.")):
+        for path in sorted((ROOT / "assets" / folder).rglob("*")):
+            if path.suffix in {".js", ".mjs", ".html"}:
+                yield path.name, prefix, path.read_text(encoding="utf-8")
+
+
+def test_every_text_the_pages_ask_for_exists() -> None:
+    wrong, count = [], 0
+    for name, prefix, script in scripts():
+        for arguments in re.findall(r"\bsay\(([^()]*)", script):
+            # What stands before the values: one key, or a choice between two.
+            asked = [prefix + key for key in re.findall(r'"([a-z_.]+)"', arguments.split("{")[0])]
+            count += len(asked)
+            wrong += [f"{name}: {key}" for key in asked if not named(key)]
+    assert count > 50
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_place_the_page_fills_is_in_the_text() -> None:
+    wrong = []
+    for name, _, script in scripts():
+        for key, values in re.findall(r'\bsay\("([\w.]+)",\s*\{([^{}]*)\}', script):
+            given = {part.split(":")[0].strip() for part in re.split(r",(?![^(\[]*[)\]])", values) if part.strip()}
+            needed = set().union(*(places(TEXTS[found]) for found in named(key))) if named(key) else set()
+            if needed - given:
+                wrong.append(f"{name}: {key} gets {sorted(given)}, needs {sorted(needed)}")
+    assert not wrong, "\n".join(wrong)
+
+
+# Use at all
+
+
+def test_every_text_is_used_somewhere() -> None:
+    shapes = list(python_shapes())
+    literal: set[str] = set()
+    for path in (ROOT / "teachable").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        literal |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for _, prefix, script in scripts():
+        literal |= {prefix + key for key in re.findall(r"""["'`>]([a-z_.]+)["'`<]""", script)}
+        # Template literals of which a part is put in, `page.camera.${trouble}`.
+        for template in re.findall(r"`([\w.]*\$\{[^{}`]+\}[\w.]*)`", script):
+            shapes.append(re.escape(prefix) + r"[\w.]+".join(map(re.escape, re.split(r"\$\{[^{}]+\}", template))))
+    # The page can say any error in its own language, `error.${key}`, but it is Python that raises them.
+    matches = [re.compile(shape) for shape in shapes if shape != r"error\.[\w.]+" and not shape.startswith("[")]
+    unused = []
+    for key in TEXTS:
+        stem = re.sub(r"\.(one|other)$", "", key)
+        used = literal & {key, stem, stem.removeprefix("error.")}
+        if not used and not any(shape.fullmatch(stem) for shape in matches):
+            unused.append(key)
+    assert not unused, "\n".join(unused)
