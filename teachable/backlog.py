@@ -23,7 +23,7 @@ from teachable.types import Image
 log = logging.getLogger(__name__)
 
 # Photos read ahead and embedded before the next look at who waits.
-CHUNK = 2 * BATCH
+CHUNK = 4 * BATCH
 # Whoever waits is woken by every change; this is for a cancellation that came without `wake`.
 _LOOK_SECONDS = 0.5
 

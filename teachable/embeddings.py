@@ -5,10 +5,12 @@ fingerprint. It does not decide what to embed or when: that is `teachable.backlo
 """
 
 import logging
+import os
 import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from teachable.types import Embeddings, Image
 log = logging.getLogger(__name__)
 
 # Photos of one shape that go through the network together. Larger batches gain nothing on a CPU and cost memory.
-BATCH = 8
+BATCH = 4
 # SQLite takes at most 999 places in one statement on old builds.
 LOOKUP = 900
 # Seconds to wait for another process that writes.
@@ -34,6 +36,10 @@ _SCHEMA = "CREATE TABLE embeddings (sha256 TEXT PRIMARY KEY, vector BLOB NOT NUL
 class Embedder:
     """Runs one backbone graph; safe to call from several threads.
 
+    Every core takes a batch of its own. Sharing one batch among the cores, which is what ONNX Runtime does by itself,
+    keeps them waiting for each other after every layer: on two cores that is a third slower, and slower still where
+    something else runs too. The figures are printed by `tests/benchmarks/speed.py embedding`.
+
     Args:
         model: bytes of the backbone graph.
         threads: cores to use, 0 for all of them.
@@ -41,11 +47,11 @@ class Embedder:
 
     def __init__(self, model: bytes, threads: int = 0) -> None:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Waiting threads must not burn the cores the camera page and the training need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = 1
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.width = int(self._session.get_outputs()[1].shape[1])
+        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="embed")
 
     def embed(self, images: Sequence[Image]) -> Embeddings:
         """Return one embedding per photo.
@@ -56,16 +62,23 @@ class Embedder:
         Returns:
             float32 `[N, D]`, in the order given.
         """
-        out = np.empty((len(images), self.width), np.float32)
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for index, image in enumerate(images):
             by_shape.setdefault(image.shape, []).append(index)
-        for indices in by_shape.values():
-            for start in range(0, len(indices), BATCH):
-                chosen = indices[start : start + BATCH]
-                batch = np.stack([images[index] for index in chosen])
-                (out[chosen],) = self._session.run(["embedding"], {"image": batch})
+        # Few photos are spread over all cores rather than left to one.
+        size = max(1, min(BATCH, len(images) // self._threads))
+        batches = [
+            indices[start : start + size] for indices in by_shape.values() for start in range(0, len(indices), size)
+        ]
+        out = np.empty((len(images), self.width), np.float32)
+        found = self._pool.map(lambda batch: self._run([images[index] for index in batch]), batches)
+        for batch, vectors in zip(batches, found, strict=True):
+            out[batch] = vectors
         return out
+
+    def _run(self, images: Sequence[Image]) -> Embeddings:
+        vectors: Embeddings = self._session.run(["embedding"], {"image": np.stack(images)})[0]
+        return vectors
 
 
 class EmbeddingCache:

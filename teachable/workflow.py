@@ -60,7 +60,6 @@ class Workspace:
         self._store = ProjectStore(home)
         self._backlog = Backlog(lambda: Embedder(backbones.read(self._backbone)), self._backbone.fingerprint)
         self._trainer = Trainer()
-        self._trainer.warm_up()
         self._lock = threading.Lock()
         self._closed = False
         # The latest of each project, and those before it whose file is still being checked.
@@ -170,6 +169,7 @@ class Workspace:
             return project.add_photos(class_id, group, files)
         finally:
             self._backlog.add(project)
+            self._trainer.warm_up()
 
     def samples(self, project_id: str, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
         """Return samples of a class, newest first."""
@@ -232,6 +232,10 @@ class Workspace:
         progress = self._backlog.progress(project)
         if progress.done + progress.failed < progress.total:
             self._backlog.add(project)
+        if progress.total:
+            # Loading torch takes two seconds of a core. At the start it would double the time until the page can be
+            # opened; from the first photo on there is time enough until somebody presses Train.
+            self._trainer.warm_up()
         with self._lock:
             job = self._jobs.get(project_id)
         record = project.latest_model()
