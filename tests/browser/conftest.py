@@ -22,6 +22,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-proxy-server",
+    # Nothing can leave this computer; what tries to is seen by `Watch`.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 ALLOWED = "--use-fake-ui-for-media-stream"
 CAMERA = "--use-fake-device-for-media-stream"
@@ -106,10 +108,26 @@ def trained(api: Api) -> dict[str, Any]:
     return project
 
 
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Watch]:
+    """Watched contexts by camera, for the next test that wants nothing special: pages open in half the time."""
+    return {}
+
+
 @pytest.fixture
-def studio(browsers: Callable[[str], Browser], server: Server) -> Iterator[Open]:
+def studio(browsers: Callable[[str], Browser], kept: dict[str, Watch], server: Server) -> Iterator[Open]:
     """Opens watched pages: `studio("stripes", project=id)`. When the test ends, nothing may have gone wrong in any."""
     opened: list[Studio] = []
+    own: list[Watch] = []
+
+    def watched(camera: str, address: str, script: str | None, options: dict[str, Any]) -> Watch:
+        context = browsers(camera).new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(WAIT_SECONDS * 1000)
+        if camera == "refused":
+            context.grant_permissions([])
+        if script:
+            context.add_init_script(script)
+        return Watch(context, address)
 
     def open_page(
         camera: str = "missing",
@@ -118,19 +136,23 @@ def studio(browsers: Callable[[str], Browser], server: Server) -> Iterator[Open]
         script: str | None = None,
         **options: Any,
     ) -> Studio:
-        context = browsers(camera).new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        watch = Watch(context, at.address)
-        if camera == "refused":
-            context.grant_permissions([])
-        if script:
-            context.add_init_script(script)
-        context.set_default_timeout(WAIT_SECONDS * 1000)
-        made = Studio(context.new_page(), watch, at.address)
+        if at is server and not script and not options:
+            watch = kept[camera] = kept.get(camera) or watched(camera, at.address, None, {})
+        else:
+            watch = watched(camera, at.address, script, options)
+            own.append(watch)
+        made = Studio(watch.context.new_page(), watch, at.address)
         opened.append(made)
         return made.open(project)
 
     yield open_page
-    problems = [problem for one in opened for problem in one.watch.unexpected]
+    problems = [problem for watch in {one.watch for one in opened} for problem in watch.unexpected]
     for one in opened:
-        one.tab.context.close()
+        # What a page remembers in the browser is not for the next test.
+        if one.watch not in own:
+            one.tab.evaluate("() => localStorage.clear()")
+        one.tab.close()
+        one.watch.forget()
+    for watch in own:
+        watch.context.close()
     assert not problems, "\n".join(problems)

@@ -10,18 +10,20 @@ TROUBLE = {
     "() => void Promise.reject(new Error('nobody cares'))": "page: .*nobody cares",
     "() => fetch('/api/v1/nothing')": "answered 404",
     "() => fetch('http://teachable.invalid/').catch(() => 0)": "left the computer: http://teachable.invalid/",
+    "() => fetch('http://192.0.2.1/').catch(() => 0)": "failed: GET http://192.0.2.1/ net::ERR_NAME_NOT_RESOLVED",
     "() => void (new Image().src = 'http://127.0.0.1:9/x.png')": "left the computer: http://127.0.0.1:9/x.png",
     "() => void new Worker('data:text/javascript,fetch(`http://teachable.invalid/work`)')": "invalid/work",
 }
 
 
 def test_trouble_in_a_page_is_seen(studio: Open) -> None:
-    page = studio()
+    # A context of its own, because this page ends elsewhere.
+    page = studio(color_scheme="light")
     assert not page.watch.problems
     for script, seen in TROUBLE.items():
         page.tab.evaluate(script)
         page.watch.wait(seen)
-    with pytest.raises(Error, match="ERR_FAILED"):
+    with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
         page.tab.goto("http://teachable.invalid/elsewhere")
     assert page.watch.unexpected
     page.watch.allow(".")

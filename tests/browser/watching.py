@@ -3,7 +3,7 @@
 import re
 import time
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, Route, WebError
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
 
 WAIT_SECONDS = 20
 
@@ -18,7 +18,7 @@ class Watch:
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.problems: list[str] = []
-        self._context = context
+        self.context = context
         self._home = f"{address}/"
         self._allowed: list[re.Pattern[str]] = []
         context.on("console", self._console)
@@ -26,8 +26,6 @@ class Watch:
         context.on("request", self._request)
         context.on("requestfailed", self._failed)
         context.on("response", self._response)
-        # What would leave this computer is stopped, and seen.
-        context.route(lambda url: not self._stays(url), self._stop)
 
     def allow(self, pattern: str) -> None:
         """Accept problems that a test brings about on purpose."""
@@ -39,7 +37,12 @@ class Watch:
         while not any(re.search(pattern, problem) for problem in self.problems):
             assert time.monotonic() < deadline, f"{pattern} was not seen, but {self.problems}"
             # Each question to the page lets what happened in it through to here.
-            self._context.pages[0].evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+            self.context.pages[0].evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+
+    def forget(self) -> None:
+        """Begin anew for another test."""
+        self.problems.clear()
+        self._allowed.clear()
 
     @property
     def unexpected(self) -> list[str]:
@@ -47,10 +50,6 @@ class Watch:
 
     def _stays(self, url: str) -> bool:
         return url.startswith((self._home, "blob:", "data:", "about:"))
-
-    def _stop(self, route: Route) -> None:
-        self.problems.append(f"left the computer: {route.request.url}")
-        route.abort()
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
