@@ -26,11 +26,13 @@ class Studio:
 
     def open(self, project: str | None = None) -> "Studio":
         """Open the page and wait until it can be used."""
-        self.tab.goto(self.address + (f"/?project={project}" if project else "/"))
+        with self.watch.leaving():
+            self.tab.goto(self.address + (f"/?project={project}" if project else "/"))
         return self.ready()
 
     def reload(self) -> "Studio":
-        self.tab.reload()
+        with self.watch.leaving():
+            self.tab.reload()
         return self.ready()
 
     def ready(self) -> "Studio":
@@ -127,6 +129,7 @@ class Studio:
 
     def live(self) -> "Studio":
         """Switch the camera of the preview on, where it is not yet, and wait for predictions."""
+        self.ready_to_predict()
         switch = self.at("preview-toggle")
         if not switch.is_checked():
             # The input is drawn by its label.

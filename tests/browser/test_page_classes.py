@@ -185,7 +185,8 @@ def test_a_project_that_is_not_there_is_explained(studio: Open, api: Api) -> Non
     project = api.project(name="The one that exists")
     page = studio(project=project["id"])
     page.watch.allow("404")
-    page.tab.goto(f"{page.address}/?project={'0' * 32}")
+    with page.watch.leaving():
+        page.tab.goto(f"{page.address}/?project={'0' * 32}")
     expect(page.at("project-problem").get_by_role("alert")).to_have_text(say("page.project.unknown"))
     page.at("project-problem").get_by_role("button", name="The one that exists").click()
     expect(page.at("class-card")).to_have_count(2)

@@ -139,7 +139,8 @@ def test_the_javascript_code_runs_in_a_web_page_as_shown(
 
     # A person's own page, from an address of its own on this computer.
     page.tab.context.route(f"{page.address}/own/**", serve)
-    page.tab.goto(f"{page.address}/own/")
+    with page.watch.leaving():
+        page.tab.goto(f"{page.address}/own/")
     page.tab.wait_for_function("() => window.answer")
     answer = page.tab.evaluate("() => window.answer")
     assert_same(label, percent, answer["label"], answer["probability"] * 100)

@@ -29,8 +29,7 @@ def test_a_camera_that_does_not_come_is_explained(studio: Open, api: Api, camera
 
 @pytest.mark.parametrize("camera", ["refused", "missing"])
 def test_the_preview_explains_it_too(studio: Open, trained: dict[str, str], camera: str) -> None:
-    page = studio(camera, project=trained["id"])
-    expect(page.at("preview")).to_have_attribute("data-state", "idle")
+    page = studio(camera, project=trained["id"]).ready_to_predict()
     page.at("preview-toggle").click(force=True)
     expect(page.at("preview").get_by_role("alert")).to_contain_text(say(f"page.camera.{camera}"))
     expect(page.at("preview-toggle")).not_to_be_checked()
