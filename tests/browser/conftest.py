@@ -30,10 +30,12 @@ CAMERA = "--use-fake-device-for-media-stream"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the browser tests and put them last: Playwright keeps an event loop running until the session ends."""
     here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+    driven = [item for item in items if here in item.path.parents]
+    for item in driven:
+        item.add_marker(pytest.mark.browser)
+    items[:] = [item for item in items if item not in driven] + driven
 
 
 @pytest.fixture(scope="session")
