@@ -83,19 +83,23 @@ class Trainer:
         self._state = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
+        self._unable = False
         self._running: threading.Event | None = None
 
     def warm_up(self) -> None:
         """Start the child, so that torch is loaded by the time somebody clicks Train. Returns at once.
 
-        It is no error if that fails now: the training will say it.
+        It is no error if that fails now, and a child that died is not replaced, because the page asks for this often:
+        the training will try again, and say it.
         """
         with self._state:
-            if not self._closed:
-                try:
-                    self._start()
-                except OSError:
-                    log.warning("the training process could not be started", exc_info=True)
+            if self._closed or self._unable or self._child is not None:
+                return
+            try:
+                self._start()
+            except OSError:
+                self._unable = True
+                log.warning("the training process could not be started", exc_info=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._closed:
@@ -112,6 +116,7 @@ class Trainer:
                 stdout=subprocess.PIPE,
                 **_OWN_GROUP,
             )
+            self._unable = False
         return self._child
 
     def run(self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event) -> Outcome:

@@ -260,8 +260,9 @@ def test_a_child_that_cannot_be_started_is_an_error_in_words(
     trainer: Trainer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    trainer.warm_up()
-    assert "could not be started" in caplog.text
+    for _ in range(3):  # with every look of the page
+        trainer.warm_up()
+    assert caplog.text.count("could not be started") == 1
     with pytest.raises(TeachableError) as caught:
         run(trainer, task())
     assert caught.value.key == "training_died"
@@ -342,6 +343,20 @@ def test_closing_ends_the_child_and_gives_up_what_runs(trainer: Trainer) -> None
     trainer.warm_up()
     assert trainer._child is None
     trainer.close()
+
+
+def test_a_child_that_dies_at_once_is_not_started_again_and_again(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a broken torch, a page that asks four times a second must not start four processes a second."""
+    monkeypatch.setattr(training, "_CHILD", "raise SystemExit(1)")
+    trainer.warm_up()
+    child = child_of(trainer)
+    child.wait()
+    trainer.warm_up()
+    assert child_of(trainer) is child
+    with pytest.raises(TeachableError):
+        run(trainer, task())
 
 
 def test_warming_up_twice_starts_one_child(trainer: Trainer) -> None:
