@@ -30,7 +30,13 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a project is: photos embedded, photos in all, photos whose file cannot be read."""
+    """How far the photos of a project are prepared for training.
+
+    Attributes:
+        done: photos that are.
+        total: photos in all.
+        failed: photos whose file cannot be read.
+    """
 
     done: int
     total: int

@@ -61,6 +61,7 @@ class Training:
         epoch: finished epochs of the phase.
         epochs: epochs of the phase.
         seconds: since the click; stands still at the end.
+        started: seconds since 1970, the click; tells one training from the next. 0 if there was none.
         key: of the error text after a failure.
         message: what went wrong, in words, after a failure.
     """
@@ -71,6 +72,7 @@ class Training:
     epoch: int = 0
     epochs: int = 0
     seconds: float = 0.0
+    started: float = 0.0
     key: str | None = None
     message: str | None = None
 
@@ -158,7 +160,7 @@ class Job:
         self._trainer = trainer
         self._started = time.monotonic()
         self._cancelled = threading.Event()
-        self._training = Training(state="running", phase="embedding", epochs=settings.epochs)
+        self._training = Training(state="running", phase="embedding", epochs=settings.epochs, started=time.time())
         self.project_id = project.id
         self.checking = False
         self.ended = threading.Event()

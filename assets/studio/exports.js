@@ -6,8 +6,8 @@ import { className } from "./bars.js";
 import { state, subscribe } from "./store.js";
 import { decimal, percent, say } from "./words.js";
 
-/** What the snippets call the file; the project's own file name takes its place. */
-const PLACEHOLDER = "model.onnx";
+/** What the download is called, by the server and in the snippets. */
+const FILE = "model.onnx";
 /** What stands for the list of class names in a snippet. */
 const LABELS = "LABELS";
 /** Code by platform: a text of the catalogue, and the file. */
@@ -50,8 +50,6 @@ export async function openExport() {
     tablist,
     panel,
   );
-  let name = PLACEHOLDER;
-
   /** @param {typeof SNIPPETS[number][0]} wanted */
   async function select(wanted) {
     SNIPPETS.forEach(([other], index) => {
@@ -64,7 +62,7 @@ export async function openExport() {
     const text = await (await fetch(new URL(`snippets/${path}`, import.meta.url))).text();
     const labels = (state.status?.model?.class_ids ?? []).map(className);
     write(about, say(`page.export.${wanted}.about`));
-    write(code, text.replaceAll(PLACEHOLDER, name).replace(LABELS, () => JSON.stringify(labels)).trim());
+    write(code, text.replace(LABELS, () => JSON.stringify(labels)).trim());
   }
 
   tablist.addEventListener("keydown", (event) => {
@@ -107,21 +105,8 @@ export async function openExport() {
   showCheck();
   document.body.append(dialog);
   dialog.showModal();
-  const facts = await fileFacts(url);
-  name = facts.name;
-  write(file, say("page.export.file", { name, megabytes: decimal(facts.bytes / 1e6) }));
+  const { size } = await (await fetch(url)).blob();
+  write(file, say("page.export.file", { name: FILE, megabytes: decimal(size / 1e6) }));
   await select("python");
   dialog.dataset.ready = "true";
-}
-
-/**
- * The name the server gives the download, and its size in bytes.
- * @param {string} url
- */
-async function fileFacts(url) {
-  const response = await fetch(url);
-  const header = response.headers.get("content-disposition") ?? "";
-  const encoded = /filename\*=utf-8''([^;]+)/i.exec(header)?.[1];
-  const name = encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(header)?.[1];
-  return { name: name ?? PLACEHOLDER, bytes: (await response.arrayBuffer()).byteLength };
 }

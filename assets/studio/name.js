@@ -2,9 +2,6 @@
 
 import { icon, make } from "./dom.js";
 
-/** Characters a name may have; the server has the last word. */
-const LONGEST = 100;
-
 /**
  * @param {{ label: string, testid: string, save: (name: string) => Promise<boolean> }} options
  * @returns {{ element: HTMLElement, input: HTMLInputElement, show: (name: string) => void }}
@@ -16,7 +13,6 @@ export function nameField({ label, testid, save }) {
     className: "t-name-input",
     "aria-label": label,
     "data-testid": testid,
-    maxLength: LONGEST,
     autocomplete: "off",
     spellcheck: false,
     dir: "auto",

@@ -68,7 +68,8 @@ async function ask() {
 /** @param {Status} status */
 async function take(status) {
   state.status = status;
-  if (status.training.state === "running") state.starting = false;
+  // Another training than the last: it may even be over already.
+  if (status.training.started !== state.startedBefore) state.starting = false;
   notify("status");
   // Changed by another page or program: our own changes have been answered with the new state already.
   const mark = `${state.project?.id} ${status.updated}`;

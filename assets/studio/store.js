@@ -24,6 +24,7 @@ export const state = {
   problem: null,
   /** Train was pressed and the server has not answered yet. */
   starting: false,
+  startedBefore: 0,
 };
 
 /** @type {Map<Topic, Set<(detail: any) => void>>} */

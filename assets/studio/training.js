@@ -67,6 +67,7 @@ export function mountTraining({ element, trigger, props, watch }) {
     const pressed = event.target instanceof Element && event.target.closest("#train-button");
     if (!pressed || root.dataset.canTrain !== "true") return;
     state.starting = true;
+    state.startedBefore = state.status?.training.started ?? 0;
     clearTimeout(patience);
     patience = setTimeout(() => {
       state.starting = false;

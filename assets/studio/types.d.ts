@@ -54,6 +54,7 @@ export interface Training {
   epoch: number;
   epochs: number;
   seconds: number;
+  started: number;
   message: string | null;
 }
 

@@ -73,8 +73,7 @@ def download_model(
     # Asked after reading: a training that ends meanwhile makes this refuse, and never hands out another model.
     if model_id is not None and model_id != get_model(space, project_id).id:
         raise NotFound("model_unknown")
-    name = space.project(project_id).name
-    headers = {"Content-Disposition": attachment(name, ".onnx"), "Cache-Control": "no-cache"}
+    headers = {"Content-Disposition": attachment("model", ".onnx"), "Cache-Control": "no-cache"}
     return Response(data, headers=headers, media_type="application/octet-stream")
 
 

@@ -135,14 +135,14 @@ def _list_skipped(skipped: list[Rejected]) -> None:
 
 def _train(workspace: "Workspace", project: str, settings: TrainSettings, quiet: bool) -> ModelRecord:
     """Embed, train and check; return the record of the finished model."""
+    workspace.start_training(project, settings)
     status = workspace.status(project)
     with _bar(status.embedding.total, say("cli.train.embedding"), quiet) as bar:
-        while (done := status.embedding.done + status.embedding.failed) < status.embedding.total:
-            bar.update(done - bar.pos)
+        while status.training.phase == "embedding":
+            bar.update(status.embedding.done + status.embedding.failed - bar.pos)
             time.sleep(_POLL_SECONDS)
             status = workspace.status(project)
-        bar.update(status.embedding.total - bar.pos)
-    workspace.start_training(project, settings)
+        bar.update(status.embedding.done + status.embedding.failed - bar.pos)
     with _bar(100, say("cli.train.training"), quiet) as bar:
         while (status := workspace.status(project)).training.state == "running":
             bar.update(int(100 * status.training.fraction) - bar.pos)

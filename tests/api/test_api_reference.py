@@ -19,10 +19,6 @@ def description(web: TestClient) -> Json:
     return found
 
 
-# Records whose description says what all of their fields are.
-IN_ONE_SENTENCE = {"Progress"}
-
-
 def operations(description: Json) -> Iterator[tuple[str, Json]]:
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
@@ -55,7 +51,7 @@ def test_every_field_is_described(description: Json) -> None:
         assert schema.get("description"), name
         assert "Attributes:" not in schema["description"], name
         for field, inside in schema.get("properties", {}).items():
-            assert inside.get("description") or name in IN_ONE_SENTENCE, f"{name}.{field}"
+            assert inside.get("description"), f"{name}.{field}"
 
 
 def test_every_reference_leads_somewhere(description: Json) -> None:

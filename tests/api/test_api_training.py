@@ -58,7 +58,7 @@ class TestMainJob:
     def test_the_downloaded_file_gives_the_answers_of_predict(self, job: tuple[TestClient, str, Workspace]) -> None:
         web, base, _ = job
         answer = web.get(f"{base}/model.onnx")
-        assert 'filename="Farben.onnx"' in answer.headers["Content-Disposition"]
+        assert 'filename="model.onnx"' in answer.headers["Content-Disposition"]
         assert answer.headers["Cache-Control"] == "no-cache"
         classifier = Classifier.load(answer.content)
         fresh = [photo(RED, 100), photo(BLUE, 100)]
