@@ -28,6 +28,9 @@ HIDDEN_UNITS = 100
 CURVE_HEIGHT = 200
 """Pixels of each curve."""
 
+LONGEST_NAME = 11
+"""Letters of a class name in the tables, which are narrow."""
+
 Result = TypeVar("Result")
 Answer = dict[str, str | int] | None
 """What the Studio hears back: None, or why something was not done."""
@@ -168,7 +171,7 @@ def _under_the_hood() -> list[Any]:
             elem_id="accuracy-curve",
             **which,
         )
-        table: dict[str, Any] = {"interactive": False, "visible": False, "wrap": True, "buttons": [], "max_height": 360}
+        table: dict[str, Any] = {"interactive": False, "visible": False, "buttons": [], "max_height": 360}
         per_class = gr.Dataframe(label=say("page.hood.per_class"), elem_id="per-class", **table)
         confusion = gr.Dataframe(label=say("page.hood.confusion"), elem_id="confusion", **table)
     return [note, loss, accuracy, per_class, confusion]
@@ -270,6 +273,7 @@ def curve(evaluation: Evaluation) -> pd.DataFrame:
 
 def tables(names: list[str], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the accuracy per class and the confusion counts as tables of texts and numbers."""
+    names = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in names]
     scores = [
         [
             name,

@@ -63,7 +63,7 @@ export function mountClasses({ element }) {
       cards.delete(id);
     }
     const elements = classes.map(({ id }) => {
-      const card = cards.get(id) ?? classCard(id, { used: () => (used = id), removed: () => add.focus() });
+      const card = cards.get(id) ?? classCard(id, { used: () => (used = id), removed: () => add.focus({ preventScroll: true }) });
       cards.set(id, card);
       card.update();
       return card.element;

@@ -19,19 +19,33 @@ export function nameField({ label, testid, save }) {
   });
   const element = make("label", { className: "t-name" }, input, icon("pencil"));
 
+  let entered = false;
   const keep = async () => {
+    const again = entered;
+    entered = false;
     const name = input.value.trim();
     if (name === kept) {
       input.value = kept;
+      input.removeAttribute("aria-invalid");
       return;
     }
     // An empty name goes to the server too: it answers in words why it cannot be.
-    if (!(await save(name)) && document.activeElement !== input) input.value = kept;
+    if (await save(name)) return;
+    if (again) {
+      // What was refused stays to be corrected; Escape takes it back.
+      input.setAttribute("aria-invalid", "true");
+      input.focus();
+    } else if (document.activeElement !== input) input.value = kept;
   };
+  input.addEventListener("input", () => input.removeAttribute("aria-invalid"));
   input.addEventListener("focus", () => input.select());
   input.addEventListener("blur", keep);
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") input.value = kept;
+    if (event.key === "Escape") {
+      input.value = kept;
+      input.removeAttribute("aria-invalid");
+    }
+    entered = event.key === "Enter" && !event.isComposing;
     if ((event.key === "Enter" && !event.isComposing) || event.key === "Escape") input.blur();
   });
 

@@ -152,6 +152,10 @@ export function photoPreview({ predict, onServer, shown }) {
   return {
     element,
     show,
+    /** The names of classes may have changed. */
+    redraw() {
+      for (const one of entries) draw(one);
+    },
     /** A new model: ask it about every photo. */
     again() {
       for (const one of entries) Object.assign(one, { answer: null, problem: "" });

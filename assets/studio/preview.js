@@ -204,7 +204,8 @@ export function mountPreview({ element }) {
       return;
     }
     if (model.id !== wanted) void load(model.id);
-    if (!live.running() && source === "webcam") output.show(model.class_ids, null);
+    if (source !== "webcam") photos.redraw();
+    else if (!live.running()) output.show(model.class_ids, null);
   }
 
   subscribe(["status", "project", "problem"], update);

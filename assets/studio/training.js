@@ -95,7 +95,7 @@ export function mountTraining({ element, trigger, props, watch }) {
     if (running && !root.style.minBlockSize) root.style.minBlockSize = `${root.offsetHeight}px`;
     if (!running) root.style.minBlockSize = "";
     root.dataset.canTrain = String(can);
-    root.dataset.state = running ? "running" : (status?.training.state ?? "idle");
+    root.dataset.state = state.starting ? "starting" : (status?.training.state ?? "idle");
     if (told !== `${can} ${running}`) trigger("train_state");
     told = `${can} ${running}`;
 
@@ -134,7 +134,9 @@ export function mountTraining({ element, trigger, props, watch }) {
     const judged = model.accuracy !== null && model.held_out > 0;
     figure.hidden = detail.hidden = !judged;
     if (judged) {
-      write(figure, say("page.train.accuracy", { percent: percent(model.accuracy ?? 0) }));
+      const total = model.class_ids.length;
+      const key = model.unjudged.length ? "page.train.accuracy_some" : "page.train.accuracy";
+      write(figure, say(key, { percent: percent(model.accuracy ?? 0), judged: total - model.unjudged.length, total }));
       const values = { correct: model.correct, count: model.held_out, low: percent(model.low ?? 0), high: percent(model.high ?? 0) };
       write(detail, say("page.train.held_out", values));
     }

@@ -86,6 +86,7 @@ export function webcam(label, { closed }) {
   function toggleForm() {
     form.hidden = !form.hidden;
     gear.setAttribute("aria-expanded", String(!form.hidden));
+    if (!form.hidden) element.scrollIntoView({ block: "nearest" });
   }
 
   function showMode() {
@@ -164,6 +165,7 @@ export function webcam(label, { closed }) {
     showMode();
     await start();
     if (!record.disabled) record.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
   }
 
   function close() {

@@ -28,8 +28,7 @@ def projects(
     if as_json:
         typer.echo(json.dumps([asdict(info) for info in found], indent=2))
         return
-    if not found:
-        typer.echo(say("cli.projects.none", home=folder))
+    typer.echo(say("cli.projects.home" if found else "cli.projects.none", home=folder))
     for info in found:
         changed = datetime.fromtimestamp(info.updated).astimezone().strftime("%Y-%m-%d %H:%M")
         classes = ", ".join(f"{one.name} ({one.samples})" for one in info.classes)

@@ -58,7 +58,13 @@ def test_a_name_that_cannot_be_is_refused_in_words(studio: Open, api: Api, name:
     page.watch.allow(REFUSED)
     page.rename(0, name)
     expect(page.at("toasts").get_by_role("alert")).to_contain_text(words)
-    expect(page.card(0).get_by_test_id("class-name")).to_have_value("Class 1")
+    # What was typed stays to be corrected; Escape takes it back.
+    field = page.card(0).get_by_test_id("class-name")
+    expect(field).to_be_focused()
+    expect(field).to_have_value(name)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.press("Escape")
+    expect(field).to_have_value("Class 1")
     assert set(api.counts(page.project)) == {"Class 1", "Class 2"}
 
 
