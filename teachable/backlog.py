@@ -144,14 +144,11 @@ class Backlog:
                 self._entries[project.id] = entry
             return entry
 
-    def add(self, project: Project, *, first: bool = False) -> None:
+    def add(self, project: Project) -> None:
         """Note that a project may have photos without embeddings. Returns at once."""
         self._entry(project)
         with self._change:
-            if first and project.id in self._queue:
-                self._queue.remove(project.id)
-            if project.id not in self._queue:
-                self._queue.insert(0 if first else len(self._queue), project.id)
+            self._queue_once(project.id)
             self._change.notify_all()
 
     def forget(self, project_id: str) -> None:
@@ -213,7 +210,7 @@ class Backlog:
                 if state.done + state.failed >= state.total:
                     break
                 on_progress(state)
-                self.add(project, first=True)
+                self.add(project)
                 self._next_turn(turn, cancelled)
         finally:
             with self._change:
@@ -253,7 +250,7 @@ class Backlog:
                 self._busy = None
                 self._turns += 1
                 if entry is not None and more and self._entries.get(entry.project.id) is entry:
-                    self._queue_again(entry.project.id)
+                    self._queue_once(entry.project.id)
                 self._change.notify_all()
 
     def _take(self) -> _Entry | None:
@@ -264,7 +261,7 @@ class Backlog:
         self._queue.remove(chosen)
         return entries.get(chosen)
 
-    def _queue_again(self, project_id: str) -> None:
+    def _queue_once(self, project_id: str) -> None:
         if project_id not in self._queue:
             self._queue.append(project_id)
 

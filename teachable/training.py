@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from teachable import errors
 from teachable.errors import TeachableError
-from teachable.types import ClassScore, Embeddings, EpochPoint, Evaluation, Head, Labels, Layer, TrainSettings
+from teachable.projects.records import evaluation_from
+from teachable.types import Embeddings, EpochPoint, Evaluation, Head, Labels, Layer, TrainSettings
 
 log = logging.getLogger(__name__)
 
@@ -260,19 +261,6 @@ def _exactly(stream: IO[bytes], count: int) -> bytes:
 def _head(arrays: Arrays) -> Head:
     count = len(arrays) // 2
     return Head(tuple(Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(count)))
-
-
-def evaluation_from(data: Mapping[str, Any]) -> Evaluation:
-    """Rebuild an evaluation from what `dataclasses.asdict` made of it, also after a trip through JSON."""
-    return Evaluation(
-        **{
-            **data,
-            "per_class": tuple(ClassScore(**score) for score in data["per_class"]),
-            "confusion": tuple(tuple(row) for row in data["confusion"]),
-            "unjudged": tuple(data["unjudged"]),
-            "history": tuple(EpochPoint(**point) for point in data["history"]),
-        }
-    )
 
 
 def _train(header: Mapping[str, Any], arrays: Arrays, answer: Callable[..., None]) -> None:

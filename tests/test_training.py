@@ -18,7 +18,8 @@ from making import until
 
 from teachable import training
 from teachable.errors import InvalidInput, TeachableError
-from teachable.training import Cancelled, Outcome, Phase, Task, Trainer, evaluation_from, receive, send
+from teachable.projects.records import evaluation_from
+from teachable.training import Cancelled, Outcome, Phase, Task, Trainer, receive, send
 from teachable.types import ClassScore, EpochPoint, Evaluation, TrainSettings
 from teachable.words import say
 

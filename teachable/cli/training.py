@@ -149,9 +149,7 @@ def _train(workspace: "Workspace", project: str, settings: TrainSettings, quiet:
             time.sleep(_POLL_SECONDS)
         _require_done(status)
         bar.update(100 - bar.pos)
-    while status.model is not None and status.model.checking:
-        time.sleep(_POLL_SECONDS)
-        status = workspace.status(project)
+    workspace.wait_for_training(project)
     record = workspace.model(project)
     if record is None:
         raise TeachableError("training_died")

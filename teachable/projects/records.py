@@ -1,6 +1,7 @@
 """Settings and model records as JSON text in the database, and back."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -25,22 +26,27 @@ def model_text(record: ModelRecord) -> str:
 def model_from(text: str) -> ModelRecord:
     """Read a model record."""
     found: dict[str, Any] = json.loads(text)
-    evaluation: dict[str, Any] = found["evaluation"]
     agreement = found["agreement"]
-    evaluation |= {
-        "per_class": tuple(ClassScore(**score) for score in evaluation["per_class"]),
-        "confusion": tuple(tuple(row) for row in evaluation["confusion"]),
-        "unjudged": tuple(evaluation["unjudged"]),
-        "history": tuple(EpochPoint(**point) for point in evaluation["history"]),
-    }
     found |= {
         "class_ids": tuple(found["class_ids"]),
         "labels": tuple(found["labels"]),
         "settings": _settings(found["settings"]),
-        "evaluation": Evaluation(**evaluation),
+        "evaluation": evaluation_from(found["evaluation"]),
         "agreement": None if agreement is None else Agreement(**agreement),
     }
     return ModelRecord(**found)
+
+
+def evaluation_from(found: Mapping[str, Any]) -> Evaluation:
+    """Rebuild an evaluation from what `dataclasses.asdict` made of it, also after a trip through JSON."""
+    parts: dict[str, Any] = {
+        **found,
+        "per_class": tuple(ClassScore(**score) for score in found["per_class"]),
+        "confusion": tuple(tuple(row) for row in found["confusion"]),
+        "unjudged": tuple(found["unjudged"]),
+        "history": tuple(EpochPoint(**point) for point in found["history"]),
+    }
+    return Evaluation(**parts)
 
 
 def _settings(found: dict[str, Any]) -> TrainSettings:
