@@ -3,6 +3,9 @@
 | variable | meaning | default |
 |---|---|---|
 | `TEACHABLE_HOME` | folder with the projects | the user data folder of the system |
+| `TEACHABLE_NETWORKS` | folder with the networks that were fetched or imported | `networks` in the folder above |
+| `TEACHABLE_OFFLINE` | `1`: nothing is ever fetched | `0` |
+| `TEACHABLE_WEIGHTS_URL` | folder to fetch official weights from, on a mirror for one | the address torchvision names |
 | `TEACHABLE_ALLOWED_HOSTS` | further host names the server answers to, comma separated | none |
 """
 
@@ -61,6 +64,35 @@ def home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("teachable", appauthor=False))
+
+
+def networks_folder(home: Path) -> Path:
+    """Return the folder of the networks that are not built in; it need not exist yet.
+
+    Args:
+        home: folder of the projects, in which it lies unless another is named.
+    """
+    named = os.environ.get("TEACHABLE_NETWORKS")
+    return Path(named).expanduser().resolve() if named else home / "networks"
+
+
+def offline() -> bool:
+    """Return whether nothing may be fetched.
+
+    Raises:
+        InvalidInput: the variable is neither yes nor no: better asked than fetched against somebody's will.
+    """
+    named = os.environ.get("TEACHABLE_OFFLINE", "").strip().lower()
+    if named in {"1", "true", "yes", "on"}:
+        return True
+    if named in {"", "0", "false", "no", "off"}:
+        return False
+    raise InvalidInput("setting_offline", value=named)
+
+
+def weights_url() -> str | None:
+    """Return the address of the folder that official weights are fetched from, or None for torchvision's own."""
+    return os.environ.get("TEACHABLE_WEIGHTS_URL", "").strip().rstrip("/") or None
 
 
 def allowed_hosts() -> tuple[str, ...]:

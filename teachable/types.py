@@ -1,6 +1,7 @@
 """Frozen records shared by all modules. They hold data and say what it means; they do nothing."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,21 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
+class ProjectNetwork:
+    """The network a project was made with; only a person changes it.
+
+    Attributes:
+        id: of the backbone.
+        fingerprint: of its graph, SHA-256 in hex.
+        renewed: the graph was another one when the project was last open, and its photos are prepared again.
+    """
+
+    id: str
+    fingerprint: str
+    renewed: bool = False
+
+
+@dataclass(frozen=True)
 class ProjectInfo:
     """One project as the list and the page see it.
 
@@ -89,6 +105,7 @@ class ProjectInfo:
         updated: seconds since 1970, last change of anything.
         classes: in their order.
         settings: for the next training.
+        network: it is taught with, or None for one from before networks could be chosen that was not opened since.
     """
 
     id: str
@@ -97,6 +114,7 @@ class ProjectInfo:
     updated: float
     classes: tuple[ClassInfo, ...]
     settings: TrainSettings
+    network: ProjectNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -193,6 +211,29 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Before:
+    """The network a model was switched from, tested on the very photos its successor was tested on.
+
+    Attributes:
+        backbone: fingerprint of the backbone.
+        backbone_id: its id.
+        accuracy: share of held-out photos named correctly.
+        low: lower end of its 95 % interval.
+        high: upper end of it.
+        held_out: held-out photos.
+        correct: how many of them were named correctly.
+    """
+
+    backbone: str
+    backbone_id: str
+    accuracy: float
+    low: float
+    high: float
+    held_out: int
+    correct: int
+
+
+@dataclass(frozen=True)
 class ModelRecord:
     """One trained model of a project.
 
@@ -209,6 +250,8 @@ class ModelRecord:
         seconds: from start of training to the written file.
         evaluation: what is known about accuracy.
         agreement: of file and preview, or None while it is being checked.
+        before: how the network before it did on the same photos, if this training switched networks and that could be
+            tested.
     """
 
     id: str
@@ -223,6 +266,7 @@ class ModelRecord:
     seconds: float
     evaluation: Evaluation
     agreement: Agreement | None = None
+    before: Before | None = None
 
 
 @dataclass(frozen=True)
@@ -287,6 +331,7 @@ class BackboneRecord:
         licence: of the weights.
         source: where the weights come from.
         fingerprint: SHA-256 of the ONNX file, in hex.
+        origin: `builtin` comes with the program, `official` from torchvision, `imported` from a file of the person's.
     """
 
     id: str
@@ -299,3 +344,51 @@ class BackboneRecord:
     licence: str
     source: str
     fingerprint: str
+    origin: Literal["builtin", "official", "imported"] = "builtin"
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """One network as a person chooses between them, on this computer or to be fetched.
+
+    Attributes:
+        id: short name.
+        title: in words.
+        description: what it is good for, in words.
+        origin: `builtin`, `official` or `imported`.
+        recommended: new projects use it once it is present.
+        present: it is on this computer and can be used.
+        fingerprint: of its graph, or None until it is present.
+        download_bytes: to be fetched; 0 for one that cannot be.
+        size_bytes: of the ONNX graph, and so roughly of every model made with it.
+        embedding_width: values per photo.
+        input_size: pixels of the square it sees.
+        accuracy: per cent of ImageNet's validation photos it names, as its makers publish it, or None.
+        native_factor: time per photo in this program, as a multiple of the built-in network's, or None if not measured.
+        browser_factor: time per photo in a browser, as a multiple of the built-in network's, or None.
+        native_ms: milliseconds per photo in this program, measured on this computer, or None.
+        browser_ms: milliseconds per photo in a browser, measured on this computer, or None.
+        licence: of the weights.
+        source: where the weights come from.
+        file: name of the weights file to look for on a stick; empty for one that is no official network.
+    """
+
+    id: str
+    title: str
+    description: str
+    origin: Literal["builtin", "official", "imported"]
+    recommended: bool
+    present: bool
+    fingerprint: str | None
+    download_bytes: int
+    size_bytes: int
+    embedding_width: int
+    input_size: int
+    accuracy: float | None
+    native_factor: float | None
+    browser_factor: float | None
+    native_ms: float | None
+    browser_ms: float | None
+    licence: str
+    source: str
+    file: str
