@@ -1,13 +1,15 @@
 """The background worker that keeps every photo's embedding computed while the person is still capturing.
 
-It owns one thread and the order of the work: projects take turns, a training that waits goes first. What is computed is
-on disk at once, so that a crash or restart goes on where it stopped.
+It owns one thread and the order of the work: projects take turns, a training that waits goes first. A project can be
+embedded under several networks, one of which it is being switched to. What is computed is on disk at once, so that a
+crash or restart goes on where it stopped.
 """
 
 import logging
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 
 # Photos read ahead and embedded before the next look at who waits.
 CHUNK = 4 * BATCH
+# Networks held open: the one in use, the one a project is switched to, and one more for somebody else.
+EMBEDDERS_KEPT = 3
 # Whoever waits is woken by every change; this is for a cancellation that came without `wake`.
 _LOOK_SECONDS = 0.5
 
@@ -45,10 +49,11 @@ class Progress:
 
 @dataclass
 class _Entry:
-    """What is known about one project.
+    """What is known about one project under one network.
 
     Attributes:
         project: the project.
+        fingerprint: of the network's graph.
         cache: its embeddings.
         failed: hashes of photos that could not be read.
         problem: why the work stopped, until it goes on.
@@ -58,6 +63,7 @@ class _Entry:
     """
 
     project: Project
+    fingerprint: str
     cache: EmbeddingCache
     failed: set[str] = field(default_factory=set)
     problem: TeachableError | None = None
@@ -66,6 +72,11 @@ class _Entry:
     listed: float = -1.0
     # Replaced whole: the page asks from several threads while the worker looks too.
     _present: tuple[float, tuple[str, ...]] = (-1.0, ())
+
+    @property
+    def key(self) -> "_Key":
+        """What it is found by."""
+        return self.project.id, self.fingerprint
 
     def present(self) -> tuple[float, tuple[str, ...]]:
         """Return the time of the last change and the hashes of all samples, read again only after a change."""
@@ -91,20 +102,26 @@ class _Entry:
         return [self.pending.popleft() for _ in range(min(CHUNK, len(self.pending)))]
 
 
+_Key = tuple[str, str]
+
+
 class Backlog:
     """Embeds what is missing, one chunk of one project at a time.
 
+    A network is named by the fingerprint of its graph throughout.
+
     Args:
-        embedder: makes the embedder; called in the thread at the first photo, because opening a network takes time.
-        fingerprint: of the backbone.
+        open_embedder: opens the network with a fingerprint; called in the thread at the first photo, because that takes
+            time. What it raises is told to whoever waits.
     """
 
-    def __init__(self, embedder: Callable[[], Embedder], fingerprint: str) -> None:
-        self._make_embedder = embedder
-        self._embedder: Embedder | None = None
-        self._fingerprint = fingerprint
-        self._entries: dict[str, _Entry] = {}
-        self._queue: list[str] = []
+    def __init__(self, open_embedder: Callable[[str], Embedder]) -> None:
+        self._open_embedder = open_embedder
+        # The one used last comes last. Used by the worker alone.
+        self._embedders: dict[str, Embedder] = {}
+        self._pace: dict[str, float] = {}
+        self._entries: dict[_Key, _Entry] = {}
+        self._queue: list[_Key] = []
         self._busy: _Entry | None = None
         self._turns = 0
         self._change = threading.Condition()
@@ -113,18 +130,19 @@ class Backlog:
         self._thread = threading.Thread(target=self._work, name="embed-photos", daemon=True)
         self._thread.start()
 
-    def cache(self, project: Project) -> EmbeddingCache:
-        """Return the embeddings of a project.
+    def cache(self, project: Project, fingerprint: str) -> EmbeddingCache:
+        """Return the embeddings of a project under a network, which need not be installed any more.
 
         Raises:
             NotFound: the project was closed.
             TeachableError: the cache cannot be used, because the disk is full for one.
         """
-        return self._entry(project).cache
+        return self._entry(project, fingerprint).cache
 
-    def _entry(self, project: Project) -> _Entry:
+    def _entry(self, project: Project, fingerprint: str) -> _Entry:
+        key = (project.id, fingerprint)
         with self._change:
-            entry = self._entries.get(project.id)
+            entry = self._entries.get(key)
         if entry is not None and entry.project is project:
             return entry
         # A page may ask about a project in the moment it is deleted. Nothing may be opened for it then, and when it is
@@ -135,54 +153,73 @@ class Backlog:
         with self._change:
             if self._closed:
                 raise NotFound("project_unknown")
-            entry = self._entries.get(project.id)
+            entry = self._entries.get(key)
             if entry is None:
                 try:
-                    entry = _Entry(project, EmbeddingCache(project.folder, self._fingerprint))
+                    entry = _Entry(project, fingerprint, EmbeddingCache(project.folder, fingerprint))
                 except (OSError, sqlite3.Error) as error:
                     raise _problem(project, error) from error
-                self._entries[project.id] = entry
+                self._entries[key] = entry
             return entry
 
-    def add(self, project: Project) -> None:
+    def add(self, project: Project, fingerprint: str) -> None:
         """Note that a project may have photos without embeddings. Returns at once."""
-        self._entry(project)
+        key = self._entry(project, fingerprint).key
         with self._change:
-            self._queue_once(project.id)
+            self._queue_once(key)
             self._change.notify_all()
 
     def forget(self, project_id: str) -> None:
-        """Drop a project that is being deleted and close its cache, after the photos in hand."""
+        """Drop a project that is being deleted and close its caches, after the photos in hand."""
         with self._change:
-            entry = self._entries.get(project_id)
-        if entry is not None:
+            entries = [entry for (id_, _), entry in self._entries.items() if id_ == project_id]
+        for entry in entries:
+            self._drop(entry)
+
+    def forget_network(self, fingerprint: str) -> None:
+        """Drop all work under a network that is being removed, after the photos in hand. Its embeddings stay."""
+        with self._change:
+            entries = [entry for (_, name), entry in self._entries.items() if name == fingerprint]
+        for entry in entries:
             self._drop(entry)
 
     def _drop(self, entry: _Entry) -> None:
-        project_id = entry.project.id
+        key = entry.key
         with self._change:
-            if self._entries.get(project_id) is not entry:
+            if self._entries.get(key) is not entry:
                 return
-            del self._entries[project_id]
-            if project_id in self._queue:
-                self._queue.remove(project_id)
+            del self._entries[key]
+            if key in self._queue:
+                self._queue.remove(key)
             self._change.notify_all()
             # Its folder is about to move, and Windows moves none in which a file is open.
             self._change.wait_for(lambda: self._busy is not entry)
         entry.cache.close()
 
-    def progress(self, project: Project) -> Progress:
+    def progress(self, project: Project, fingerprint: str) -> Progress:
         """Return how far a project is."""
-        entry = self._entry(project)
+        entry = self._entry(project, fingerprint)
         return entry.progress(entry.present()[1])
 
-    def wait(self, project: Project, on_progress: Callable[[Progress], None], cancelled: threading.Event) -> set[str]:
+    def seconds_per_photo(self, fingerprint: str) -> float | None:
+        """Return how long a photo took under a network lately, reading included, or None if none were embedded."""
+        with self._change:
+            return self._pace.get(fingerprint)
+
+    def wait(
+        self,
+        project: Project,
+        fingerprint: str,
+        on_progress: Callable[[Progress], None],
+        cancelled: threading.Event,
+    ) -> set[str]:
         """Wait until the photos a project has now are embedded or known to be unreadable.
 
         Photos that could not be read before are tried again.
 
         Args:
             project: whose photos.
+            fingerprint: under which network.
             on_progress: called whenever some more are done.
             cancelled: gives up waiting when set; `wake` makes that prompt.
 
@@ -192,7 +229,7 @@ class Backlog:
         Raises:
             TeachableError: the work cannot go on, because the disk is full for one, or the project was deleted.
         """
-        entry = self._entry(project)
+        entry = self._entry(project, fingerprint)
         wanted = entry.present()[1]
         with self._change:
             entry.waiting += 1
@@ -204,13 +241,13 @@ class Backlog:
                     turn = self._turns
                     if entry.problem is not None:
                         raise entry.problem
-                    if self._closed or self._entries.get(project.id) is not entry:
+                    if self._closed or self._entries.get(entry.key) is not entry:
                         raise NotFound("project_unknown")
                 state = entry.progress(wanted)
                 if state.done + state.failed >= state.total:
                     break
                 on_progress(state)
-                self.add(project)
+                self.add(project, fingerprint)
                 self._next_turn(turn, cancelled)
         finally:
             with self._change:
@@ -237,6 +274,8 @@ class Backlog:
             for entry in self._entries.values():
                 entry.cache.close()
             self._entries.clear()
+        for embedder in self._embedders.values():
+            embedder.close()
 
     def _work(self) -> None:
         while True:
@@ -249,21 +288,21 @@ class Backlog:
             with self._change:
                 self._busy = None
                 self._turns += 1
-                if entry is not None and more and self._entries.get(entry.project.id) is entry:
-                    self._queue_once(entry.project.id)
+                if entry is not None and more and self._entries.get(entry.key) is entry:
+                    self._queue_once(entry.key)
                 self._change.notify_all()
 
     def _take(self) -> _Entry | None:
         """Take a project off the queue: one that somebody waits for, else the first."""
         entries = self._entries
-        waited = (id_ for id_ in self._queue if id_ in entries and entries[id_].waiting)
+        waited = (key for key in self._queue if key in entries and entries[key].waiting)
         chosen = next(waited, self._queue[0])
         self._queue.remove(chosen)
         return entries.get(chosen)
 
-    def _queue_once(self, project_id: str) -> None:
-        if project_id not in self._queue:
-            self._queue.append(project_id)
+    def _queue_once(self, key: _Key) -> None:
+        if key not in self._queue:
+            self._queue.append(key)
 
     def _embed_some(self, entry: _Entry) -> bool:
         """Embed one chunk of a project and say whether there is more."""
@@ -284,15 +323,27 @@ class Backlog:
         return bool(entry.pending)
 
     def _embed(self, entry: _Entry, chunk: list[str]) -> None:
-        if self._embedder is None:
-            self._embedder = self._make_embedder()
+        embedder = self._embedder(entry.fingerprint)
+        started = time.monotonic()
         images = dict(zip(chunk, self._readers.map(partial(_read, entry), chunk), strict=True))
         found = {sha: image for sha, image in images.items() if image is not None}
         if found:
-            vectors = self._embedder.embed(list(found.values()))
+            vectors = embedder.embed(list(found.values()))
             entry.cache.put(dict(zip(found, vectors, strict=True)))
         with self._change:
+            if len(chunk) == CHUNK:  # fewer leave cores idle and tell little
+                self._pace[entry.fingerprint] = (time.monotonic() - started) / CHUNK
             entry.failed.update(images.keys() - found.keys())
+
+    def _embedder(self, fingerprint: str) -> Embedder:
+        """Return an open network; of those not used lately, some are closed."""
+        embedder = self._embedders.pop(fingerprint, None)
+        if embedder is None:
+            embedder = self._open_embedder(fingerprint)
+            while len(self._embedders) >= EMBEDDERS_KEPT:
+                self._embedders.pop(next(iter(self._embedders))).close()
+        self._embedders[fingerprint] = embedder
+        return embedder
 
 
 def _read(entry: _Entry, sha: str) -> Image | None:

@@ -76,6 +76,10 @@ class Embedder:
             out[batch] = vectors
         return out
 
+    def close(self) -> None:
+        """Give the threads and the memory back."""
+        self._pool.shutdown()
+
     def _run(self, images: Sequence[Image]) -> Embeddings:
         vectors: Embeddings = self._session.run(["embedding"], {"image": np.stack(images)})[0]
         return vectors

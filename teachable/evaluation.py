@@ -34,6 +34,21 @@ class Split:
     unjudged: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Examination:
+    """A test, photo by photo, so that two networks can be compared on the same ones.
+
+    Attributes:
+        evaluation: what came out.
+        held_out: row numbers of the photos tested, ascending, int64 `[M]`.
+        predicted: index of the class each was named, int64 `[M]`.
+    """
+
+    evaluation: Evaluation
+    held_out: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
 def split(labels: Labels, groups: Sequence[str], seed: int = 0, share: float = SHARE) -> Split:
     """Hold out whole groups, of every class about `share` of its photos, never all of them and never none.
 
@@ -110,7 +125,19 @@ def evaluate(
     settings: TrainSettings,
     on_epoch: Callable[[EpochPoint], None] | None = None,
 ) -> Evaluation:
-    """Fit a head on part of the photos and count what it names correctly in the rest.
+    """Fit a head on part of the photos and count what it names correctly in the rest; see `examine`."""
+    return examine(embeddings, labels, groups, class_count, settings, on_epoch).evaluation
+
+
+def examine(
+    embeddings: Embeddings,
+    labels: Labels,
+    groups: Sequence[str],
+    class_count: int,
+    settings: TrainSettings,
+    on_epoch: Callable[[EpochPoint], None] | None = None,
+) -> Examination:
+    """Fit a head on part of the photos, name the rest and count what is correct.
 
     Args:
         embeddings: float32 `[N, D]`.
@@ -129,11 +156,13 @@ def evaluate(
     held = (embeddings[parts.held_out], labels[parts.held_out])
     fitted = heads.fit(embeddings[parts.train], labels[parts.train], class_count, settings, held, on_epoch)
     confusion = np.zeros((class_count, class_count), np.int64)
+    predicted = np.empty(0, np.int64)
     if len(held[1]):
-        np.add.at(confusion, (held[1], heads.logits(fitted.head, held[0]).argmax(axis=1)), 1)
+        predicted = heads.logits(fitted.head, held[0]).argmax(axis=1)
+        np.add.at(confusion, (held[1], predicted), 1)
     correct, total = int(np.trace(confusion)), int(confusion.sum())
     low, high = wilson(correct, total) if total else (None, None)
-    return Evaluation(
+    evaluation = Evaluation(
         accuracy=correct / total if total else None,
         low=low,
         high=high,
@@ -144,6 +173,7 @@ def evaluate(
         unjudged=parts.unjudged,
         history=fitted.history,
     )
+    return Examination(evaluation, parts.held_out, predicted)
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:

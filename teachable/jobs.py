@@ -10,20 +10,21 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from teachable import backbones, export, heads
+from teachable import export, heads
 from teachable.backlog import Backlog, Progress
 from teachable.errors import Conflict, InvalidInput, TeachableError
 from teachable.images import load
 from teachable.projects import Project
-from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
+from teachable.training import Cancelled, Phase, Task, Trainer
 from teachable.types import (
     BackboneRecord,
+    Before,
     ClassInfo,
     Embeddings,
     EpochPoint,
@@ -31,6 +32,7 @@ from teachable.types import (
     Image,
     Labels,
     ModelRecord,
+    ProjectNetwork,
     Sample,
     TrainSettings,
 )
@@ -44,7 +46,8 @@ State = Literal["idle", "running", "done", "failed", "cancelled"]
 # Share of the bar that each phase fills, in order; embedding is nearly always done before the click.
 _SHARES: dict[str, tuple[float, float]] = {
     "embedding": (0.0, 0.2),
-    "testing": (0.2, 0.55),
+    "comparing": (0.2, 0.3),
+    "testing": (0.3, 0.55),
     "fitting": (0.55, 0.95),
     "writing": (0.95, 1.0),
 }
@@ -56,7 +59,8 @@ class Training:
 
     Attributes:
         state: idle, running, done, failed or cancelled.
-        phase: embedding, testing, fitting or writing while it runs, else None.
+        phase: embedding, comparing, testing, fitting or writing while it runs, else None; comparing is the test of the
+            network a project is switched from.
         fraction: how much is done, 0 to 1.
         epoch: finished epochs of the phase.
         epochs: epochs of the phase.
@@ -140,7 +144,8 @@ class Job:
     Args:
         project: what to train.
         settings: with which settings.
-        backbone: the network whose embeddings are used.
+        backbone: the network whose embeddings are used; the project's from the moment the model is written.
+        read: returns the graph of a network.
         backlog: computes missing embeddings.
         trainer: fits heads.
     """
@@ -150,18 +155,21 @@ class Job:
         project: Project,
         settings: TrainSettings,
         backbone: BackboneRecord,
+        read: Callable[[BackboneRecord], bytes],
         backlog: Backlog,
         trainer: Trainer,
     ) -> None:
         self._project = project
         self._settings = settings
         self._backbone = backbone
+        self._read = read
         self._backlog = backlog
         self._trainer = trainer
         self._started = time.monotonic()
         self._cancelled = threading.Event()
         self._training = Training(state="running", phase="embedding", epochs=settings.epochs, started=time.time())
         self.project_id = project.id
+        self.backbone = backbone
         self.checking = False
         self.ended = threading.Event()
         self.checked = threading.Event()
@@ -229,7 +237,8 @@ class Job:
     def _train(self) -> _Trained:
         project, backbone = self._project, self._backbone
         material = self._gather()
-        outcome = self._fit(material)
+        before = self._test_before(material)
+        outcome = self._trainer.run(self._task(material, material.embeddings), self._on_epoch, self._cancelled)
         self._training = replace(self._training, phase="writing", fraction=_SHARES["writing"][0])
         record = ModelRecord(
             id=secrets.token_hex(8),
@@ -243,22 +252,25 @@ class Job:
             samples=len(material.samples),
             seconds=0.0,
             evaluation=outcome.evaluation,
+            before=before,
         )
         described = metadata(record, record.labels, project.info().name)
-        data = export.append_head(backbones.read(backbone), outcome.head, described)
+        data = export.append_head(self._read(backbone), outcome.head, described)
         if self._cancelled.is_set():
             raise Cancelled
         record = replace(record, seconds=round(time.monotonic() - self._started, 3))
-        project.save_model(record, data)
+        network = ProjectNetwork(backbone.id, backbone.fingerprint, builtin=backbone.origin == "builtin")
+        project.save_model(record, data, network)
         return _Trained(record, outcome.head, data, material.samples)
 
     def _gather(self) -> _Material:
         """Wait for the embeddings, then take everything as it is at one moment."""
         while True:
-            unreadable = self._backlog.wait(self._project, self._on_embedded, self._cancelled)
+            fingerprint = self._backbone.fingerprint
+            unreadable = self._backlog.wait(self._project, fingerprint, self._on_embedded, self._cancelled)
             if self._cancelled.is_set():
                 raise Cancelled
-            cache = self._backlog.cache(self._project)
+            cache = self._backlog.cache(self._project, fingerprint)
             classes, samples = self._snapshot()
             # Somebody may go on capturing: what came after the wait is not trained on, and makes the model stale.
             coming = set(cache.missing(sample.sha256 for sample in samples)) - unreadable
@@ -299,19 +311,42 @@ class Job:
             if one.id not in usable:
                 raise InvalidInput("class_unreadable", name=one.name)
 
-    def _fit(self, material: _Material) -> Outcome:
+    def _test_before(self, material: _Material) -> Before | None:
+        """Test the network of the last model on the photos its successor is tested on, if they are other networks.
+
+        That takes its embeddings of the very same photos and nothing else: it may be gone by now. Where they are not
+        all there, there is no fair comparison, and none is made.
+        """
+        last = self._project.latest_model()
+        if last is None or last.backbone == self._backbone.fingerprint:
+            return None
+        try:
+            cache = self._backlog.cache(self._project, last.backbone)
+            embeddings = cache.get([sample.sha256 for sample in material.samples])
+        except (KeyError, TeachableError):
+            log.info("project %s has not all embeddings of the network it comes from", self._project.id)
+            return None
+
+        def report(phase: Phase, point: EpochPoint) -> None:
+            self._on_epoch("comparing", point)
+
+        test = self._trainer.examine(self._task(material, embeddings), report, self._cancelled).evaluation
+        if test.accuracy is None or test.low is None or test.high is None:
+            return None
+        return Before(last.backbone, last.backbone_id, test.accuracy, test.low, test.high, test.held_out, test.correct)
+
+    def _task(self, material: _Material, embeddings: Embeddings) -> Task:
         index = {one.id: position for position, one in enumerate(material.classes)}
         labels: Labels = np.array([index[sample.class_id] for sample in material.samples], np.int64)
         groups = [sample.group for sample in material.samples]
-        task = Task(material.embeddings, labels, groups, len(index), self._settings)
-        return self._trainer.run(task, self._on_epoch, self._cancelled)
+        return Task(embeddings, labels, groups, len(index), self._settings)
 
     def _on_embedded(self, progress: Progress) -> None:
         low, high = _SHARES["embedding"]
         share = (progress.done + progress.failed) / max(1, progress.total)
         self._training = replace(self._training, phase="embedding", fraction=low + share * (high - low))
 
-    def _on_epoch(self, phase: Phase, point: EpochPoint) -> None:
+    def _on_epoch(self, phase: str, point: EpochPoint) -> None:
         low, high = _SHARES[phase]
         share = point.epoch / self._settings.epochs
         self._training = replace(self._training, phase=phase, fraction=low + share * (high - low), epoch=point.epoch)
@@ -320,7 +355,7 @@ class Job:
         """Run the written file over stored samples and note in it how often it agrees with the preview."""
         step = max(1, -(-len(trained.samples) // CHECKED))
         chosen = trained.samples[::step]
-        cache = self._backlog.cache(self._project)
+        cache = self._backlog.cache(self._project, self._backbone.fingerprint)
         try:
             expected = heads.probabilities(trained.head, cache.get([sample.sha256 for sample in chosen]))
             photos = (self._load(sample) for sample in chosen)

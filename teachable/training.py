@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from teachable import errors
 from teachable.errors import TeachableError
+from teachable.evaluation import Examination
 from teachable.projects.records import evaluation_from
 from teachable.types import Embeddings, EpochPoint, Evaluation, Head, Labels, Layer, TrainSettings
 
@@ -132,6 +133,18 @@ class Trainer:
             Cancelled: it was given up.
             TeachableError: the samples or settings cannot be trained on, or the child died.
         """
+        return _outcome(*self._ask(task, True, on_epoch, cancelled))
+
+    def examine(
+        self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
+    ) -> Examination:
+        """Only evaluate, and say what every photo was named; otherwise as `run`."""
+        return _examination(*self._ask(task, False, on_epoch, cancelled))
+
+    def _ask(
+        self, task: Task, fit: bool, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
+    ) -> Message:
+        """Have the child work on a task and return its last word."""
         while not self._turn.acquire(timeout=_LOOK_SECONDS):
             if cancelled.is_set():
                 raise Cancelled
@@ -143,7 +156,7 @@ class Trainer:
                     raise Cancelled
                 child = self._start()
                 self._running = cancelled
-            answer, arrays = self._converse(child, task, on_epoch)
+            answer, arrays = self._converse(child, task, fit, on_epoch)
             whole = True
         except (OSError, EOFError) as error:
             if cancelled.is_set() or self._closed:
@@ -163,15 +176,20 @@ class Trainer:
             self._turn.release()
         if cancelled.is_set():
             raise Cancelled
-        return _outcome(answer, arrays)
+        return answer, arrays
 
     def _converse(
-        self, child: subprocess.Popen[bytes], task: Task, on_epoch: Callable[[Phase, EpochPoint], None]
+        self, child: subprocess.Popen[bytes], task: Task, fit: bool, on_epoch: Callable[[Phase, EpochPoint], None]
     ) -> Message:
         """Send a task, pass on the epochs and return the last word of the child."""
         if child.stdin is None or child.stdout is None:
             raise EOFError
-        header = {"class_count": task.class_count, "groups": list(task.groups), "settings": asdict(task.settings)}
+        header = {
+            "class_count": task.class_count,
+            "groups": list(task.groups),
+            "settings": asdict(task.settings),
+            "fit": fit,
+        }
         send(child.stdin, header, {"embeddings": task.embeddings, "labels": task.labels})
         while True:
             answer, arrays = receive(child.stdout)
@@ -212,8 +230,19 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _outcome(answer: Mapping[str, Any], arrays: Arrays) -> Outcome:
     """Make a result, or the error it was, of the last word of the child."""
+    _require_done(answer)
+    return Outcome(_head(arrays), evaluation_from(answer["evaluation"]))
+
+
+def _examination(answer: Mapping[str, Any], arrays: Arrays) -> Examination:
+    _require_done(answer)
+    return Examination(evaluation_from(answer["evaluation"]), arrays["held_out"], arrays["predicted"])
+
+
+def _require_done(answer: Mapping[str, Any]) -> None:
+    """Raise the error that the last word of the child is, if it is one."""
     if answer["kind"] == "done":
-        return Outcome(_head(arrays), evaluation_from(answer["evaluation"]))
+        return
     if answer["kind"] == "refused":
         kind: type[TeachableError] = getattr(errors, answer["error"], TeachableError)
         raise kind(answer["key"], **answer["values"])
@@ -271,12 +300,16 @@ def _train(header: Mapping[str, Any], arrays: Arrays, answer: Callable[..., None
 
     settings = TrainSettings(**header["settings"])
     embeddings, labels, count = arrays["embeddings"], arrays["labels"], int(header["class_count"])
-    score = evaluation.evaluate(embeddings, labels, header["groups"], count, settings, on_epoch=report("testing"))
+    test = evaluation.examine(embeddings, labels, header["groups"], count, settings, on_epoch=report("testing"))
+    score = asdict(test.evaluation)
+    if not header["fit"]:
+        answer({"kind": "done", "evaluation": score}, {"held_out": test.held_out, "predicted": test.predicted})
+        return
     fitted = heads.fit(embeddings, labels, count, settings, on_epoch=report("fitting"))
     layers = {}
     for index, layer in enumerate(fitted.head.layers):
         layers[f"weight{index}"], layers[f"bias{index}"] = layer.weight, layer.bias
-    answer({"kind": "done", "evaluation": asdict(score)}, layers)
+    answer({"kind": "done", "evaluation": score}, layers)
 
 
 def _serve(tasks: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:

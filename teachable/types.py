@@ -86,11 +86,13 @@ class ProjectNetwork:
     Attributes:
         id: of the backbone.
         fingerprint: of its graph, SHA-256 in hex.
-        renewed: the graph was another one when the project was last open, and its photos are prepared again.
+        builtin: it came with the program; what replaces it there replaces it here.
+        renewed: the graph was another one before, and nobody has taken note of that yet.
     """
 
     id: str
     fingerprint: str
+    builtin: bool = False
     renewed: bool = False
 
 

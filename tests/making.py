@@ -54,3 +54,6 @@ class FakeEmbedder:
         self.calls.append(len(images))
         rows = [[*image.mean((0, 1)), float(image.std())] for image in images]
         return np.array(rows, np.float32).reshape(len(images), self.width)
+
+    def close(self) -> None:
+        pass

@@ -33,7 +33,7 @@ def project(store: ProjectStore) -> Project:
 
 @contextmanager
 def working(embedder: FakeEmbedder) -> Iterator[Backlog]:
-    with closing(Backlog(lambda: embedder, FINGERPRINT)) as backlog:  # type: ignore[arg-type, return-value]
+    with closing(Backlog(lambda fingerprint: embedder)) as backlog:  # type: ignore[arg-type, return-value]
         yield backlog
 
 
@@ -43,11 +43,11 @@ def add(project: Project, seeds: range, place: int = 0) -> None:
 
 
 def wait(backlog: Backlog, project: Project) -> set[str]:
-    return backlog.wait(project, lambda state: None, threading.Event())
+    return backlog.wait(project, FINGERPRINT, lambda state: None, threading.Event())
 
 
 def done(backlog: Backlog, project: Project) -> bool:
-    state = backlog.progress(project)
+    state = backlog.progress(project, FINGERPRINT)
     return state.done + state.failed == state.total
 
 
@@ -81,11 +81,11 @@ def test_photos_are_embedded_while_more_are_added(project: Project) -> None:
     with working(embedder) as backlog:
         for start in range(0, 60, 6):
             add(project, range(start, start + 6))
-            backlog.add(project)
+            backlog.add(project, FINGERPRINT)
         until(lambda: done(backlog, project), "embedding")
-        assert backlog.progress(project) == Progress(60, 60, 0)
+        assert backlog.progress(project, FINGERPRINT) == Progress(60, 60, 0)
         hashes = [sample.sha256 for sample in project.all_samples()]
-        assert backlog.cache(project).get(hashes).shape == (60, embedder.width)
+        assert backlog.cache(project, FINGERPRINT).get(hashes).shape == (60, embedder.width)
     assert embedder.embedded == 60
 
 
@@ -93,10 +93,10 @@ def test_adding_returns_at_once_even_while_the_network_works(project: Project) -
     gate = Gate()
     with working(FakeEmbedder(gate)) as backlog:
         add(project, range(3))
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         assert gate.arrived.acquire(timeout=30)
-        backlog.add(project)
-        assert backlog.progress(project) == Progress(0, 3, 0)
+        backlog.add(project, FINGERPRINT)
+        assert backlog.progress(project, FINGERPRINT) == Progress(0, 3, 0)
         gate.lift()
         until(lambda: done(backlog, project))
 
@@ -104,12 +104,12 @@ def test_adding_returns_at_once_even_while_the_network_works(project: Project) -
 def test_the_network_is_opened_at_the_first_photo(project: Project) -> None:
     opened = threading.Event()
 
-    def make() -> FakeEmbedder:
+    def make(fingerprint: str) -> FakeEmbedder:
         opened.set()
         return FakeEmbedder()
 
-    with closing(Backlog(make, FINGERPRINT)) as backlog:  # type: ignore[arg-type]
-        backlog.add(project)
+    with closing(Backlog(make)) as backlog:  # type: ignore[arg-type]
+        backlog.add(project, FINGERPRINT)
         assert wait(backlog, project) == set()
         assert not opened.is_set()
         add(project, range(1))
@@ -122,7 +122,7 @@ def test_embeddings_are_those_of_the_photos(project: Project) -> None:
     project.add_photos(class_id, "g", [("red", photo(1, (250, 0, 0))), ("blue", photo(2, (0, 0, 250)))])
     with working(FakeEmbedder()) as backlog:
         wait(backlog, project)
-        red, blue = backlog.cache(project).get([sample.sha256 for sample in project.all_samples()])
+        red, blue = backlog.cache(project, FINGERPRINT).get([sample.sha256 for sample in project.all_samples()])
     assert red[0] > 200 > 100 > red[2]
     assert blue[2] > 200 > 100 > blue[0]
 
@@ -136,8 +136,8 @@ def test_a_restart_in_the_middle_goes_on_and_embeds_nothing_twice(tmp_path: Path
     with closing(ProjectStore(tmp_path)) as store:
         project = store.create()
         add(project, range(3 * CHUNK))
-        backlog = Backlog(lambda: first, FINGERPRINT)  # type: ignore[arg-type, return-value]
-        backlog.add(project)
+        backlog = Backlog(lambda fingerprint: first)  # type: ignore[arg-type, return-value]
+        backlog.add(project, FINGERPRINT)
         gate.pass_one()
         assert gate.arrived.acquire(timeout=30)  # one chunk is on disk, the second in hand
         closer = threading.Thread(target=backlog.close)
@@ -149,7 +149,7 @@ def test_a_restart_in_the_middle_goes_on_and_embeds_nothing_twice(tmp_path: Path
     assert first.calls == [CHUNK, CHUNK]
     with closing(ProjectStore(tmp_path)) as store, working(second) as backlog:
         again = store.open(identity)
-        assert backlog.progress(again).done == 2 * CHUNK
+        assert backlog.progress(again, FINGERPRINT).done == 2 * CHUNK
         wait(backlog, again)
         assert done(backlog, again)
     assert second.embedded == CHUNK
@@ -166,12 +166,12 @@ def test_renaming_reordering_moving_and_disabling_embed_nothing_again(project: P
         project.update_class(two.id, disabled=True)
         ids = [sample.id for sample in project.all_samples()]
         token = project.move_samples(ids[:5], two.id)
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         wait(backlog, project)
         project.undo(token)
         project.undo(project.delete_samples(ids[:3]))
         wait(backlog, project)
-        assert backlog.progress(project) == Progress(10, 10, 0)
+        assert backlog.progress(project, FINGERPRINT) == Progress(10, 10, 0)
     assert embedder.embedded == 10
 
 
@@ -181,7 +181,7 @@ def test_the_same_photo_in_two_classes_is_embedded_once(project: Project) -> Non
         add(project, range(5), 0)
         add(project, range(5), 1)
         wait(backlog, project)
-        assert backlog.progress(project) == Progress(5, 5, 0)
+        assert backlog.progress(project, FINGERPRINT) == Progress(5, 5, 0)
     assert embedder.embedded == 5
 
 
@@ -211,7 +211,7 @@ def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monk
     monkeypatch.setattr(EmbeddingCache, "missing", counting)
     embedder = FakeEmbedder()
     with working(embedder) as backlog:
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         until(lambda: embedder.embedded == 5000, "embedding")
         assert listed <= 2
         assert looked <= 5 * 5000
@@ -227,9 +227,9 @@ def test_a_damaged_or_lost_file_is_counted_and_stops_nobody(project: Project) ->
     project.photo_file(samples[3].sha256).write_bytes(b"\xff\xd8 no longer a photo")
     project.photo_file(samples[4].sha256).unlink()
     with working(FakeEmbedder()) as backlog:
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         until(lambda: done(backlog, project))
-        assert backlog.progress(project) == Progress(18, 20, 2)
+        assert backlog.progress(project, FINGERPRINT) == Progress(18, 20, 2)
         assert wait(backlog, project) == {samples[3].sha256, samples[4].sha256}
 
 
@@ -242,7 +242,7 @@ def test_a_photo_that_can_be_read_again_is_embedded_at_the_next_training(project
         assert len(wait(backlog, project)) == 1
         path.write_bytes(whole)
         assert wait(backlog, project) == set()
-        assert backlog.progress(project) == Progress(4, 4, 0)
+        assert backlog.progress(project, FINGERPRINT) == Progress(4, 4, 0)
 
 
 def test_only_failures_that_still_matter_are_reported(project: Project) -> None:
@@ -278,11 +278,11 @@ def test_an_error_of_the_network_is_told_and_the_worker_lives_on(
 
 
 def test_a_missing_network_is_told_to_whoever_waits(project: Project) -> None:
-    def make() -> FakeEmbedder:
+    def make(fingerprint: str) -> FakeEmbedder:
         raise InstallationError("backbone_none")
 
     add(project, range(3))
-    with closing(Backlog(make, FINGERPRINT)) as backlog:  # type: ignore[arg-type]
+    with closing(Backlog(make)) as backlog:  # type: ignore[arg-type]
         for _ in range(2):
             with pytest.raises(InstallationError):
                 wait(backlog, project)
@@ -302,7 +302,7 @@ def test_a_full_disk_is_told_and_can_be_overcome(project: Project, monkeypatch: 
                 wait(backlog, project)
             assert caught.value.key == "cache_not_written"
         assert wait(backlog, project) == set()
-        assert backlog.progress(project) == Progress(3, 3, 0)
+        assert backlog.progress(project, FINGERPRINT) == Progress(3, 3, 0)
 
 
 def test_trouble_is_logged_once_however_often_the_page_asks(project: Project, caplog: pytest.LogCaptureFixture) -> None:
@@ -315,7 +315,7 @@ def test_trouble_is_logged_once_however_often_the_page_asks(project: Project, ca
     add(project, range(3))
     with working(FakeEmbedder(trouble)) as backlog:
         for _ in range(5):
-            backlog.add(project)
+            backlog.add(project, FINGERPRINT)
             assert attempts.acquire(timeout=30)
     assert sum("embedding of project" in record.getMessage() for record in caplog.records) == 1
 
@@ -330,9 +330,9 @@ def test_projects_take_turns(project: Project, store: ProjectStore, monkeypatch:
     turns = record_turns(monkeypatch)
     gate = Gate()
     with working(FakeEmbedder(gate)) as backlog:
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         assert gate.arrived.acquire(timeout=30)
-        backlog.add(other)
+        backlog.add(other, FINGERPRINT)
         gate.lift()
         until(lambda: done(backlog, project) and done(backlog, other))
     assert turns == [project.id, other.id, project.id, other.id]
@@ -360,11 +360,11 @@ def test_a_training_that_waits_goes_first_every_time(
     turns = record_turns(monkeypatch)
     gate = Gate()
     with working(FakeEmbedder(gate)) as backlog:
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         assert gate.arrived.acquire(timeout=30)  # the first project is being worked on, four chunks of it
         waiting = threading.Thread(target=wait, args=(backlog, other))
         waiting.start()
-        until(lambda: other.id in backlog._queue)
+        until(lambda: (other.id, FINGERPRINT) in backlog._queue)
         gate.lift()
         waiting.join()
         assert turns[:5] == [project.id, *[other.id] * 4]
@@ -383,7 +383,7 @@ def test_waiting_tells_progress_and_covers_what_was_there_at_the_click(project: 
                 add(project, range(1000, 1000 + CHUNK))
 
         gate.free = True
-        assert backlog.wait(project, on_progress, threading.Event()) == set()
+        assert backlog.wait(project, FINGERPRINT, on_progress, threading.Event()) == set()
         assert [state.total for state in seen] == [2 * CHUNK] * len(seen)
         assert [state.done for state in seen] == sorted(state.done for state in seen)
 
@@ -392,7 +392,9 @@ def test_cancelling_ends_the_wait_at_once(project: Project) -> None:
     gate, cancelled, over = Gate(), threading.Event(), threading.Event()
     add(project, range(3))
     with working(FakeEmbedder(gate)) as backlog:
-        thread = threading.Thread(target=lambda: (backlog.wait(project, lambda state: None, cancelled), over.set()))
+        thread = threading.Thread(
+            target=lambda: (backlog.wait(project, FINGERPRINT, lambda state: None, cancelled), over.set())
+        )
         thread.start()
         assert gate.arrived.acquire(timeout=30)
         assert not over.is_set()
@@ -411,7 +413,7 @@ def test_forgetting_waits_for_the_photos_in_hand(project: Project) -> None:
     add(project, range(2 * CHUNK))
     embedder = FakeEmbedder(gate)
     with working(embedder) as backlog:
-        backlog.add(project)
+        backlog.add(project, FINGERPRINT)
         assert gate.arrived.acquire(timeout=30)
         thread = threading.Thread(target=lambda: (backlog.forget(project.id), forgotten.set()))
         thread.start()
@@ -431,14 +433,14 @@ def test_a_restored_project_is_embedded_like_any_other(store: ProjectStore, capl
         wait(backlog, project)
         # A page asks for the state in just the wrong moment: the old entry is back when the project is.
         backlog.forget(project.id)
-        backlog.progress(project)
+        backlog.progress(project, FINGERPRINT)
         token = store.delete(project.id)
         with pytest.raises(NotFound):
-            backlog.progress(project)
+            backlog.progress(project, FINGERPRINT)
         restored = store.restore(token)
         add(restored, range(10, 14))
         assert wait(backlog, restored) == set()
-        assert backlog.progress(restored) == Progress(8, 8, 0)
+        assert backlog.progress(restored, FINGERPRINT) == Progress(8, 8, 0)
     assert embedder.embedded == 8
 
 
@@ -447,10 +449,10 @@ def test_a_closed_project_never_gets_a_new_cache(store: ProjectStore) -> None:
     add(project, range(2))
     with working(FakeEmbedder()) as backlog:
         store.delete(project.id)
-        calls: list[Callable[[Project], object]] = [backlog.add, backlog.cache, backlog.progress]
+        calls: list[Callable[[Project, str], object]] = [backlog.add, backlog.cache, backlog.progress]
         for call in calls:
             with pytest.raises(NotFound):
-                call(project)
+                call(project, FINGERPRINT)
         assert not backlog._entries
 
 
@@ -460,8 +462,8 @@ def test_deleting_a_project_in_the_middle_leaves_the_others(store: ProjectStore)
     for one in (gone, stays):
         add(one, range(2 * CHUNK))
     with working(FakeEmbedder(gate)) as backlog:
-        backlog.add(gone)
-        backlog.add(stays)
+        backlog.add(gone, FINGERPRINT)
+        backlog.add(stays, FINGERPRINT)
         assert gate.arrived.acquire(timeout=30)
         store.delete(gone.id)  # without a word to the backlog
         gate.lift()
@@ -472,7 +474,7 @@ def test_deleting_a_project_in_the_middle_leaves_the_others(store: ProjectStore)
 def test_closing_frees_whoever_waits_and_nothing_opens_afterwards(project: Project) -> None:
     gate = Gate()
     add(project, range(3 * CHUNK))
-    backlog = Backlog(lambda: FakeEmbedder(gate), FINGERPRINT)  # type: ignore[arg-type, return-value]
+    backlog = Backlog(lambda fingerprint: FakeEmbedder(gate))  # type: ignore[arg-type, return-value]
     over = threading.Event()
 
     def waiting() -> None:
@@ -491,7 +493,7 @@ def test_closing_frees_whoever_waits_and_nothing_opens_afterwards(project: Proje
     assert over.wait(30)
     thread.join()
     with pytest.raises(NotFound):
-        backlog.cache(project)
+        backlog.cache(project, FINGERPRINT)
     backlog.close()
 
 
@@ -502,11 +504,11 @@ def test_a_damaged_cache_on_disk_is_filled_again(tmp_path: Path) -> None:
         add(project, range(5))
         with working(first) as backlog:
             wait(backlog, project)
-            path = backlog.cache(project).path
+            path = backlog.cache(project, FINGERPRINT).path
         path.write_bytes(b"nonsense" * 1000)
         with working(second) as backlog:
             assert wait(backlog, project) == set()
-            assert backlog.progress(project) == Progress(5, 5, 0)
+            assert backlog.progress(project, FINGERPRINT) == Progress(5, 5, 0)
     assert (first.embedded, second.embedded) == (5, 5)
 
 
@@ -517,7 +519,7 @@ def test_many_threads_add_and_ask_at_once(project: Project) -> None:
 
         def ask() -> None:
             while not stop.is_set():
-                state = backlog.progress(project)
+                state = backlog.progress(project, FINGERPRINT)
                 assert 0 <= state.done <= state.total
 
         askers = [threading.Thread(target=ask) for _ in range(2)]
@@ -525,9 +527,75 @@ def test_many_threads_add_and_ask_at_once(project: Project) -> None:
             thread.start()
         for start in range(0, 80, 8):
             add(project, range(start, start + 8))
-            backlog.add(project)
-        until(lambda: backlog.progress(project) == Progress(80, 80, 0))
+            backlog.add(project, FINGERPRINT)
+        until(lambda: backlog.progress(project, FINGERPRINT) == Progress(80, 80, 0))
         stop.set()
         for thread in askers:
             thread.join()
     assert embedder.embedded == 80
+
+
+# Several networks
+
+
+class TwiceEmbedder(FakeEmbedder):
+    """Another network: everything twice as large."""
+
+    def embed(self, images: Sequence[Image]) -> np.ndarray:
+        return 2 * super().embed(images)
+
+
+def test_a_project_is_embedded_under_two_networks_side_by_side(project: Project) -> None:
+    add(project, range(2 * CHUNK))
+    networks = {"a" * 64: FakeEmbedder(), "b" * 64: TwiceEmbedder()}
+    with closing(Backlog(lambda fingerprint: networks[fingerprint])) as backlog:  # type: ignore[arg-type, return-value]
+        for fingerprint in networks:
+            backlog.add(project, fingerprint)
+        until(lambda: all(backlog.progress(project, one).done == 2 * CHUNK for one in networks))
+        hashes = [sample.sha256 for sample in project.all_samples()]
+        first, second = (backlog.cache(project, one).get(hashes) for one in networks)
+        assert np.array_equal(second, 2 * first)
+        assert [one.embedded for one in networks.values()] == [2 * CHUNK, 2 * CHUNK]
+        assert all((backlog.seconds_per_photo(one) or 0) > 0 for one in networks)
+        assert backlog.seconds_per_photo("c" * 64) is None
+
+
+def test_a_removed_network_is_let_go_and_its_embeddings_stay(project: Project) -> None:
+    gate = Gate()
+    add(project, range(3 * CHUNK))
+    kept, removed = "a" * 64, "b" * 64
+    with closing(Backlog(lambda fingerprint: FakeEmbedder(gate))) as backlog:  # type: ignore[arg-type, return-value]
+        backlog.add(project, removed)
+        assert gate.arrived.acquire(timeout=30)
+        dropping = threading.Thread(target=backlog.forget_network, args=(removed,))
+        dropping.start()
+        gate.lift()
+        dropping.join()
+        assert not backlog._entries
+        assert wait(backlog, project) == set()  # another network is not in the way
+        backlog.add(project, kept)
+        until(lambda: backlog.progress(project, kept).done == 3 * CHUNK)
+        assert backlog.progress(project, removed).done >= CHUNK
+
+
+def test_networks_not_used_lately_are_closed(project: Project) -> None:
+    add(project, range(2))
+    opened: dict[str, int] = {}
+    closed: list[str] = []
+
+    class Closing(FakeEmbedder):
+        def __init__(self, fingerprint: str) -> None:
+            super().__init__()
+            opened[fingerprint] = opened.get(fingerprint, 0) + 1
+            self.fingerprint = fingerprint
+
+        def close(self) -> None:
+            closed.append(self.fingerprint)
+
+    names = [letter * 64 for letter in "abcd"]
+    with closing(Backlog(Closing)) as backlog:  # type: ignore[arg-type]
+        for name in names:
+            assert backlog.wait(project, name, lambda state: None, threading.Event()) == set()
+        assert closed == names[:1]
+    assert sorted(closed) == names
+    assert opened == dict.fromkeys(names, 1)

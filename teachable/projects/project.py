@@ -2,17 +2,17 @@
 
 import hashlib
 import sqlite3
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from teachable.errors import Conflict, NotFound, PhotoError, TeachableError, TooLarge
+from teachable.errors import NotFound, PhotoError, TeachableError, TooLarge
 from teachable.images import prepare
-from teachable.projects import classes, names, records, samples, schema, undo
+from teachable.projects import about, classes, models, names, records, samples, schema, undo
+from teachable.projects.about import DATABASE, MODELS, SAMPLES
 from teachable.projects.database import Database
-from teachable.projects.files import PhotoFiles, sweep, sync_folder, write_whole
+from teachable.projects.files import PhotoFiles, sweep, write_whole
 from teachable.projects.samples import Incoming
 from teachable.settings import check_training, limits
 from teachable.types import (
@@ -20,55 +20,15 @@ from teachable.types import (
     ClassInfo,
     ModelRecord,
     ProjectInfo,
+    ProjectNetwork,
     Rejected,
     Sample,
     SamplePage,
     TrainSettings,
 )
 
-DATABASE = "project.sqlite"
-SAMPLES = "samples"
-MODELS = "models"
-MODELS_KEPT = 3
 PHOTOS_AT_ONCE = 32
 """Photos committed together: enough to share the cost of a commit, few enough for other threads to get a turn."""
-
-
-def create(folder: Path, name: str, class_names: Iterable[str | None]) -> None:
-    """Make a new project in an empty folder.
-
-    Raises:
-        StorageFull: the disk has no room.
-    """
-    path = folder / DATABASE
-    with schema.in_words(folder):
-        for part in (SAMPLES, MODELS):
-            (folder / part).mkdir()
-        schema.create(path)
-        sync_folder(folder)
-    database = Database(path)
-    try:
-        with database.change() as connection:
-            now = time.time()
-            settings = records.settings_text(TrainSettings())
-            connection.execute("INSERT INTO project VALUES (1, ?, ?, ?, ?)", (name, now, now, settings))
-            for class_name in class_names:
-                classes.add(connection, class_name)
-    finally:
-        database.close()
-
-
-def read_info(connection: sqlite3.Connection, project_id: str, folder: Path) -> ProjectInfo:
-    """Read what the list of projects and the page show.
-
-    Raises:
-        Conflict: the database has no project in it.
-    """
-    row = connection.execute("SELECT name, created, updated, settings FROM project").fetchone()
-    if row is None:
-        raise Conflict("project_damaged", folder=str(folder))
-    name, created, updated, settings = row
-    return ProjectInfo(project_id, name, created, updated, classes.read(connection), records.settings_from(settings))
 
 
 class Project:
@@ -106,7 +66,7 @@ class Project:
     def info(self) -> ProjectInfo:
         """Return name, times, settings and classes with their numbers of samples."""
         with self._database.read() as connection:
-            return read_info(connection, self.id, self.folder)
+            return about.read(connection, self.id, self.folder)
 
     def rename(self, name: str) -> None:
         """Rename the project.
@@ -127,6 +87,11 @@ class Project:
         check_training(settings)
         with self._database.change() as connection:
             connection.execute("UPDATE project SET settings = ?", (records.settings_text(settings),))
+
+    def set_network(self, network: ProjectNetwork) -> None:
+        """Note the network the project is taught with from now on."""
+        with self._database.change() as connection:
+            about.note_network(connection, network)
 
     # Classes
 
@@ -308,8 +273,13 @@ class Project:
 
     # Models
 
-    def save_model(self, record: ModelRecord, data: bytes) -> Path:
+    def save_model(self, record: ModelRecord, data: bytes, network: ProjectNetwork | None = None) -> Path:
         """Store a trained model and remove all but the latest three.
+
+        Args:
+            record: of the model.
+            data: the file.
+            network: it was trained with; noted as the project's in the same moment.
 
         Raises:
             StorageFull: the disk has no room; earlier models are kept.
@@ -318,11 +288,9 @@ class Project:
         begun = False
         try:
             with self._database.change() as connection:
-                query = "INSERT INTO models (id, record) VALUES (?, ?)"
-                connection.execute(query, (record.id, records.model_text(record)))
-                query = "SELECT id FROM models ORDER BY number DESC LIMIT -1 OFFSET ?"
-                old = [model_id for (model_id,) in connection.execute(query, (MODELS_KEPT,))]
-                connection.executemany("DELETE FROM models WHERE id = ?", [(model_id,) for model_id in old])
+                old = models.add(connection, record)
+                if network is not None:
+                    about.note_network(connection, network)
                 begun = True  # from here on there is no other model of this id whose file could be meant
                 write_whole(path, data)
         except BaseException:
@@ -341,16 +309,13 @@ class Project:
             StorageFull: the disk has no room; the model stays as it was.
         """
         with self._database.change() as connection:
-            query = "UPDATE models SET record = ? WHERE id = ?"
-            if connection.execute(query, (records.model_text(record), record.id)).rowcount == 0:
-                raise NotFound("model_unknown")
+            models.replace(connection, record)
             write_whole(self._model_path(record.id), data)
 
     def latest_model(self) -> ModelRecord | None:
         """Return the record of the model trained last, or None."""
         with self._database.read() as connection:
-            row = connection.execute("SELECT record FROM models ORDER BY number DESC LIMIT 1").fetchone()
-        return None if row is None else records.model_from(row[0])
+            return models.latest(connection)
 
     def model_file(self, model_id: str) -> Path:
         """Return the file of a model.

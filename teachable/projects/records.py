@@ -1,11 +1,20 @@
-"""Settings and model records as JSON text in the database, and back."""
+"""Settings, networks and model records as JSON text in the database, and back."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from teachable.types import Agreement, ClassScore, EpochPoint, Evaluation, ModelRecord, TrainSettings
+from teachable.types import (
+    Agreement,
+    Before,
+    ClassScore,
+    EpochPoint,
+    Evaluation,
+    ModelRecord,
+    ProjectNetwork,
+    TrainSettings,
+)
 
 
 def settings_text(settings: TrainSettings) -> str:
@@ -18,6 +27,16 @@ def settings_from(text: str) -> TrainSettings:
     return _settings(json.loads(text))
 
 
+def network_text(network: ProjectNetwork) -> str:
+    """Return what a project notes of its network as JSON."""
+    return json.dumps(asdict(network))
+
+
+def network_from(text: str) -> ProjectNetwork:
+    """Read what a project notes of its network."""
+    return ProjectNetwork(**json.loads(text))
+
+
 def model_text(record: ModelRecord) -> str:
     """Return a model record as JSON."""
     return json.dumps(asdict(record))
@@ -26,13 +45,14 @@ def model_text(record: ModelRecord) -> str:
 def model_from(text: str) -> ModelRecord:
     """Read a model record."""
     found: dict[str, Any] = json.loads(text)
-    agreement = found["agreement"]
+    agreement, before = found["agreement"], found.get("before")
     found |= {
         "class_ids": tuple(found["class_ids"]),
         "labels": tuple(found["labels"]),
         "settings": _settings(found["settings"]),
         "evaluation": evaluation_from(found["evaluation"]),
         "agreement": None if agreement is None else Agreement(**agreement),
+        "before": None if before is None else Before(**before),
     }
     return ModelRecord(**found)
 

@@ -55,6 +55,8 @@ MIGRATIONS = (
             " record TEXT NOT NULL)",
         ),
     ),
+    # Without one it is the built-in network, which was the only one until then.
+    Migration("0003_network", ("ALTER TABLE project ADD COLUMN network TEXT",)),
 )
 
 

@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 from teachable.errors import NotFound, StorageFull, TeachableError
-from teachable.projects import names, schema
+from teachable.projects import about, names, schema
 from teachable.projects.files import sync_folder
-from teachable.projects.project import DATABASE, Project, create, read_info
-from teachable.types import ProjectInfo
+from teachable.projects.project import Project
+from teachable.types import ProjectInfo, ProjectNetwork
 from teachable.words import say
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,12 @@ class ProjectStore:
                 log.warning("Project %s is left out of the list: %s", folder, error)
         return tuple(sorted(found, key=lambda info: info.updated, reverse=True))
 
-    def create(self, name: str | None = None) -> Project:
+    def create(self, name: str | None = None, network: ProjectNetwork | None = None) -> Project:
         """Make a project with two empty classes.
+
+        Args:
+            name: what the person calls it; chosen if not given.
+            network: it is taught with, if that is decided.
 
         Raises:
             InvalidInput: the name cannot be used.
@@ -80,7 +84,7 @@ class ProjectStore:
         try:
             with schema.in_words(self._projects):
                 unfinished.mkdir()
-                create(unfinished, chosen, (None, None))
+                about.create(unfinished, chosen, (None, None), network)
                 unfinished.replace(self._projects / project_id)
                 sync_folder(self._projects)
         except BaseException:
@@ -157,10 +161,10 @@ class ProjectStore:
             project = self._open.get(folder.name)
         if project is not None:
             return project.info()
-        path = folder / DATABASE
+        path = folder / about.DATABASE
         with schema.in_words(path), closing(schema.connect(path)) as connection:
             schema.bring_up_to_date(connection, path)
-            return read_info(connection, folder.name, folder)
+            return about.read(connection, folder.name, folder)
 
     def _begin_session(self, path: Path) -> sqlite3.Connection:
         """Return the connection whose lock tells others that this session lives; see `schema.alone`."""

@@ -1,0 +1,74 @@
+"""The row that says what a project is: its name, its times, its settings, its network; and how a new one begins."""
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from teachable.errors import Conflict
+from teachable.projects import classes, records, schema
+from teachable.projects.database import Database
+from teachable.projects.files import sync_folder
+from teachable.types import ProjectInfo, ProjectNetwork, TrainSettings
+
+DATABASE = "project.sqlite"
+SAMPLES = "samples"
+MODELS = "models"
+
+
+def create(folder: Path, name: str, class_names: Iterable[str | None], network: ProjectNetwork | None = None) -> None:
+    """Make a new project in an empty folder.
+
+    Args:
+        folder: the empty folder.
+        name: what the person calls it.
+        class_names: of the first classes; None for a numbered one.
+        network: it is taught with, if that is decided.
+
+    Raises:
+        StorageFull: the disk has no room.
+    """
+    path = folder / DATABASE
+    with schema.in_words(folder):
+        for part in (SAMPLES, MODELS):
+            (folder / part).mkdir()
+        schema.create(path)
+        sync_folder(folder)
+    database = Database(path)
+    try:
+        with database.change() as connection:
+            now = time.time()
+            settings = records.settings_text(TrainSettings())
+            chosen = None if network is None else records.network_text(network)
+            query = "INSERT INTO project (only, name, created, updated, settings, network) VALUES (1, ?, ?, ?, ?, ?)"
+            connection.execute(query, (name, now, now, settings, chosen))
+            for class_name in class_names:
+                classes.add(connection, class_name)
+    finally:
+        database.close()
+
+
+def read(connection: sqlite3.Connection, project_id: str, folder: Path) -> ProjectInfo:
+    """Read what the list of projects and the page show.
+
+    Raises:
+        Conflict: the database has no project in it.
+    """
+    row = connection.execute("SELECT name, created, updated, settings, network FROM project").fetchone()
+    if row is None:
+        raise Conflict("project_damaged", folder=str(folder))
+    name, created, updated, settings, network = row
+    return ProjectInfo(
+        project_id,
+        name,
+        created,
+        updated,
+        classes.read(connection),
+        records.settings_from(settings),
+        None if network is None else records.network_from(network),
+    )
+
+
+def note_network(connection: sqlite3.Connection, network: ProjectNetwork) -> None:
+    """Note the network the project is taught with from now on."""
+    connection.execute("UPDATE project SET network = ?", (records.network_text(network),))
