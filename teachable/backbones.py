@@ -1,53 +1,34 @@
-"""The networks that turn photos into embeddings: their records, their bytes, and how a torch module becomes one.
+"""The networks that come with the program: their records and their bytes.
 
 It owns `assets/backbones/`: one JSON file per backbone, beside it the ONNX graph and, for those of ours, the weights it
-is made from. The graph takes photos of any size and does everything inside, so no size, mean or crop is repeated
-anywhere else. It does not run the graphs (`teachable.embeddings`) or append heads (`teachable.export`).
+is made from. It does not make the graphs (`teachable.graphs`), run them (`teachable.embeddings`) or append heads
+(`teachable.export`).
 
 `python -m teachable.backbones build assets/backbones/NAME.safetensors` writes NAME.onnx again and brings the size, the
 width and the fingerprint in NAME.json up to date.
 """
 
-import copy
 import hashlib
 import json
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from teachable import graphs
 from teachable.errors import InstallationError, NotFound
 from teachable.resources import assets
 from teachable.types import BackboneRecord
 
 if TYPE_CHECKING:
     import onnx
-    import torch
 
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-OPSET = 18
-# The newest that onnxruntime-web and onnxruntime of two years ago both read.
-IR_VERSION = 10
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What the graph does to a photo before the network sees it, after cropping the centre square.
-
-    Attributes:
-        size: pixels of the square the network sees.
-        mean: of each of R, G, B, on the scale 0 to 1; subtracted.
-        std: of each of R, G, B, on the scale 0 to 1; divided by.
-    """
-
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 def registry() -> tuple[BackboneRecord, ...]:
@@ -96,48 +77,6 @@ def read(record: BackboneRecord) -> bytes:
     return data
 
 
-def build(module: "torch.nn.Module", preprocessing: Preprocessing) -> "onnx.ModelProto":
-    """Turn a torch module into a backbone graph.
-
-    The graph takes `image`, uint8 `[batch, height, width, 3]`, RGB, any size, and gives `features`, float32
-    `[batch, C, h, w]`, and `embedding`, float32 `[batch, C]`, their spatial mean.
-
-    Args:
-        module: maps float32 `[N, 3, size, size]`, scaled as `preprocessing` says, to the last map `[N, C, h, w]`.
-        preprocessing: what it was trained with.
-
-    Returns:
-        A checked model, opset 18, that names neither files nor source lines of the computer it was made on.
-
-    Raises:
-        ValueError: the module does not give one map per photo, or uses operators outside standard ONNX.
-    """
-    import onnx
-    from onnx import TensorProto, helper
-
-    network = _export(module, preprocessing.size)
-    before, constants = _preprocess(preprocessing)
-    nodes, weights = _canonical(network.graph)
-    axes = _constant("spatial_axes", [2, 3], "int64")
-    mean = helper.make_node("ReduceMean", ["features", axes.name], ["embedding"], "embedding", keepdims=0)
-    channels, height, width = _map_shape(network)
-    graph = helper.make_graph(
-        [*before, *nodes, mean],
-        "backbone",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", "height", "width", 3])],
-        [
-            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", channels, height, width]),
-            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", channels]),
-        ],
-        [*constants, *weights, axes],
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="teachable"
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
 def rebuild(weights: Path) -> BackboneRecord:
     """Write the ONNX graph of a weights file again, and its size, width and fingerprint into the record beside it.
 
@@ -161,7 +100,7 @@ def rebuild(weights: Path) -> BackboneRecord:
         file=weights.with_suffix(".onnx").name,
         size_bytes=len(data),
         embedding_width=width,
-        input_size=_preprocessing(entry).size,
+        input_size=entry["build"]["preprocessing"]["size"],
         fingerprint=hashlib.sha256(data).hexdigest(),
     )
     recipe = {**entry["build"], "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
@@ -183,7 +122,8 @@ def build_entry(entry: Mapping[str, Any], weights: Path) -> "onnx.ModelProto":
     """
     from teachable import networks
 
-    return build(networks.load(entry["build"]["architecture"], weights), _preprocessing(entry))
+    network = networks.load(entry["build"]["architecture"], weights)
+    return graphs.build(network, graphs.preprocessing_from(entry["build"]["preprocessing"]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -238,118 +178,6 @@ def _entry(path: Path) -> dict[str, Any]:
 
 def _record(entry: Mapping[str, Any]) -> BackboneRecord:
     return BackboneRecord(**entry["record"])
-
-
-def _preprocessing(entry: Mapping[str, Any]) -> Preprocessing:
-    stated = entry["build"]["preprocessing"]
-    return Preprocessing(int(stated["size"]), tuple(stated["mean"]), tuple(stated["std"]))
-
-
-def _export(module: "torch.nn.Module", size: int) -> "onnx.ModelProto":
-    """Return the network alone, from `pixels` to `features`, batch norm folded into the convolutions."""
-    import torch
-
-    batch = torch.export.Dim("batch", min=1)
-    program = torch.onnx.export(
-        copy.deepcopy(module).eval(),
-        (torch.zeros(2, 3, size, size),),
-        input_names=["pixels"],
-        output_names=["features"],
-        opset_version=OPSET,
-        dynamic_shapes=({0: batch},),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-    if program is None:
-        raise ValueError("the exporter gave no graph")
-    model: onnx.ModelProto = program.model_proto
-    return model
-
-
-def _map_shape(network: "onnx.ModelProto") -> tuple[int, int, int]:
-    """Return channels, height and width of the network's only output."""
-    shape = network.graph.output[0].type.tensor_type.shape.dim
-    if len(network.graph.output) != 1 or len(shape) != 4 or not all(side.dim_value for side in shape[1:]):
-        raise ValueError("the module must return one map [N, C, h, w]")
-    return shape[1].dim_value, shape[2].dim_value, shape[3].dim_value
-
-
-def _preprocess(preprocessing: Preprocessing) -> tuple[list["onnx.NodeProto"], list["onnx.TensorProto"]]:
-    """Return the nodes from `image` to `pixels`, and their constants.
-
-    The square is cut and resized as bytes, before anything becomes a float: measured on a photo of 4000x3000 that takes
-    30 MB instead of 135 MB and less time, and it is what Pillow does. With `exclude_outside` the resize agrees with
-    Pillow's BILINEAR in all but a few pixels, which differ by one step of 255; without it the border differs visibly.
-    Channels stay last until the photo is small, so that only `size * size` pixels are transposed.
-    """
-    from onnx import TensorProto, helper
-
-    constants = [
-        _constant("two", 2, "int64"),
-        _constant("photo_axes", [1, 2], "int64"),
-        _constant("size", [preprocessing.size, preprocessing.size], "int64"),
-        _constant("mean", [[[[255 * value]] for value in preprocessing.mean]], "float32"),
-        _constant("std", [[[[255 * value]] for value in preprocessing.std]], "float32"),
-    ]
-    resize: dict[str, Any] = {
-        "mode": "linear",
-        "antialias": 1,
-        "exclude_outside": 1,
-        "coordinate_transformation_mode": "half_pixel",
-        "axes": [1, 2],
-    }
-    nodes = [
-        helper.make_node("Shape", ["image"], ["sides"], "sides", start=1, end=3),
-        helper.make_node("ReduceMin", ["sides"], ["side"], "side", keepdims=1),
-        helper.make_node("Sub", ["sides", "side"], ["margins"], "margins"),
-        helper.make_node("Div", ["margins", "two"], ["start"], "start"),
-        helper.make_node("Add", ["start", "side"], ["end"], "end"),
-        helper.make_node("Slice", ["image", "start", "end", "photo_axes"], ["square"], "square"),
-        helper.make_node("Resize", ["square", "", "", "size"], ["resized"], "resized", **resize),
-        helper.make_node("Transpose", ["resized"], ["planes"], "planes", perm=[0, 3, 1, 2]),
-        helper.make_node("Cast", ["planes"], ["numbers"], "numbers", to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["numbers", "mean"], ["centred"], "centred"),
-        helper.make_node("Div", ["centred", "std"], ["pixels"], "pixels"),
-    ]
-    return nodes, constants
-
-
-def _canonical(graph: "onnx.GraphProto") -> tuple[list["onnx.NodeProto"], list["onnx.TensorProto"]]:
-    """Return nodes and weights of an exported graph under names of ours, without notes about where they come from.
-
-    The exporter's names change between its versions, and its notes hold source lines and paths of this computer. Here
-    everything is named by its place, `conv_0` and `conv_0.1`, so that equal networks give equal files.
-    """
-    import onnx
-    from onnx import numpy_helper
-
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    names = {"": "", graph.input[0].name: "pixels"}
-    nodes: list[onnx.NodeProto] = []
-    weights: list[onnx.TensorProto] = []
-    for index, node in enumerate(graph.node):
-        if node.domain or len(node.output) != 1:
-            raise ValueError(f"{node.domain}.{node.op_type} is not a standard operator with one result")
-        name = f"{node.op_type.lower()}_{index}"
-        for place, source in enumerate(node.input):
-            if source not in names:
-                names[source] = f"{name}.{place}"
-                weights.append(numpy_helper.from_array(numpy_helper.to_array(tensors[source]), names[source]))
-        names[node.output[0]] = "features" if node.output[0] == graph.output[0].name else name
-        made = onnx.NodeProto(op_type=node.op_type, name=name)
-        made.input.extend(names[source] for source in node.input)
-        made.output.append(names[node.output[0]])
-        made.attribute.extend(sorted(node.attribute, key=lambda attribute: attribute.name))
-        nodes.append(made)
-    return nodes, weights
-
-
-def _constant(name: str, value: object, dtype: str) -> "onnx.TensorProto":
-    import numpy as np
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(np.asarray(value, dtype), name)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 It owns the architecture and the reader of safetensors files. It does not know about photos, ONNX or the registry. A
 network here maps pixels, float32 `[N, 3, S, S]`, to its last convolutional map, float32 `[N, C, h, w]`; taking the
-spatial mean of that map, the embedding, is the business of `teachable.backbones`.
+spatial mean of that map, the embedding, is the business of `teachable.graphs`.
 """
 
 import json

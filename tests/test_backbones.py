@@ -8,60 +8,15 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
-import PIL.Image
 import pytest
 import torch
+from graphing import SIZES, photo, reference, session
 from onnx import numpy_helper
 
-from teachable import backbones, resources
-from teachable.backbones import Preprocessing
+from teachable import backbones, graphs, resources
 from teachable.errors import InstallationError, NotFound
 
 FOLDER = resources.assets() / "backbones"
-SIZES = [(1, 1), (7, 3), (3, 7), (1, 500), (500, 1), (31, 32), (32, 32), (33, 32), (97, 101), (240, 320), (481, 641)]
-# ImageNet's, to be sure that nothing takes the built-in network's for granted.
-PREPROCESSING = Preprocessing(32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Waves and noise: fine detail everywhere, up to the border."""
-    y, x = np.mgrid[:height, :width]
-    waves = [127 + 100 * np.sin(x / (3 + 2 * c) + y / (5 + c) + seed) for c in range(3)]
-    noise = np.random.default_rng(seed).normal(0, 25, (height, width, 3))
-    return np.clip(np.stack(waves, axis=-1) + noise, 0, 255).astype(np.uint8)
-
-
-def reference(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Centre square and antialiased bilinear resize as Pillow does them, uint8 [3, size, size]."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = PIL.Image.fromarray(pixels[top : top + side, left : left + side])
-    return np.asarray(square.resize((size, size), PIL.Image.Resampling.BILINEAR)).transpose(2, 0, 1)
-
-
-def session(model: onnx.ModelProto | bytes) -> ort.InferenceSession:
-    data = model if isinstance(model, bytes) else model.SerializeToString()
-    return ort.InferenceSession(data, providers=["CPUExecutionProvider"])
-
-
-def tiny(channels: int = 8) -> torch.nn.Module:
-    generator = torch.Generator().manual_seed(0)
-    module = torch.nn.Sequential(torch.nn.Conv2d(3, channels, 3, 4), torch.nn.BatchNorm2d(channels), torch.nn.ReLU6())
-    with torch.no_grad():
-        for tensor in module.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.1)
-    return module.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def see_through() -> ort.InferenceSession:
-    """A backbone whose features are the very pixels its network sees."""
-    copy = torch.nn.Conv2d(3, 3, 1, bias=False)
-    with torch.no_grad():
-        copy.weight.copy_(torch.eye(3).reshape(3, 3, 1, 1))
-    return session(backbones.build(copy, PREPROCESSING))
 
 
 @pytest.fixture(scope="module")
@@ -215,11 +170,11 @@ def test_network_is_faithful_to_torch(builtin: ort.InferenceSession) -> None:
 
     path = entries()[0]
     recipe = json.loads(path.read_text(encoding="utf-8"))["build"]
-    stated = recipe["preprocessing"]
+    preprocessing = graphs.preprocessing_from(recipe["preprocessing"])
     network = networks.load(recipe["architecture"], path.with_name(recipe["weights"]))
     pixels = photo(320, 240)
-    image = torch.from_numpy(reference(pixels, stated["size"]) / np.float32(255))
-    mean, std = (torch.tensor(stated[name]).reshape(3, 1, 1) for name in ("mean", "std"))
+    image = torch.from_numpy(reference(pixels, preprocessing) / np.float32(255))
+    mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
     with torch.no_grad():
         expected = network(((image - mean) / std)[None]).numpy()
     features, embedding = builtin.run(["features", "embedding"], {"image": pixels[None]})
@@ -249,31 +204,6 @@ def test_same_photo_gives_the_same_bits(builtin: ort.InferenceSession) -> None:
         np.testing.assert_array_equal(builtin.run(["embedding"], image)[0], first)
 
 
-# build
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_preprocessing_in_the_graph_is_what_pillow_does(
-    see_through: ort.InferenceSession, size: tuple[int, int]
-) -> None:
-    pixels = photo(*size)
-    (seen,) = see_through.run(["features"], {"image": pixels[None]})
-    mean, std = (np.array(values).reshape(3, 1, 1) for values in (PREPROCESSING.mean, PREPROCESSING.std))
-    bytes_seen = (seen[0] * std + mean) * 255
-    difference = np.abs(bytes_seen - reference(pixels, PREPROCESSING.size))
-    # One step of 255 where the two round differently, which must be rare, and never more.
-    assert difference.max() < 1.001
-    assert np.mean(difference > 0.5) < 0.01
-
-
-def test_photo_of_twelve_megapixels_is_taken_whole(see_through: ort.InferenceSession) -> None:
-    pixels = np.zeros((3000, 4000, 3), np.uint8)
-    pixels[:, 500:3500] = (255, 128, 0)
-    (seen,) = see_through.run(["features"], {"image": pixels[None]})
-    expected = (np.array([255, 128, 0]) / 255 - PREPROCESSING.mean) / PREPROCESSING.std
-    np.testing.assert_allclose(seen[0], np.broadcast_to(expected[:, None, None], seen[0].shape), atol=1e-5)
-
-
 def test_only_the_centre_square_counts(builtin: ort.InferenceSession) -> None:
     wide = photo(64, 200)
     other = wide.copy()
@@ -282,40 +212,6 @@ def test_only_the_centre_square_counts(builtin: ort.InferenceSession) -> None:
     runs = [builtin.run(["embedding"], {"image": pixels[None]})[0] for pixels in (wide, other, wide[:, 68:132])]
     np.testing.assert_array_equal(runs[0], runs[1])
     np.testing.assert_array_equal(runs[0], runs[2])
-
-
-def test_build_takes_any_network_and_folds_its_batch_norm() -> None:
-    module = tiny()
-    model = backbones.build(module, PREPROCESSING)
-    assert [node.op_type for node in model.graph.node][-3:] == ["Conv", "Clip", "ReduceMean"]
-    pixels = photo(64, 48)
-    features, embedding = session(model).run(["features", "embedding"], {"image": np.stack([pixels, pixels[::-1]])})
-    assert features.shape == (2, 8, 8, 8)
-    image = torch.from_numpy(reference(pixels, PREPROCESSING.size) / np.float32(255))
-    mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (PREPROCESSING.mean, PREPROCESSING.std))
-    expected = module(((image - mean) / std)[None]).numpy()
-    np.testing.assert_allclose(features[:1], expected, atol=0.02)
-    np.testing.assert_allclose(embedding, features.mean((2, 3)), atol=1e-5)
-
-
-def test_build_is_deterministic() -> None:
-    one, other = (backbones.build(tiny(), PREPROCESSING).SerializeToString(deterministic=True) for _ in range(2))
-    assert one == other
-
-
-def test_build_leaves_a_network_in_training_mode_as_it_was() -> None:
-    module = tiny().train()
-    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    backbones.build(module, PREPROCESSING)
-    assert module.training
-    for name, tensor in module.state_dict().items():
-        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
-
-
-def test_build_refuses_a_network_that_gives_no_map() -> None:
-    flat = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 4))
-    with pytest.raises(ValueError, match="one map"):
-        backbones.build(flat, PREPROCESSING)
 
 
 # The command
