@@ -3,15 +3,13 @@
     python -m tests.benchmarks.heads FOLDER
 
 FOLDER holds one folder per set, each with one folder of photos per class. Nothing is asserted: the figures are for
-people. Every method gets the same embeddings of the built-in backbone and the same ten random splits; all photos that
-are not learned from are tested on. Embeddings are kept in the temporary folder of the system for the next run.
+people. Every method gets the same embeddings of the built-in backbone and the same ten random splits of
+`tests.benchmarks.datasets`. Networks are compared by `tests.benchmarks.fewshot`.
 """
 
 import argparse
-import hashlib
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import backbones, heads, images
+from teachable import backbones, heads
 from teachable.embeddings import Embedder
+from teachable.errors import TeachableError
 from teachable.types import Embeddings, Labels, TrainSettings
-
-SHOTS = (1, 5, 20)
-SPLITS = 10
+from tests.benchmarks import datasets
+from tests.benchmarks.datasets import SHOTS, SPLITS
 
 Method = Callable[[Embeddings, Labels, Embeddings], NDArray[np.floating]]
 """Learns from embeddings and labels, and returns the probabilities of the classes for further embeddings."""
@@ -113,35 +111,10 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def embeddings_of(folder: Path) -> tuple[Embeddings, Labels]:
-    """Return the embeddings of all photos in the class folders of `folder`, and which class each is of."""
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    photos = [(path, label) for label, one in enumerate(classes) for path in sorted(one.iterdir()) if path.is_file()]
-    labels = np.array([label for _, label in photos], np.int64)
-    record = backbones.builtin()
-    listing = "\n".join(f"{path} {path.stat().st_size}" for path, _ in photos)
-    digest = hashlib.sha256(f"{record.fingerprint}\n{listing}".encode()).hexdigest()[:16]
-    kept = Path(tempfile.gettempdir()) / f"teachable-benchmark-{digest}.npy"
-    if not kept.exists():
-        embedder = Embedder(backbones.read(record))
-        np.save(kept, np.concatenate([embedder.embed([images.load(path)]) for path, _ in photos]))
-    return np.load(kept), labels
-
-
-def splits(labels: Labels, shots: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield rows to learn from, `shots` of each class at random, and all the others."""
-    for seed in range(SPLITS):
-        rng = np.random.default_rng(seed)
-        train = np.concatenate(
-            [rng.permutation(np.flatnonzero(labels == label))[:shots] for label in range(labels.max() + 1)]
-        )
-        yield train, np.setdiff1d(np.arange(len(labels)), train)
-
-
 def measure(method: Method, embeddings: Embeddings, labels: Labels, shots: int) -> Score:
     """Return the mean score of a method over all splits."""
     found = []
-    for train, test in splits(labels, shots):
+    for train, test in datasets.splits(labels, shots):
         start = time.perf_counter()
         shares = method(embeddings[train], labels[train], embeddings[test])
         seconds = time.perf_counter() - start
@@ -150,13 +123,26 @@ def measure(method: Method, embeddings: Embeddings, labels: Labels, shots: int) 
     return Score(*(float(value) for value in np.mean(found, axis=0)))
 
 
+def _embedded(folder: Path) -> dict[str, tuple[Embeddings, Labels]]:
+    """Return embeddings and labels of every set in a folder that has enough photos, by its name."""
+    record = backbones.builtin()
+    embedder = Embedder(backbones.read(record))
+    sets = datasets.find(folder)
+    for one in sets:
+        if one.smallest <= max(SHOTS):
+            raise datasets.Unusable(f"Every class of {one.name} needs more than {max(SHOTS)} photos.")
+    return {one.name: (datasets.embeddings_of(one, record.fingerprint, embedder.embed), one.labels) for one in sets}
+
+
 def main() -> None:
     """Measure every method on every set and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, help="sets, each a folder of class folders")
-    sets = sorted(path for path in parser.parse_args().folder.iterdir() if path.is_dir())
-    data = {path.name: embeddings_of(path) for path in sets}
-    embeddings, labels = data[sets[0].name]
+    try:
+        data = _embedded(parser.parse_args().folder)
+    except (datasets.Unusable, TeachableError) as error:
+        parser.error(str(error))
+    embeddings, labels = next(iter(data.values()))
     measure(ours, embeddings, labels, 1)  # The first fit also loads torch.
     scores = {
         (name, shots, method): measure(METHODS[method], *data[name], shots)
