@@ -1,12 +1,17 @@
 """What the tests of the workspace make in code: photos, embedders that need no network, and waiting with a deadline."""
 
+import hashlib
 import io
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import PIL.Image
+from onnx import TensorProto, helper, numpy_helper
 
 from teachable.types import Embeddings, Image
 
@@ -57,3 +62,67 @@ class FakeEmbedder:
 
     def close(self) -> None:
         pass
+
+
+def tiny_graph(weights: np.ndarray) -> bytes:
+    """A network that keeps the contract: the photo on 4 x 4 places, and of each place some mixtures of its colours.
+
+    Args:
+        weights: float32 `[C, 3]`, what each mixture takes of red, green and blue.
+    """
+    channels = len(weights)
+
+    def constant(name: str, value: object, dtype: str) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.asarray(value, dtype), name)
+
+    constants = [
+        constant("sides", [4, 4], "int64"),
+        constant("axes", [2, 3], "int64"),
+        constant("scale", 255.0, "float32"),
+        constant("weights", weights.reshape(channels, 3, 1, 1), "float32"),
+    ]
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Resize", ["numbers", "", "", "sides"], ["small"], mode="linear", antialias=1, axes=[2, 3]),
+        helper.make_node("Div", ["small", "scale"], ["shares"]),
+        helper.make_node("Conv", ["shares", "weights"], ["features"]),
+        helper.make_node("ReduceMean", ["features", "axes"], ["embedding"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", "height", "width", 3])],
+        [
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", channels, 4, 4]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", channels]),
+        ],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def tiny_network(
+    folder: Path, id_: str, weights: np.ndarray | None = None, origin: str = "imported"
+) -> tuple[dict[str, Any], Path]:
+    """The entry and the graph, as `Library.add` takes them, of a network that sees colours, or what `weights` says."""
+    weights = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32) if weights is None else weights
+    data = tiny_graph(weights)
+    path = folder / f"{id_}-given.onnx"
+    path.write_bytes(data)
+    record = {
+        "id": id_,
+        "title": f"Tiny {id_}",
+        "description": "Sees colours.",
+        "file": f"{id_}.onnx",
+        "size_bytes": len(data),
+        "embedding_width": len(weights),
+        "input_size": 4,
+        "licence": "Apache-2.0",
+        "source": "made by the tests",
+        "fingerprint": hashlib.sha256(data).hexdigest(),
+        "origin": origin,
+    }
+    return {"format_version": 1, "builtin": False, "record": record}, path

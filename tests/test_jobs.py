@@ -14,12 +14,27 @@ from teachable import backbones, export, jobs
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import InvalidInput, StorageFull
+from teachable.evaluation import Examination
 from teachable.jobs import Job, digest
 from teachable.projects import Project, ProjectStore
 from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
-from teachable.types import EpochPoint, Evaluation, Head, Image, Layer, Sample, TrainSettings
+from teachable.types import (
+    BackboneRecord,
+    Before,
+    EpochPoint,
+    Evaluation,
+    Head,
+    Image,
+    Layer,
+    ProjectNetwork,
+    Sample,
+    TrainSettings,
+)
 
 BACKBONE = backbones.builtin()
+GRAPH = backbones.read(BACKBONE)
+# Another network, as far as a job can tell.
+OTHER = replace(BACKBONE, id="other", fingerprint="0" * 64, origin="official")
 SETTINGS = TrainSettings(epochs=4)
 
 
@@ -41,6 +56,8 @@ class FakeTrainer:
 
     def __init__(self) -> None:
         self.tasks: list[Task] = []
+        self.examined: list[Task] = []
+        self.score = Evaluation(0.75, 0.3, 0.95, 4, 3, (), (), (), ())
         self.during: Callable[[], None] = lambda: None
         self.stopped: list[threading.Event] = []
 
@@ -56,6 +73,17 @@ class FakeTrainer:
         head = Head((Layer(weight, np.zeros(task.class_count, np.float32)),))
         return Outcome(head, Evaluation(None, None, None, 0, 0, (), (), (), ()))
 
+    def examine(
+        self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
+    ) -> Examination:
+        self.examined.append(task)
+        for epoch in range(1, task.settings.epochs + 1):
+            on_epoch("testing", EpochPoint(epoch, 1.0, 0.5))
+        self.during()
+        if cancelled.is_set():
+            raise Cancelled
+        return Examination(self.score, np.arange(4), np.zeros(4, np.int64))
+
     def stop(self, cancelled: threading.Event) -> None:
         self.stopped.append(cancelled)
 
@@ -68,7 +96,7 @@ class Bench:
         self.project: Project = store.create()
         self.before: Callable[[Sequence[Image]], None] = lambda images: None
         embedder = WideEmbedder(lambda images: self.before(images))
-        self.backlog = Backlog(lambda: embedder, BACKBONE.fingerprint)  # type: ignore[arg-type, return-value]
+        self.backlog = Backlog(lambda fingerprint: embedder)  # type: ignore[arg-type, return-value]
         self.trainer = FakeTrainer()
         self.classes = [one.id for one in self.project.info().classes]
         for place, class_id in enumerate(self.classes):
@@ -77,12 +105,12 @@ class Bench:
     def add(self, class_id: str, seeds: range, group: str = "g") -> None:
         self.project.add_photos(class_id, group, photos(seeds))
 
-    def job(self, settings: TrainSettings = SETTINGS) -> Job:
+    def job(self, settings: TrainSettings = SETTINGS, backbone: BackboneRecord = BACKBONE) -> Job:
         trainer: Trainer = self.trainer  # type: ignore[assignment]
-        return Job(self.project, settings, BACKBONE, self.backlog, trainer)
+        return Job(self.project, settings, backbone, lambda record: GRAPH, self.backlog, trainer)
 
-    def run(self) -> Job:
-        job = self.job()
+    def run(self, backbone: BackboneRecord = BACKBONE) -> Job:
+        job = self.job(backbone=backbone)
         job.start()
         job.join()
         assert job.ended.is_set()
@@ -163,7 +191,8 @@ def test_labels_and_groups_reach_the_trainer_row_by_row(bench: Bench) -> None:
     assert task.labels.tolist() == [bench.classes.index(sample.class_id) for sample in samples]
     assert task.class_count == 2
     np.testing.assert_array_equal(
-        task.embeddings, bench.backlog.cache(bench.project).get([sample.sha256 for sample in samples])
+        task.embeddings,
+        bench.backlog.cache(bench.project, BACKBONE.fingerprint).get([sample.sha256 for sample in samples]),
     )
 
 
@@ -282,7 +311,7 @@ def test_a_class_without_a_readable_photo_is_said_and_others_are_skipped(bench: 
 
 def test_damaged_embeddings_are_made_again_on_the_way(bench: Bench) -> None:
     bench.run()
-    cache = bench.backlog.cache(bench.project)
+    cache = bench.backlog.cache(bench.project, BACKBONE.fingerprint)
     cache._connection.execute("UPDATE embeddings SET crc = crc + 1")
     job = bench.run()
     assert (job.training.state, job.training.message) == ("done", None)
@@ -457,3 +486,76 @@ def test_samples_are_read_once_for_many(bench: Bench, monkeypatch: pytest.Monkey
     monkeypatch.setattr(bench.project, "all_samples", counting)
     bench.run()
     assert read <= 5
+
+
+# Another network
+
+
+def test_a_model_makes_its_network_the_projects(bench: Bench) -> None:
+    assert bench.project.info().network is None
+    bench.run()
+    assert bench.project.info().network == ProjectNetwork(BACKBONE.id, BACKBONE.fingerprint, builtin=True)
+    assert bench.trainer.examined == []
+    bench.run(OTHER)
+    assert bench.project.info().network == ProjectNetwork("other", OTHER.fingerprint)
+
+
+def test_a_switch_tests_the_network_before_on_the_same_photos(bench: Bench) -> None:
+    bench.run()
+    bench.run(OTHER)
+    [examined] = bench.trainer.examined
+    trained = bench.trainer.tasks[-1]
+    assert examined.groups == trained.groups
+    assert np.array_equal(examined.labels, trained.labels)
+    assert examined.settings == trained.settings
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.before == Before(BACKBONE.fingerprint, BACKBONE.id, 0.75, 0.3, 0.95, 4, 3)
+    bench.run(OTHER)
+    again = bench.project.latest_model()
+    assert again is not None
+    assert again.before is None  # that was no switch
+
+
+def test_without_all_embeddings_of_the_network_before_nothing_is_compared(bench: Bench) -> None:
+    bench.run()
+    bench.add(bench.classes[0], range(50, 55))  # never embedded by the first network
+    bench.run(OTHER)
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.before is None
+    assert bench.trainer.examined == []
+
+
+def test_where_nothing_can_be_held_out_there_is_nothing_to_compare(bench: Bench) -> None:
+    bench.trainer.score = Evaluation(None, None, None, 0, 0, (), (), (), ())
+    bench.run()
+    bench.run(OTHER)
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.before is None
+
+
+def test_a_cancelled_switch_leaves_network_and_model(bench: Bench) -> None:
+    bench.run()
+    before = bench.project.latest_model()
+    job = bench.job(backbone=OTHER)
+    bench.trainer.during = job.cancel
+    job.start()
+    job.join()
+    assert job.training.state == "cancelled"
+    assert bench.project.latest_model() == before
+    network = bench.project.info().network
+    assert network is not None
+    assert network.id == BACKBONE.id
+
+
+def test_the_bar_only_grows_during_a_switch(bench: Bench) -> None:
+    bench.run()
+    job = bench.job(backbone=OTHER)
+    seen: list[jobs.Training] = []
+    bench.trainer.during = lambda: seen.append(job.training)
+    job.start()
+    job.join()
+    assert [one.phase for one in seen] == ["comparing", "fitting"]
+    assert seen[0].fraction < seen[1].fraction
