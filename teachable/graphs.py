@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import onnx
@@ -19,18 +19,23 @@ OPSET = 18
 IR_VERSION = 10
 # Pixels of the largest square that a description of a preprocessing may ask for; networks for photos see 128 to 800.
 LARGEST_SIDE = 2048
+# Times its width that a photo is long, at most, when it is resized whole.
+LONGEST = 4
+
+_Part: TypeAlias = 'tuple[list["onnx.NodeProto"], list["onnx.TensorProto"], str]'
+"""Nodes, their constants, and the name of what they give."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What the graph does to a photo before the network sees it, after cropping the centre square.
+    """What the graph does to a photo before the network sees it. It sees a square out of the middle either way.
 
     Attributes:
         size: pixels of the square the network sees.
         mean: of each of R, G, B, on the scale 0 to 1; subtracted.
         std: of each of R, G, B, on the scale 0 to 1; divided by.
-        resize: pixels of the side the centre square is resized to, before its centre of `size` is cut out; None where
-            nothing is cut off.
+        resize: None where the centre square of the photo is cut out and resized to `size`. Otherwise the pixels that
+            the shorter side is resized to, before the middle is cut out, as torchvision does it.
         interpolation: of that resize; antialiased in any case.
     """
 
@@ -149,39 +154,19 @@ def _map_shape(network: "onnx.ModelProto") -> tuple[int, int, int]:
 def _preprocess(preprocessing: Preprocessing) -> tuple[list["onnx.NodeProto"], list["onnx.TensorProto"]]:
     """Return the nodes from `image` to `pixels`, and their constants.
 
-    The square is cut and resized as bytes, before anything becomes a float: measured on a photo of 4000x3000 that takes
-    30 MB instead of 135 MB and less time, and it is what Pillow does. With `exclude_outside`, and for bicubic with
-    Pillow's coefficient, the resize agrees with Pillow's in all but a few pixels, which differ by one step of 255, or
-    two; without it the border differs visibly. Natively and in WebAssembly the bytes are the same.
-    Channels stay last until the photo is small, so that only `size * size` pixels are transposed.
+    The photo is cut and resized as bytes, before anything becomes a float: measured on a photo of 4000x3000 that takes
+    30 MB instead of 135 MB and less time, and it is what Pillow does. Channels stay last until the photo is small, so
+    that only `size * size` pixels are transposed.
     """
     from onnx import TensorProto, helper
 
-    side = preprocessing.resize or preprocessing.size
-    constants = [
-        _constant("two", 2, "int64"),
-        _constant("photo_axes", [1, 2], "int64"),
-        _constant("size", [side, side], "int64"),
+    nodes, constants, seen = (
+        _square_first(preprocessing) if preprocessing.resize is None else _square_last(preprocessing)
+    )
+    constants += [
         _constant("mean", [[[[255 * value]] for value in preprocessing.mean]], "float32"),
         _constant("std", [[[[255 * value]] for value in preprocessing.std]], "float32"),
     ]
-    nodes = [
-        helper.make_node("Shape", ["image"], ["sides"], "sides", start=1, end=3),
-        helper.make_node("ReduceMin", ["sides"], ["side"], "side", keepdims=1),
-        helper.make_node("Sub", ["sides", "side"], ["margins"], "margins"),
-        helper.make_node("Div", ["margins", "two"], ["start"], "start"),
-        helper.make_node("Add", ["start", "side"], ["end"], "end"),
-        helper.make_node("Slice", ["image", "start", "end", "photo_axes"], ["square"], "square"),
-        _resize(preprocessing),
-    ]
-    seen = "resized"
-    if side != preprocessing.size:
-        seen = "cropped"
-        # torchvision's centre crop rounds a half to the even number, as Python does.
-        start = round((side - preprocessing.size) / 2)
-        constants.append(_constant("crop_start", [start, start], "int64"))
-        constants.append(_constant("crop_end", [start + preprocessing.size] * 2, "int64"))
-        nodes.append(helper.make_node("Slice", ["resized", "crop_start", "crop_end", "photo_axes"], [seen], seen))
     nodes += [
         helper.make_node("Transpose", [seen], ["planes"], "planes", perm=[0, 3, 1, 2]),
         helper.make_node("Cast", ["planes"], ["numbers"], "numbers", to=TensorProto.FLOAT),
@@ -191,16 +176,81 @@ def _preprocess(preprocessing: Preprocessing) -> tuple[list["onnx.NodeProto"], l
     return nodes, constants
 
 
-def _resize(preprocessing: Preprocessing) -> "onnx.NodeProto":
-    """Return the node from `square` to `resized`."""
+def _square_first(preprocessing: Preprocessing) -> _Part:
+    """Return the nodes that cut out the centre square and resize it."""
     from onnx import helper
 
-    how: dict[str, Any] = {"mode": "linear"}
-    if preprocessing.interpolation == "bicubic":
-        how = {"mode": "cubic", "cubic_coeff_a": -0.5}
+    constants = [
+        _constant("two", 2, "int64"),
+        _constant("photo_axes", [1, 2], "int64"),
+        _constant("size", [preprocessing.size, preprocessing.size], "int64"),
+    ]
+    nodes = [
+        helper.make_node("Shape", ["image"], ["sides"], "sides", start=1, end=3),
+        helper.make_node("ReduceMin", ["sides"], ["side"], "side", keepdims=1),
+        helper.make_node("Sub", ["sides", "side"], ["margins"], "margins"),
+        helper.make_node("Div", ["margins", "two"], ["start"], "start"),
+        helper.make_node("Add", ["start", "side"], ["end"], "end"),
+        helper.make_node("Slice", ["image", "start", "end", "photo_axes"], ["square"], "square"),
+        _resize("square", "size", preprocessing.interpolation),
+    ]
+    return nodes, constants, "resized"
+
+
+def _square_last(preprocessing: Preprocessing) -> _Part:
+    """Return the nodes that resize the photo by its shorter side and cut out the middle.
+
+    Length and place are rounded as torchvision rounds them (`transforms.functional`: `_compute_resized_output_size`,
+    `center_crop`): half a pixel more or less changes what a network makes of fine detail. Only of a photo more than
+    four times as long as wide the ends are cut off before, because resized whole it could fill the memory.
+    """
+    from onnx import TensorProto, helper
+
+    constants = [
+        _constant("two", 2, "int64"),
+        _constant("photo_axes", [1, 2], "int64"),
+        _constant("longest", LONGEST, "int64"),
+        _constant("shorter", preprocessing.resize, "int64"),
+        _constant("size", preprocessing.size, "int64"),
+        _constant("half", 0.5, "float32"),
+    ]
+    nodes = [
+        helper.make_node("Shape", ["image"], ["sides"], "sides", start=1, end=3),
+        helper.make_node("ReduceMin", ["sides"], ["side"], "side", keepdims=1),
+        helper.make_node("Mul", ["side", "longest"], ["most"], "most"),
+        helper.make_node("Min", ["sides", "most"], ["kept"], "kept"),
+        helper.make_node("Sub", ["sides", "kept"], ["margins"], "margins"),
+        helper.make_node("Div", ["margins", "two"], ["start"], "start"),
+        helper.make_node("Add", ["start", "kept"], ["end"], "end"),
+        helper.make_node("Slice", ["image", "start", "end", "photo_axes"], ["middle"], "middle"),
+        helper.make_node("Mul", ["kept", "shorter"], ["grown"], "grown"),
+        helper.make_node("Div", ["grown", "side"], ["resized_sides"], "resized_sides"),
+        _resize("middle", "resized_sides", preprocessing.interpolation),
+        helper.make_node("Sub", ["resized_sides", "size"], ["over"], "over"),
+        helper.make_node("Cast", ["over"], ["over_float"], "over_float", to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["over_float", "half"], ["crop_exact"], "crop_exact"),
+        # ONNX rounds a half to the even number, as Python does.
+        helper.make_node("Round", ["crop_exact"], ["crop_float"], "crop_float"),
+        helper.make_node("Cast", ["crop_float"], ["crop_start"], "crop_start", to=TensorProto.INT64),
+        helper.make_node("Add", ["crop_start", "size"], ["crop_end"], "crop_end"),
+        helper.make_node("Slice", ["resized", "crop_start", "crop_end", "photo_axes"], ["cropped"], "cropped"),
+    ]
+    return nodes, constants, "cropped"
+
+
+def _resize(source: str, sizes: str, interpolation: str) -> "onnx.NodeProto":
+    """Return the node that gives `resized`.
+
+    With `exclude_outside`, and for bicubic with Pillow's coefficient, it agrees with Pillow's resize in all but a few
+    pixels, which differ by one step of 255, or two; without it the border differs visibly. Natively and in WebAssembly
+    the bytes are the same.
+    """
+    from onnx import helper
+
+    how: dict[str, Any] = {"mode": "cubic", "cubic_coeff_a": -0.5} if interpolation == "bicubic" else {"mode": "linear"}
     return helper.make_node(
         "Resize",
-        ["square", "", "", "size"],
+        [source, "", "", sizes],
         ["resized"],
         "resized",
         **how,

@@ -1,5 +1,7 @@
 """What the tests of graphs make in code: photos as arrays, what Pillow makes of them, and networks small and whole."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -43,15 +45,23 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def reference(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """Centre square, resize and centre crop as Pillow does them, uint8 [3, size, size]."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = PIL.Image.fromarray(pixels[top : top + side, left : left + side])
-    resize, size = preprocessing.resize or preprocessing.size, preprocessing.size
-    start = round((resize - size) / 2)
-    resized = np.asarray(square.resize((resize, resize), FILTERS[preprocessing.interpolation]))
-    return resized[start : start + size, start : start + size].transpose(2, 0, 1)
+    """What the network is to see, made with Pillow, uint8 [3, size, size]."""
+    picture = PIL.Image.fromarray(pixels)
+    resampling, size = FILTERS[preprocessing.interpolation], preprocessing.size
+    side = min(picture.size)
+    if preprocessing.resize is None:
+        square = _middle(picture, (side, side), [(long - side) // 2 for long in picture.size])
+        return np.asarray(square.resize((size, size), resampling)).transpose(2, 0, 1)
+    kept = [min(long, 4 * side) for long in picture.size]
+    starts = [(long - keep) // 2 for long, keep in zip(picture.size, kept, strict=True)]
+    sides = [preprocessing.resize * keep // side for keep in kept]
+    resized = _middle(picture, kept, starts).resize((sides[0], sides[1]), resampling)
+    square = _middle(resized, (size, size), [round((long - size) / 2) for long in sides])
+    return np.asarray(square).transpose(2, 0, 1)
+
+
+def _middle(picture: PIL.Image.Image, sides: Sequence[int], starts: Sequence[int]) -> PIL.Image.Image:
+    return picture.crop((starts[0], starts[1], starts[0] + sides[0], starts[1] + sides[1]))
 
 
 def session(model: onnx.ModelProto | bytes) -> ort.InferenceSession:
