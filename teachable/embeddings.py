@@ -100,7 +100,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.path = folder / f"embeddings-{fingerprint[:16]}.sqlite"
+        self.path = self.file(folder, fingerprint)
         self._lock = threading.Lock()
         try:
             self._connection, self._known = self._open()
@@ -108,6 +108,11 @@ class EmbeddingCache:
             if not _damaged(error):
                 raise
             self._connection, self._known = self._start_anew()
+
+    @staticmethod
+    def file(folder: Path, fingerprint: str) -> Path:
+        """Return the path of the cache, be it there or not."""
+        return folder / f"embeddings-{fingerprint[:16]}.sqlite"
 
     def _open(self) -> tuple[sqlite3.Connection, set[str]]:
         """Return a connection and the hashes in the file."""

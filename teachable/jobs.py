@@ -259,8 +259,7 @@ class Job:
         if self._cancelled.is_set():
             raise Cancelled
         record = replace(record, seconds=round(time.monotonic() - self._started, 3))
-        network = ProjectNetwork(backbone.id, backbone.fingerprint, builtin=backbone.origin == "builtin")
-        project.save_model(record, data, network)
+        project.save_model(record, data, ProjectNetwork.of(backbone))
         return _Trained(record, outcome.head, data, material.samples)
 
     def _gather(self) -> _Material:

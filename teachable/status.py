@@ -3,9 +3,9 @@
 Finding out is the business of `teachable.workflow`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from teachable import backbones
 from teachable.backlog import Progress
 from teachable.jobs import Training
 from teachable.types import Agreement, ModelRecord, ProjectInfo
@@ -43,6 +43,65 @@ class BackboneName:
 
 
 @dataclass(frozen=True)
+class BeforeStatus:
+    """How the network before did, on the same held-out photos.
+
+    Attributes:
+        backbone: that network.
+        accuracy: share of held-out photos named correctly.
+        low: lower end of its 95 % interval.
+        high: upper end of it.
+        held_out: held-out photos.
+        correct: how many of them were named correctly.
+    """
+
+    backbone: BackboneName
+    accuracy: float
+    low: float
+    high: float
+    held_out: int
+    correct: int
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A network that would serve a project better than the one it has.
+
+    Attributes:
+        id: short name.
+        title: in words.
+        seconds: switching will take, training included, as far as that can be known.
+        retrain: there is a model, and switching trains a new one.
+    """
+
+    id: str
+    title: str
+    seconds: float | None
+    retrain: bool
+
+
+@dataclass(frozen=True)
+class NetworkStatus:
+    """The network a project is taught with.
+
+    Attributes:
+        id: short name.
+        title: in words.
+        fingerprint: of its graph.
+        present: it is on this computer; without it nothing new can be trained, and the model still works.
+        renewed: its graph is another one than before, and the person has not taken note of that.
+        offer: a better one that is present, or None.
+    """
+
+    id: str
+    title: str
+    fingerprint: str
+    present: bool
+    renewed: bool
+    offer: Offer | None
+
+
+@dataclass(frozen=True)
 class ModelStatus:
     """What the page says about the newest model.
 
@@ -62,6 +121,8 @@ class ModelStatus:
         correct: how many of them were named correctly.
         unjudged: ids of classes with a single group, which could not be tested.
         backbone: the network under it.
+        other_network: the project is taught with another one by now.
+        before: how the network before it did, if this training switched networks.
     """
 
     id: str
@@ -79,6 +140,8 @@ class ModelStatus:
     correct: int
     unjudged: tuple[str, ...]
     backbone: BackboneName
+    other_network: bool
+    before: BeforeStatus | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +153,7 @@ class Status:
         ready: whether training can start.
         training: the present or last training.
         model: the newest model, or None.
+        network: it is taught with.
         updated: seconds since 1970, last change of the project.
     """
 
@@ -97,11 +161,20 @@ class Status:
     ready: Ready
     training: Training
     model: ModelStatus | None
+    network: NetworkStatus
     updated: float
 
 
-def ready(info: ProjectInfo) -> Ready:
-    """Say whether a project can be trained, and if not, why."""
+def ready(info: ProjectInfo, absent: str | None = None) -> Ready:
+    """Say whether a project can be trained, and if not, why.
+
+    Args:
+        info: of the project.
+        absent: title of its network, if that is not on this computer.
+    """
+    if absent is not None:
+        key = "network_absent"
+        return Ready(False, key, {"network": absent}, say(f"error.{key}", network=absent))
     enabled = [one for one in info.classes if not one.disabled]
     if len(enabled) < 2:
         return Ready(ok=False, key="training_one_class", message=say("error.training_one_class"))
@@ -112,11 +185,15 @@ def ready(info: ProjectInfo) -> Ready:
     return Ready(ok=True)
 
 
-def model_status(record: ModelRecord, *, stale: bool, checking: bool) -> ModelStatus:
+def model_status(
+    record: ModelRecord, title: Callable[[str], str], *, network: str, stale: bool, checking: bool
+) -> ModelStatus:
     """Say how a model stands.
 
     Args:
         record: of the model.
+        title: returns what a network is called.
+        network: fingerprint of the one the project is taught with.
         stale: samples or classes changed since.
         checking: a file of this project is being compared with the preview.
     """
@@ -136,11 +213,15 @@ def model_status(record: ModelRecord, *, stale: bool, checking: bool) -> ModelSt
         held_out=score.held_out,
         correct=score.correct,
         unjudged=tuple(record.class_ids[index] for index in score.unjudged),
-        backbone=BackboneName(record.backbone_id, _title(record)),
+        backbone=BackboneName(record.backbone_id, title(record.backbone_id)),
+        other_network=record.backbone != network,
+        before=_before(record, title),
     )
 
 
-def _title(record: ModelRecord) -> str:
-    """Return the network's name in words; one that is no longer installed keeps its id."""
-    known = {one.id: one.title for one in backbones.registry()}
-    return known.get(record.backbone_id, record.backbone_id)
+def _before(record: ModelRecord, title: Callable[[str], str]) -> BeforeStatus | None:
+    one = record.before
+    if one is None:
+        return None
+    name = BackboneName(one.backbone_id, title(one.backbone_id))
+    return BeforeStatus(name, one.accuracy, one.low, one.high, one.held_out, one.correct)

@@ -80,6 +80,37 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
+class BackboneRecord:
+    """One network that turns photos into embeddings.
+
+    Attributes:
+        id: short name, `slim-v1` for one.
+        title: in words.
+        description: what it is good for, in words.
+        file: name of the ONNX file, beside the record.
+        size_bytes: of the ONNX file.
+        embedding_width: values per photo.
+        input_size: pixels of the square the network sees.
+        licence: of the weights.
+        source: where the weights come from.
+        fingerprint: SHA-256 of the ONNX file, in hex.
+        origin: `builtin` comes with the program, `official` from torchvision, `imported` from a file of the person's.
+    """
+
+    id: str
+    title: str
+    description: str
+    file: str
+    size_bytes: int
+    embedding_width: int
+    input_size: int
+    licence: str
+    source: str
+    fingerprint: str
+    origin: Literal["builtin", "official", "imported"] = "builtin"
+
+
+@dataclass(frozen=True)
 class ProjectNetwork:
     """The network a project was made with; only a person changes it.
 
@@ -94,6 +125,11 @@ class ProjectNetwork:
     fingerprint: str
     builtin: bool = False
     renewed: bool = False
+
+    @classmethod
+    def of(cls, record: BackboneRecord) -> "ProjectNetwork":
+        """Return what a project notes when it is taught with this network."""
+        return cls(record.id, record.fingerprint, builtin=record.origin == "builtin")
 
 
 @dataclass(frozen=True)
@@ -316,37 +352,6 @@ class SamplePage:
     samples: tuple[Sample, ...]
     total: int
     next: int | None
-
-
-@dataclass(frozen=True)
-class BackboneRecord:
-    """One network that turns photos into embeddings.
-
-    Attributes:
-        id: short name, `slim-v1` for one.
-        title: in words.
-        description: what it is good for, in words.
-        file: name of the ONNX file, beside the record.
-        size_bytes: of the ONNX file.
-        embedding_width: values per photo.
-        input_size: pixels of the square the network sees.
-        licence: of the weights.
-        source: where the weights come from.
-        fingerprint: SHA-256 of the ONNX file, in hex.
-        origin: `builtin` comes with the program, `official` from torchvision, `imported` from a file of the person's.
-    """
-
-    id: str
-    title: str
-    description: str
-    file: str
-    size_bytes: int
-    embedding_width: int
-    input_size: int
-    licence: str
-    source: str
-    fingerprint: str
-    origin: Literal["builtin", "official", "imported"] = "builtin"
 
 
 @dataclass(frozen=True)

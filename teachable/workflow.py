@@ -4,38 +4,60 @@ It is the only place that puts the modules below together. The page, the REST AP
 nothing else. It owns no format, no mathematics and no words.
 """
 
-import errno
 import logging
-import tempfile
 import threading
-import zipfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from teachable import backbones, images
+from teachable import archives, choice, images, settings
 from teachable.backlog import Backlog, Progress
 from teachable.embeddings import Embedder
-from teachable.errors import Conflict, NotFound, StorageFull
+from teachable.errors import Conflict, NotFound
 from teachable.export import with_metadata
+from teachable.installer import Installer
 from teachable.jobs import Job, Training, digest, metadata
+from teachable.library import Library
 from teachable.projects import Project, ProjectStore
 from teachable.runtime import Classifier, Prediction
 from teachable.settings import check_training
-from teachable.status import BackboneName, ModelStatus, Ready, Status, model_status, ready
+from teachable.status import (
+    BackboneName,
+    BeforeStatus,
+    ModelStatus,
+    NetworkStatus,
+    Offer,
+    Ready,
+    Status,
+    model_status,
+    ready,
+)
 from teachable.training import Trainer
+from teachable.trainings import Trainings
 from teachable.types import (
     AddResult,
     BackboneRecord,
     ClassInfo,
     ModelRecord,
     ProjectInfo,
-    Sample,
+    ProjectNetwork,
     SamplePage,
     TrainSettings,
 )
 
-__all__ = ["BackboneName", "ModelStatus", "Progress", "Ready", "Status", "Training", "Workspace"]
+__all__ = [
+    "BackboneName",
+    "BeforeStatus",
+    "ModelStatus",
+    "NetworkStatus",
+    "Offer",
+    "Progress",
+    "Ready",
+    "Status",
+    "Training",
+    "Workspace",
+]
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +70,23 @@ class Workspace:
 
     Args:
         home: folder with the projects; made if missing.
-        backbone: the network to use; the built-in one if not given.
+        networks: folder with the networks that are not built in; where the settings say if not given.
+        offline: whether nothing may be fetched; what the settings say if not given.
 
     Raises:
         InstallationError: the folder cannot be written.
         StorageFull: the disk has no room.
+        InvalidInput: a setting cannot be read.
     """
 
-    def __init__(self, home: Path, backbone: BackboneRecord | None = None) -> None:
-        self._backbone = backbone or backbones.builtin()
+    def __init__(self, home: Path, networks: Path | None = None, offline: bool | None = None) -> None:
+        self._library = Library(networks or settings.networks_folder(home))
+        self._networks = Installer(self._library, settings.offline() if offline is None else offline)
         self._store = ProjectStore(home)
-        self._backlog = Backlog(lambda: Embedder(backbones.read(self._backbone)), self._backbone.fingerprint)
+        self._backlog = Backlog(lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))))
         self._trainer = Trainer()
         self._lock = threading.Lock()
-        self._closed = False
-        # The latest of each project, and those before it whose file is still being checked.
-        self._jobs: dict[str, Job] = {}
-        self._checking: list[Job] = []
+        self._trainings = Trainings()
         self._digests: dict[str, tuple[float, str]] = {}
         self._classifiers: dict[tuple[str, tuple[str, ...]], Classifier] = {}
 
@@ -78,11 +100,8 @@ class Workspace:
 
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
-        with self._lock:
-            self._closed = True
-            jobs = [*self._jobs.values(), *self._checking]
-        for job in jobs:
-            job.cancel()
+        jobs = self._trainings.give_up()
+        self._networks.close()
         self._trainer.close()
         for job in jobs:
             job.join()
@@ -95,9 +114,15 @@ class Workspace:
         """Return all projects, last changed first."""
         return self._store.list()
 
-    def create_project(self, name: str | None = None) -> ProjectInfo:
-        """Make a project with two empty classes."""
-        return self._store.create(name).info()
+    def create_project(self, name: str | None = None, network: str | None = None) -> ProjectInfo:
+        """Make a project with two empty classes.
+
+        Args:
+            name: what the person calls it; chosen if not given.
+            network: id of the network to teach it with; the best one present that is fast everywhere if not given.
+        """
+        record = self._library.default() if network is None else self._library.find(network)
+        return self._store.create(name, ProjectNetwork.of(record)).info()
 
     def project(self, project_id: str) -> ProjectInfo:
         """Return one project."""
@@ -111,13 +136,7 @@ class Workspace:
 
     def delete_project(self, project_id: str) -> str:
         """Delete a project and return the undo token; a training of it is given up."""
-        with self._lock:
-            latest = self._jobs.pop(project_id, None)
-            jobs = [job for job in (latest, *self._checking) if job is not None and job.project_id == project_id]
-        for job in jobs:
-            job.cancel()
-        for job in jobs:
-            job.join()
+        self._trainings.remove(project_id)
         self._backlog.forget(project_id)
         return self._store.delete(project_id)
 
@@ -168,7 +187,7 @@ class Workspace:
         try:
             return project.add_photos(class_id, group, files)
         finally:
-            self._backlog.add(project)
+            self._embed(project, choice.resolve(project, self._library))
             self._trainer.warm_up()
 
     def samples(self, project_id: str, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
@@ -201,53 +220,47 @@ class Workspace:
         return images.thumbnail(self.photo(project_id, sample_id), side)
 
     def class_archive(self, project_id: str, class_id: str) -> Path:
-        """Write all photos of a class into a new zip file. The caller deletes it.
-
-        Photos are numbered in the order they were taken; the name of the class, which can hold anything, is no path.
-        """
-        project = self._store.open(project_id)
-        samples = [sample for sample in project.all_samples() if sample.class_id == class_id]
-        if not any(one.id == class_id for one in project.info().classes):
-            raise NotFound("class_unknown")
-        with tempfile.NamedTemporaryFile(prefix="teachable-", suffix=".zip", delete=False) as file:
-            path = Path(file.name)
-        try:
-            # The photos are JPEGs already: compressing them again would only cost time.
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
-                for number, sample in enumerate(samples):
-                    _put(archive, project, sample, f"{number:05d}.jpg")
-        except BaseException as error:
-            path.unlink()
-            if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise StorageFull("storage_full") from error
-            raise
-        return path
+        """Write all photos of a class into a new zip file. The caller deletes it."""
+        return archives.of_class(self._store.open(project_id), class_id)
 
     # Training
 
     def status(self, project_id: str) -> Status:
         """Return how a project stands, and go on with embeddings that a restart interrupted."""
         project = self._store.open(project_id)
+        network = choice.resolve(project, self._library)
         info = project.info()
-        progress = self._backlog.progress(project)
-        if progress.done + progress.failed < progress.total:
-            self._backlog.add(project)
+        progress = self._embed(project, network)
         if progress.total:
             # Loading torch takes two seconds of a core. At the start it would double the time until the page can be
             # opened; from the first photo on there is time enough until somebody presses Train.
             self._trainer.warm_up()
-        with self._lock:
-            job = self._jobs.get(project_id)
+        job = self._trainings.latest(project_id)
         record = project.latest_model()
         stale = record is not None and self._digest(project, info) != record.trained_on
         checking = job is not None and job.checking
+        noted = info.network or ProjectNetwork.of(self._library.builtin())
+        title = self._library.title
         return Status(
             embedding=progress,
-            ready=ready(info),
+            ready=ready(info, None if network else title(noted.id)),
             training=job.training if job else Training(),
-            model=None if record is None else model_status(record, stale=stale, checking=checking),
+            model=None
+            if record is None
+            else model_status(record, title, network=noted.fingerprint, stale=stale, checking=checking),
+            network=choice.describe(project, noted, record, self._library, self._backlog),
             updated=info.updated,
         )
+
+    def _embed(self, project: Project, network: BackboneRecord | None) -> Progress:
+        """Have what is missing embedded, and return how far that is."""
+        if network is None:
+            total = len({sample.sha256 for sample in project.all_samples()})
+            return Progress(0, total, 0)
+        progress = self._backlog.progress(project, network.fingerprint)
+        if progress.done + progress.failed < progress.total:
+            self._backlog.add(project, network.fingerprint)
+        return progress
 
     def _digest(self, project: Project, info: ProjectInfo) -> str:
         """Return the digest of the present samples; read again only after a change, because pages ask often."""
@@ -259,45 +272,40 @@ class Workspace:
                 self._digests[project.id] = (info.updated, known)
         return known
 
-    def start_training(self, project_id: str, settings: TrainSettings | None = None) -> None:
+    def start_training(
+        self, project_id: str, settings: TrainSettings | None = None, network: str | None = None
+    ) -> None:
         """Start training in the background.
+
+        With another network than the project's this switches: the photos are embedded anew, the model so far stays in
+        use until the new one is written, and the new one knows how the network before it did on the same test photos.
 
         Args:
             project_id: the project.
             settings: of this training, kept for the next; the project's if not given.
+            network: id of the network to teach it with from now on; the project's if not given.
 
         Raises:
-            Conflict: it is being trained already, or there is too little to train on.
+            Conflict: it is being trained already, there is too little to train on, or the network is not present.
             InvalidInput: settings out of range.
+            NotFound: no such network is present.
         """
         project = self._store.open(project_id)
         if settings is not None:
             check_training(settings)
-        with self._lock:
-            self._require_idle(project_id)
+        self._trainings.require_idle(project_id)
+        target = choice.resolve(project, self._library) if network is None else self._library.find(network)
         info = project.info()
-        possible = ready(info)
+        missing = None if target else self._library.title(info.network.id if info.network else "")
+        possible = ready(info, missing)
         if possible.key is not None:
             raise Conflict(possible.key, **possible.values)
         if settings is not None:
             project.save_settings(settings)
-        job = Job(project, settings or info.settings, self._backbone, self._backlog, self._trainer)
-        with self._lock:
-            before = self._require_idle(project_id)
-            self._checking = [one for one in self._checking if not one.checked.is_set()]
-            if before is not None:
-                self._checking.append(before)
-            self._jobs[project_id] = job
-            job.start()
-
-    def _require_idle(self, project_id: str) -> Job | None:
-        """Return the last training of a project, which must have ended."""
-        if self._closed:
-            raise Conflict("closing")
-        job = self._jobs.get(project_id)
-        if job is not None and not job.ended.is_set():
-            raise Conflict("training_running")
-        return job
+        if target is None:
+            raise NotFound("network_absent", network=missing)
+        job = Job(project, settings or info.settings, target, self._library.read, self._backlog, self._trainer)
+        self._trainings.start(job)
 
     def cancel_training(self, project_id: str) -> None:
         """Give up a running training and wait until it has stopped; the model from before stays.
@@ -305,19 +313,61 @@ class Workspace:
         Does nothing when none is running. One whose file is being written in this moment may still end well.
         """
         self._store.open(project_id)
-        with self._lock:
-            job = self._jobs.get(project_id)
-        if job is not None and not job.ended.is_set():
-            job.cancel()
-            job.ended.wait()
+        self._trainings.cancel(project_id)
 
     def wait_for_training(self, project_id: str, timeout: float | None = None) -> Status:
         """Wait until a training has ended and its file is checked, or for `timeout` seconds; return the status."""
-        with self._lock:
-            job = self._jobs.get(project_id)
+        job = self._trainings.latest(project_id)
         if job is not None:
             job.checked.wait(timeout)
         return self.status(project_id)
+
+    # Networks
+
+    @property
+    def networks(self) -> Installer:
+        """The networks of this computer, and fetching, importing and removing them."""
+        return self._networks
+
+    def switch_network(self, project_id: str, network: str) -> None:
+        """Teach a project with another network from now on.
+
+        If it has a model and can be trained, that is a training, see `start_training`; otherwise it is only noted.
+
+        Raises:
+            NotFound: no such network is present.
+            Conflict: the project is being trained.
+        """
+        project = self._store.open(project_id)
+        target = self._library.find(network)
+        if project.latest_model() is not None and ready(project.info()).ok:
+            self.start_training(project_id, network=network)
+            return
+        self._trainings.while_idle(project_id, lambda: project.set_network(ProjectNetwork.of(target)))
+        self._embed(project, target)
+
+    def dismiss_network_note(self, project_id: str) -> None:
+        """Note that the person has read that the network of a project was renewed."""
+        project = self._store.open(project_id)
+        noted = project.info().network
+        if noted is not None and noted.renewed:
+            project.set_network(replace(noted, renewed=False))
+
+    def remove_network(self, network: str, *, even_if_used: bool = False) -> None:
+        """Remove a network from this computer. Models made with it go on working; its embeddings are kept.
+
+        Raises:
+            NotFound: no such network is present.
+            Conflict: it is the built-in one, or projects are taught with it.
+        """
+        record = self._library.find(network)
+        users = [info.name for info in self._store.list() if info.network and info.network.id == record.id]
+        if self._trainings.uses(record.id):
+            raise Conflict("network_training", network=self._library.title(record.id))
+        if users and not even_if_used:
+            raise Conflict("network_used", network=self._library.title(record.id), projects=", ".join(users))
+        self._networks.remove(record.id)
+        self._backlog.forget_network(record.fingerprint)
 
     # The model
 
@@ -372,11 +422,3 @@ def _labels(record: ModelRecord, info: ProjectInfo) -> tuple[str, ...]:
 def _model_bytes(project: Project, record: ModelRecord, info: ProjectInfo) -> bytes:
     data = project.model_file(record.id).read_bytes()
     return with_metadata(data, metadata(record, _labels(record, info), info.name))
-
-
-def _put(archive: zipfile.ZipFile, project: Project, sample: Sample, name: str) -> None:
-    """Add a photo to an archive; one whose file is lost leaves a gap in the numbers, and the others are kept."""
-    try:
-        archive.write(project.photo_file(sample.sha256), name)
-    except (NotFound, FileNotFoundError):
-        log.warning("photo %s of project %s is missing", sample.sha256, project.id)

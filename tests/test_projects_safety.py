@@ -278,7 +278,7 @@ def test_a_project_that_cannot_be_made_leaves_nothing(store: ProjectStore, monke
     for owner, name in ((schema, "create"), (files, "sync_folder"), (Path, "mkdir"), (Path, "replace")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, no_space)
-            patch.setattr("teachable.projects.project.sync_folder", files.sync_folder)
+            patch.setattr("teachable.projects.about.sync_folder", files.sync_folder)
             with pytest.raises(StorageFull):
                 store.create()
     assert store.list() == ()

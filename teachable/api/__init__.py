@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Mount
 
 from teachable import __version__, static
-from teachable.api import meta, problems, projects, reference, samples, training
+from teachable.api import meta, networks, problems, projects, reference, samples, training
 from teachable.resources import assets
 from teachable.words import catalogue
 from teachable.workflow import Workspace
@@ -39,7 +39,7 @@ def create(workspace: Workspace) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.workspace = workspace
-    for router in (meta.router, projects.router, samples.router, training.router):
+    for router in (meta.router, projects.router, samples.router, training.router, networks.router):
         app.include_router(router)
     problems.install(app)
     reference.install(app)

@@ -91,6 +91,17 @@ def multipart(field: str, *, grouped: bool) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
+def network_upload() -> dict[str, Any]:
+    """Describe the upload of a network for OpenAPI."""
+    part = {
+        "type": "string",
+        "format": "binary",
+        "description": f"Weights or a network, up to {limits().batch_bytes // 2**20} MB.",
+    }
+    schema = {"type": "object", "properties": {"file": part}, "required": ["file"]}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
 def binary(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
     """Describe an answer that is a file."""
     content = {media_type: {"schema": {"type": "string", "format": "binary"}}}

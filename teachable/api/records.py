@@ -28,7 +28,7 @@ class Health:
     Attributes:
         name: always `teachable`.
         version: of the program.
-        backbone: the network that turns photos into embeddings.
+        backbone: the network that new projects use.
     """
 
     name: str
@@ -118,7 +118,31 @@ class Settings(Body):
 
     def over(self, settings: TrainSettings) -> TrainSettings:
         """Return `settings` with the fields that were sent."""
-        return replace(settings, **self.model_dump(exclude_none=True))
+        return replace(settings, **self.model_dump(exclude_none=True, exclude={"network"}))
+
+
+class Start(Settings):
+    """What to train with."""
+
+    network: str | None = Field(None, description="Id of the network to switch to. Left out, the project's.")
+
+
+class NetworkChoice(Body):
+    """A network for a project."""
+
+    network: str = Field(description="Id of a network that is present.", max_length=100)
+
+
+class NetworksChange(Body):
+    """What is fetched without being asked for."""
+
+    automatic: bool = Field(description="Fetch the recommended network when the program starts, if it is not here.")
+
+
+class Speed(Body):
+    """How quick a network is."""
+
+    browser_ms: float = Field(description="Milliseconds for one photo.", gt=0, le=600_000, allow_inf_nan=False)
 
 
 class ProjectChange(Body):

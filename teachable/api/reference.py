@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from teachable import types, workflow
+from teachable import comparison, installer, types, workflow
 from teachable.api import problems, records
 
 INTRODUCTION = """
@@ -29,10 +29,11 @@ TAGS = [
     {"name": "samples", "description": "The photos of a class."},
     {"name": "training", "description": "From photos to a model."},
     {"name": "model", "description": "The trained model: ask it, or take it away."},
+    {"name": "networks", "description": "What sees under every model: the networks of this computer."},
 ]
 
 # Those that define or import the records of the description.
-_MODULES = (types, records, problems, workflow)
+_MODULES = (types, records, problems, workflow, installer, comparison)
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 
 

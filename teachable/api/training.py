@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from teachable.api.access import ProjectId, Space, Uploaded, binary, multipart
 from teachable.api.downloads import attachment
-from teachable.api.records import Predictions, Settings
+from teachable.api.records import Predictions, Start
 from teachable.errors import NotFound
 from teachable.types import ModelRecord
 from teachable.workflow import Status, Training
@@ -22,13 +22,14 @@ def status(space: Space, project_id: ProjectId) -> Status:
 
 
 @router.post("/projects/{project_id}/training", tags=["training"], summary="Start training", status_code=202)
-def start_training(space: Space, project_id: ProjectId, body: Settings | None = None) -> Status:
+def start_training(space: Space, project_id: ProjectId, body: Start | None = None) -> Status:
     """Start training in the background, with the settings sent or, for those left out, the ones of the project.
 
-    Ask for the status to follow it. While it runs, a second one is refused.
+    Ask for the status to follow it. While it runs, a second one is refused. With another network than the project's,
+    the model so far stays in use until the new one is there.
     """
     settings = body.over(space.project(project_id).settings) if body else None
-    space.start_training(project_id, settings)
+    space.start_training(project_id, settings, body.network if body else None)
     return space.status(project_id)
 
 

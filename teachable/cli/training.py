@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from teachable import settings
 from teachable.cli.folders import ClassFolder, read_classes
 from teachable.errors import Conflict, InvalidInput, NotFound, StorageFull, TeachableError
-from teachable.settings import limits
 from teachable.types import Evaluation, ModelRecord, Rejected, TrainSettings
 from teachable.words import say
 
@@ -40,6 +40,7 @@ def train(
     batch_size: Annotated[int, typer.Option(help=say("cli.help.batch_size"))] = _DEFAULTS.batch_size,
     learning_rate: Annotated[float, typer.Option(help=say("cli.help.learning_rate"))] = _DEFAULTS.learning_rate,
     hidden: Annotated[int, typer.Option(help=say("cli.help.hidden"))] = _DEFAULTS.hidden_units,
+    network: Annotated[str | None, typer.Option(help=say("cli.help.network"), show_default=False)] = None,
     seed: Annotated[int, typer.Option(help=say("cli.help.seed"))] = _DEFAULTS.seed,
     project_name: Annotated[str | None, typer.Option(help=say("cli.help.project_name"), show_default=False)] = None,
     home: Annotated[Path | None, typer.Option(help=say("cli.help.train_home"), show_default=False)] = None,
@@ -52,8 +53,10 @@ def train(
 
     from teachable.workflow import Workspace
 
-    with _home(home) as place, Workspace(place) as workspace:
-        project = workspace.create_project(project_name or folder.resolve().name).id
+    # Networks are not fetched anew for a project that is gone afterwards.
+    networks = settings.networks_folder(home or settings.home())
+    with _home(home) as place, Workspace(place, networks) as workspace:
+        project = workspace.create_project(project_name or folder.resolve().name, network).id
         workspace.save_settings(project, chosen)
         skipped = _Reader(workspace, project, folder, quiet).read(classes)
         _list_skipped(skipped)
@@ -62,6 +65,7 @@ def train(
         if not quiet:
             names = {one.id: one.name for one in workspace.project(project).classes}
             _report(out, record, [names[class_id] for class_id in record.class_ids], independent)
+            typer.echo(say("cli.train.network", network=workspace.status(project).network.title))
             if home is not None:
                 typer.echo(say("cli.train.kept", project=project, home=place))
 
@@ -120,7 +124,7 @@ class _Reader:
             try:
                 with path.open("rb") as file:
                     # One byte more than allowed is enough to see that it is too large.
-                    yield shown, file.read(limits().photo_bytes + 1)
+                    yield shown, file.read(settings.limits().photo_bytes + 1)
             except OSError:
                 error = TeachableError("photo_unopened", name=shown)
                 self._skipped.append(Rejected(shown, str(error), error.key, dict(error.values)))
