@@ -13,6 +13,8 @@ from types import TracebackType
 
 from teachable import archives, choice, images, settings
 from teachable.backlog import Backlog, Progress
+from teachable.comparison import Comparison
+from teachable.comparisons import Comparisons
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
 from teachable.export import with_metadata
@@ -49,6 +51,7 @@ from teachable.types import (
 __all__ = [
     "BackboneName",
     "BeforeStatus",
+    "Comparison",
     "ModelStatus",
     "NetworkStatus",
     "Offer",
@@ -87,6 +90,7 @@ class Workspace:
         self._trainer = Trainer()
         self._lock = threading.Lock()
         self._trainings = Trainings()
+        self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.uses)
         self._digests: dict[str, tuple[float, str]] = {}
         self._classifiers: dict[tuple[str, tuple[str, ...]], Classifier] = {}
 
@@ -100,7 +104,7 @@ class Workspace:
 
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
-        jobs = self._trainings.give_up()
+        jobs = [*self._trainings.give_up(), *self._comparisons.give_up()]
         self._networks.close()
         self._trainer.close()
         for job in jobs:
@@ -135,8 +139,9 @@ class Workspace:
         return project.info()
 
     def delete_project(self, project_id: str) -> str:
-        """Delete a project and return the undo token; a training of it is given up."""
+        """Delete a project and return the undo token; a training or comparison of it is given up."""
         self._trainings.remove(project_id)
+        self._comparisons.remove(project_id)
         self._backlog.forget(project_id)
         return self._store.delete(project_id)
 
@@ -368,6 +373,22 @@ class Workspace:
             raise Conflict("network_used", network=self._library.title(record.id), projects=", ".join(users))
         self._networks.remove(record.id)
         self._backlog.forget_network(record.fingerprint)
+
+    def compare(self, project_id: str) -> None:
+        """Compare all networks that are present on the photos of a project, in the background.
+
+        Raises:
+            Conflict: they are being compared on it already, or there is too little to compare on.
+        """
+        self._comparisons.start(self._store.open(project_id))
+
+    def comparison(self, project_id: str) -> Comparison:
+        """Return how the present or last comparison on a project stands."""
+        return self._comparisons.state(self._store.open(project_id))
+
+    def cancel_comparison(self, project_id: str) -> None:
+        """Give up a running comparison and wait until it has stopped; without one this does nothing."""
+        self._comparisons.cancel(self._store.open(project_id).id)
 
     # The model
 
