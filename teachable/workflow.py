@@ -104,11 +104,11 @@ class Workspace:
 
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
-        jobs = [*self._trainings.give_up(), *self._comparisons.give_up()]
+        joins = [job.join for job in self._trainings.give_up()] + [one.join for one in self._comparisons.give_up()]
         self._networks.close()
         self._trainer.close()
-        for job in jobs:
-            job.join()
+        for join in joins:
+            join()
         self._backlog.close()
         self._store.close()
 
