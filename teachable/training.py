@@ -2,31 +2,20 @@
 
 Importing torch takes two seconds and half a gigabyte. The child is started ahead of time, waits with torch loaded, and
 fits heads on the embeddings it is sent. Killing it is how a training is cancelled, and a crash in it is an error
-message, not the end of the server. It owns the process and the messages; fitting is `teachable.heads`, testing is
-`teachable.evaluation`.
-
-A message is a JSON header, `{"arrays": [names], …}`, and the named arrays in NumPy's own format without pickling, all
-length-prefixed.
+message, not the end of the server. It owns the process and what is said to it; how messages travel is
+`teachable.children`, fitting is `teachable.heads`, testing is `teachable.evaluation`.
 """
 
-import io
-import json
 import logging
-import os
 import queue
-import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from teachable import errors
+from teachable import children
+from teachable.children import Arrays, Message, receive, send
 from teachable.errors import TeachableError
 from teachable.evaluation import Examination
 from teachable.projects.records import evaluation_from
@@ -35,15 +24,9 @@ from teachable.types import Embeddings, EpochPoint, Evaluation, Head, Labels, La
 log = logging.getLogger(__name__)
 
 Phase = Literal["testing", "fitting"]
-Arrays = Mapping[str, NDArray[Any]]
-Message = tuple[dict[str, Any], dict[str, NDArray[Any]]]
-_LENGTH = struct.Struct("<Q")
 # How often a task that waits for its turn looks whether it was cancelled.
 _LOOK_SECONDS = 0.1
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.training import main; main()"
-_OWN_GROUP: dict[str, Any] = (
-    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"process_group": 0}
-)
 
 
 @dataclass(frozen=True)
@@ -107,17 +90,10 @@ class Trainer:
         if self._closed:
             raise Cancelled
         if self._child is not None and self._child.poll() is not None:
-            _end(self._child)
+            children.end(self._child)
             self._child = None
         if self._child is None:
-            # -P, and the folder of the package at the end: whatever lies in the folder Teachable was started in must
-            # not replace a module. A process group of its own: Ctrl-C is for the parent, which then ends the child.
-            self._child = subprocess.Popen(  # noqa: S603 - our own code, with our own interpreter
-                [sys.executable, "-P", "-c", _CHILD, str(Path(__file__).parents[1])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                **_OWN_GROUP,
-            )
+            self._child = children.start(_CHILD)
             self._unable = False
         return self._child
 
@@ -169,7 +145,7 @@ class Trainer:
                 # Whoever cancels may have killed it a moment ago, and a broken conversation cannot be taken up again.
                 spent = child is not None and (not whole or cancelled.is_set())
                 if child is not None and spent:
-                    _end(child)
+                    children.end(child)
                     self._child = None
             if spent:
                 self.warm_up()
@@ -213,19 +189,7 @@ class Trainer:
         with self._turn, self._state:
             child, self._child = self._child, None
         if child is not None:
-            _end(child)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill a child, unless it is dead already, and close the pipes to it."""
-    child.kill()
-    child.wait()
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            try:
-                stream.close()
-            except OSError:
-                log.debug("the pipe to the training process was already broken")
+            children.end(child)
 
 
 def _outcome(answer: Mapping[str, Any], arrays: Arrays) -> Outcome:
@@ -244,47 +208,9 @@ def _require_done(answer: Mapping[str, Any]) -> None:
     if answer["kind"] == "done":
         return
     if answer["kind"] == "refused":
-        kind: type[TeachableError] = getattr(errors, answer["error"], TeachableError)
-        raise kind(answer["key"], **answer["values"])
+        raise children.refused(answer)
     log.error("training failed:\n%s", answer["trace"])
     raise TeachableError("training_died")
-
-
-def send(stream: IO[bytes], header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
-    """Write one message."""
-    arrays = arrays or {}
-    parts: list[bytes | memoryview] = [json.dumps({**header, "arrays": list(arrays)}).encode()]
-    for array in arrays.values():
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        parts.append(buffer.getbuffer())
-    for part in parts:
-        stream.write(_LENGTH.pack(len(part)))
-        stream.write(part)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> Message:
-    """Read one message.
-
-    Raises:
-        EOFError: the other side is gone.
-    """
-    header: dict[str, Any] = json.loads(_part(stream))
-    arrays = {name: np.load(io.BytesIO(_part(stream)), allow_pickle=False) for name in header["arrays"]}
-    return header, arrays
-
-
-def _part(stream: IO[bytes]) -> bytes:
-    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
-    return _exactly(stream, length)
-
-
-def _exactly(stream: IO[bytes], count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) != count:
-        raise EOFError
-    return data
 
 
 def _head(arrays: Arrays) -> Head:
@@ -326,36 +252,11 @@ def _serve(tasks: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
         try:
             _train(header, arrays, answer)
         except TeachableError as error:
-            answer({"kind": "refused", "error": type(error).__name__, "key": error.key, "values": error.values})
+            answer(children.refusal(error))
         except Exception:  # noqa: BLE001 - the parent logs it and tells the person; this process goes on
             answer({"kind": "crashed", "trace": traceback.format_exc()})
 
 
-def _listen(requests: IO[bytes], on_task: Callable[[Message], None], on_end: Callable[[], None]) -> None:
-    """Read tasks until the parent is gone."""
-    while True:
-        try:
-            message = receive(requests)
-        except (EOFError, OSError):
-            on_end()
-            return
-        on_task(message)
-
-
 def main() -> None:
-    """Entry point of the child: messages travel on the original stdin and stdout, prints go to stderr.
-
-    A thread keeps listening, so that the process ends the moment its parent does, whatever it is in the middle of.
-    """
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    tasks: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    # Nothing is written or owned here that a sudden end could leave half done.
-    threading.Thread(target=_listen, args=(requests, tasks.put, lambda: os._exit(0)), daemon=True).start()
-    try:
-        _serve(tasks, answers)
-    except OSError:
-        os._exit(0)
+    """Entry point of the child."""
+    children.serve(_serve)

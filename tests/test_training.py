@@ -1,6 +1,5 @@
-"""The child process that trains: its messages, its death in every way, and that it never outlives its parent."""
+"""The child process that trains: its results, its death in every way, and that it never outlives its parent."""
 
-import io
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from making import until
 from teachable import training
 from teachable.errors import InvalidInput, TeachableError
 from teachable.projects.records import evaluation_from
-from teachable.training import Cancelled, Outcome, Phase, Task, Trainer, receive, send
+from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
 from teachable.types import ClassScore, EpochPoint, Evaluation, TrainSettings
 from teachable.words import say
 
@@ -116,44 +115,7 @@ class Running:
         return self.error
 
 
-# Messages
-
-
-def test_a_message_comes_back_as_it_was_sent() -> None:
-    stream = io.BytesIO()
-    arrays = {"a": np.arange(6, dtype=np.int64).reshape(2, 3), "b": np.zeros((0, 4), np.float32)}
-    send(stream, {"kind": "x", "text": "ä “ü” \n", "none": None}, arrays)
-    send(stream, {"kind": "second"})
-    stream.seek(0)
-    header, found = receive(stream)
-    assert {**header, "arrays": None} == {"kind": "x", "text": "ä “ü” \n", "none": None, "arrays": None}
-    assert list(found) == ["a", "b"]
-    for name, array in arrays.items():
-        np.testing.assert_array_equal(found[name], array)
-        assert found[name].dtype == array.dtype
-    assert receive(stream)[0]["kind"] == "second"
-    with pytest.raises(EOFError):
-        receive(stream)
-
-
-@pytest.mark.parametrize("length", [0, 3, 8, 20, 100])
-def test_a_message_cut_short_is_the_end(length: int) -> None:
-    stream = io.BytesIO()
-    send(stream, {"kind": "x"}, {"a": np.zeros(100)})
-    with pytest.raises(EOFError):
-        receive(io.BytesIO(stream.getvalue()[:length]))
-
-
-def test_arrays_of_objects_are_refused_on_both_sides() -> None:
-    with pytest.raises(ValueError, match="pickle"):
-        send(io.BytesIO(), {}, {"a": np.array([object()])})
-    stream, buffer = io.BytesIO(), io.BytesIO()
-    np.save(buffer, np.array([{}]), allow_pickle=True)
-    for part in (json.dumps({"arrays": ["a"]}).encode(), buffer.getvalue()):
-        stream.write(len(part).to_bytes(8, "little") + part)
-    stream.seek(0)
-    with pytest.raises(ValueError, match="allow_pickle"):
-        receive(stream)
+# Results
 
 
 def test_an_evaluation_survives_the_trip() -> None:
@@ -164,9 +126,6 @@ def test_an_evaluation_survives_the_trip() -> None:
         confusion=((1, 0), (1, 0)), unjudged=(1,), history=(EpochPoint(1, 0.7, 0.5, 0.6, 0.5), EpochPoint(2, 0.5, 1.0)),
     )  # fmt: skip
     assert evaluation_from(json.loads(json.dumps(asdict(score)))) == score
-
-
-# Results
 
 
 def test_epochs_are_told_in_order_and_the_head_fits(warm: Trainer) -> None:
@@ -412,14 +371,3 @@ def test_the_child_ends_when_its_parent_is_killed(doing: str) -> None:
 def test_the_parent_never_loads_torch() -> None:
     code = "import sys, teachable.training; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_child_listens_while_it_works() -> None:
-    """The end of the parent is noticed in the middle of an epoch, however long that takes."""
-    received: list[str] = []
-
-    stream = io.BytesIO()
-    send(stream, {"kind": "one"})
-    stream.seek(0)
-    training._listen(stream, lambda message: received.append(message[0]["kind"]), lambda: received.append("end"))
-    assert received == ["one", "end"]

@@ -1,0 +1,166 @@
+"""Child processes of our own code: how one is started, spoken with and ended, and how it ends with its parent.
+
+A message is a JSON header, `{"arrays": [names], …}`, and the named arrays in NumPy's own format without pickling, all
+length-prefixed. What is said in messages, and who waits for whom, is the business of `teachable.training` and
+`teachable.conversion`.
+"""
+
+import io
+import json
+import logging
+import os
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable import errors
+from teachable.errors import TeachableError
+
+log = logging.getLogger(__name__)
+
+Arrays = Mapping[str, NDArray[Any]]
+Message = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+_LENGTH = struct.Struct("<Q")
+_OWN_GROUP: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"process_group": 0}
+)
+
+
+def start(code: str) -> "subprocess.Popen[bytes]":
+    """Start a child that runs some code of ours with our own interpreter.
+
+    Args:
+        code: Python; it finds the folder of this package in `sys.argv[1]`.
+
+    Raises:
+        OSError: no process can be started.
+    """
+    # -P, and the folder of the package at the end: whatever lies in the folder Teachable was started in must not
+    # replace a module. A process group of its own: Ctrl-C is for the parent, which then ends the child.
+    return subprocess.Popen(  # noqa: S603 - our own code, with our own interpreter
+        [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        **_OWN_GROUP,
+    )
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """Kill a child, unless it is dead already, and close the pipes to it."""
+    child.kill()
+    child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:
+                log.debug("the pipe to a child process was already broken")
+
+
+def send(stream: IO[bytes], header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
+    """Write one message."""
+    arrays = arrays or {}
+    parts: list[bytes | memoryview] = [json.dumps({**header, "arrays": list(arrays)}).encode()]
+    for array in arrays.values():
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        parts.append(buffer.getbuffer())
+    for part in parts:
+        stream.write(_LENGTH.pack(len(part)))
+        stream.write(part)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Message:
+    """Read one message.
+
+    Raises:
+        EOFError: the other side is gone.
+    """
+    header: dict[str, Any] = json.loads(_part(stream))
+    arrays = {name: np.load(io.BytesIO(_part(stream)), allow_pickle=False) for name in header["arrays"]}
+    return header, arrays
+
+
+def _part(stream: IO[bytes]) -> bytes:
+    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
+    return _exactly(stream, length)
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) != count:
+        raise EOFError
+    return data
+
+
+def refusal(error: TeachableError) -> dict[str, Any]:
+    """Return the header of a message that tells the parent of an error a person can understand."""
+    return {"kind": "refused", "error": type(error).__name__, "key": error.key, "values": error.values}
+
+
+def refused(header: Mapping[str, Any]) -> TeachableError:
+    """Return the error that a child told of with `refusal`."""
+    kind: type[TeachableError] = getattr(errors, header["error"], TeachableError)
+    return kind(header["key"], **header["values"])
+
+
+def listen(requests: IO[bytes], on_message: Callable[[Message], None], on_end: Callable[[], None]) -> None:
+    """Read messages until the parent is gone."""
+    while True:
+        try:
+            message = receive(requests)
+        except (EOFError, OSError):
+            on_end()
+            return
+        on_message(message)
+
+
+def serve(work: "Callable[[queue.SimpleQueue[Message], IO[bytes]], None]") -> None:
+    """Be a child: messages travel on the original stdin and stdout, prints go to stderr.
+
+    A thread keeps listening, so that the process ends the moment its parent does, whatever it is in the middle of.
+
+    Args:
+        work: takes messages from the queue and writes answers.
+    """
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    # Nothing is written or owned here that a sudden end could leave half done.
+    threading.Thread(target=listen, args=(requests, messages.put, lambda: os._exit(0)), daemon=True).start()
+    try:
+        work(messages, answers)
+    except OSError:
+        os._exit(0)
+
+
+def limit_memory(more: int) -> None:
+    """Let this process have some more memory and no further, where the system can be told so: on Linux.
+
+    What asks for more gets a MemoryError, or an error of the library that asked.
+
+    Args:
+        more: bytes of address space besides those in use now.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    _, hardest = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + more if hardest == resource.RLIM_INFINITY else min(used + more, hardest)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hardest))
+    # A process that ends for want of memory must not fill the disk with a picture of it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
