@@ -131,7 +131,7 @@ def _reason(chosen: ComparisonRow, best: ComparisonRow, quickest: ComparisonRow,
     if chosen.correct < best.correct:
         values = {**_figures(chosen), **_figures(best, "other_")}
         return say("note.comparison.quicker_few" if few else "note.comparison.quicker", **values)
-    if _time(quickest) < _time(chosen) and mcnemar(hits[chosen.id], hits[quickest.id]) <= CHANCE:
+    if EQUAL_TIME * _time(quickest) < _time(chosen) and mcnemar(hits[chosen.id], hits[quickest.id]) <= CHANCE:
         return say("note.comparison.better", **_figures(chosen), **_figures(quickest, "other_"))
     return say("note.comparison.most_few" if few else "note.comparison.most", **_figures(chosen))
 

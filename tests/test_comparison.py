@@ -1,108 +1,23 @@
-"""Comparing networks on a project's photos: fair, bounded, cancelled at any moment; one that fails fails alone."""
+"""Comparing networks on a project's photos: fair and bounded, and a network that fails fails alone."""
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from making import photos, tiny_network, until
+from comparing import SIGHTED, Bench
+from making import photos
 
 from teachable import comparison, evaluation
-from teachable.backlog import Backlog
 from teachable.comparison import Comparison
-from teachable.comparisons import Comparisons
 from teachable.embeddings import Embedder, EmbeddingCache
-from teachable.errors import Conflict, TeachableError
-from teachable.evaluation import Examination
-from teachable.library import Library
-from teachable.projects import Project, ProjectStore
-from teachable.training import Cancelled, Phase, Task, Trainer
-from teachable.types import EpochPoint, ProjectNetwork, TrainSettings
+from teachable.errors import TeachableError
+from teachable.training import Trainer
+from teachable.types import ProjectNetwork, TrainSettings
 from teachable.verdict import ComparisonRow
-
-COLORS = ((190, 90, 90), (90, 90, 190))
-# Equally bright, so that a network that sees brightness alone cannot tell them apart.
-assert sum(COLORS[0]) == sum(COLORS[1])
-SIGHTED = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
-BLIND = np.ones((2, 3), np.float32) * np.array([[0.5], [1]], np.float32)
-
-
-class HereTrainer:
-    """Tests heads in this process, and calls a hook before each."""
-
-    def __init__(self) -> None:
-        self.tasks: list[Task] = []
-        self.stopped: list[threading.Event] = []
-        self.before: Callable[[], None] = lambda: None
-
-    def examine(
-        self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
-    ) -> Examination:
-        self.before()
-        if cancelled.is_set():
-            raise Cancelled
-        self.tasks.append(task)
-
-        def report(point: EpochPoint) -> None:
-            on_epoch("testing", point)
-
-        return evaluation.examine(task.embeddings, task.labels, task.groups, task.class_count, task.settings, report)
-
-    def stop(self, cancelled: threading.Event) -> None:
-        self.stopped.append(cancelled)
-
-
-class Bench:
-    """A project, three networks of which one sees no colours, and all that compares them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = ProjectStore(folder / "home")
-        self.library = Library(folder / "networks")
-        self.install("sighted", SIGHTED)
-        self.install("blind", BLIND)
-        self.project: Project = self.store.create(None, ProjectNetwork.of(self.library.find("blind")))
-        self.project.save_settings(TrainSettings(epochs=10))
-        self.backlog = Backlog(lambda fingerprint: Embedder(self.library.read(self.library.find(fingerprint))))
-        self.here = HereTrainer()
-        self.training: set[str] = set()
-        self.comparisons = self.made(self.here)
-
-    def made(self, trainer: object) -> Comparisons:
-        fits: Trainer = trainer  # type: ignore[assignment]
-        return Comparisons(self.library, self.backlog, fits, self.training.__contains__)
-
-    def install(self, id_: str, weights: np.ndarray) -> None:
-        self.folder.joinpath("networks").mkdir(exist_ok=True)
-        self.library.add(*tiny_network(self.folder, id_, weights))
-
-    def add(self, groups: int = 12, size: int = 5, start: int = 0) -> None:
-        for place, one in enumerate(self.project.info().classes):
-            for group in range(groups):
-                seed = start + 10_000 * place + 100 * group
-                self.project.add_photos(one.id, f"{seed}", photos(range(seed, seed + size), COLORS[place]))
-
-    def start(self) -> None:
-        self.comparisons.start(self.project)
-
-    @property
-    def state(self) -> Comparison:
-        return self.comparisons.state(self.project)
-
-    def run(self) -> Comparison:
-        self.start()
-        until(lambda: self.state.state != "running", "the comparison ended")
-        return self.state
-
-    def close(self) -> None:
-        for one in self.comparisons.give_up():
-            one.join()
-        self.backlog.close()
-        self.store.close()
 
 
 @pytest.fixture
@@ -362,6 +277,14 @@ def test_a_class_without_a_readable_photo_ends_it_in_words(bench: Bench) -> None
     assert (found.state, found.key) == ("failed", "class_unreadable")
 
 
+def test_without_a_single_readable_photo_no_network_is_blamed(bench: Bench) -> None:
+    bench.add(groups=2, size=2)
+    for sample in bench.project.all_samples():
+        bench.project.photo_file(sample.sha256).unlink()
+    found = bench.run()
+    assert (found.state, found.key, found.rows) == ("failed", "class_unreadable", ())
+
+
 def test_damaged_embeddings_are_made_again(bench: Bench) -> None:
     bench.add(groups=3)
     first = bench.run()
@@ -383,180 +306,3 @@ def test_a_project_that_changes_meanwhile_is_compared_as_it_was(bench: Bench) ->
     found = bench.run()
     assert (found.state, found.photos) == ("done", 30)
     assert {len(task.labels) for task in bench.here.tasks} == {30}
-
-
-# States
-
-
-def test_before_the_first_comparison_there_is_none(bench: Bench) -> None:
-    assert bench.state == Comparison()
-
-
-def test_too_little_is_refused_at_once(bench: Bench) -> None:
-    with pytest.raises(Conflict, match="needs at least 1 sample"):
-        bench.start()
-    bench.project.update_class(bench.project.info().classes[0].id, disabled=True)
-    with pytest.raises(Conflict, match="at least two classes"):
-        bench.start()
-
-
-def test_one_comparison_of_a_project_at_a_time(bench: Bench) -> None:
-    bench.add(groups=3)
-    with held(bench) as enter:
-        bench.start()
-        enter.wait()
-        with pytest.raises(Conflict, match="already"):
-            bench.start()
-    until(lambda: bench.state.state == "done")
-    assert bench.run().state == "done"
-
-
-def test_progress_rises_and_names_the_network(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.add(groups=4)
-    seen: list[Comparison] = []
-
-    def note(self: comparison.Comparing, value: Comparison) -> None:
-        seen.append(value)
-        self.__dict__["noted"] = value
-
-    watched = property(lambda self: self.__dict__["noted"], note)
-    monkeypatch.setattr(comparison.Comparing, "comparison", watched, raising=False)
-    bench.run()
-    fractions = [one.fraction for one in seen]
-    assert fractions == sorted(fractions)
-    assert len(set(fractions)) > 20
-    titles = list(dict.fromkeys(one.current for one in seen if one.current))
-    assert titles == [bench.library.title(one.id) for one in bench.library.present()]
-    assert [len(one.rows) for one in seen] == sorted(len(one.rows) for one in seen), "rows come as they are known"
-
-
-class held:  # noqa: N801 - reads as what it does
-    """Hold the comparison in the first test of a head until the end of the block."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench, self.entered, self.go_on = bench, threading.Event(), threading.Event()
-
-    def __enter__(self) -> threading.Event:
-        def before() -> None:
-            self.entered.set()
-            assert self.go_on.wait(30)
-
-        self.bench.here.before = before
-        return self.entered
-
-    def __exit__(self, *error: object) -> None:
-        self.go_on.set()
-
-
-def test_a_comparison_is_given_up_between_photos(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.add()
-    embedding, go_on = threading.Event(), threading.Event()
-    whole, after = Embedder.embed, []
-
-    def embed(self: Embedder, images: Sequence[np.ndarray]) -> np.ndarray:
-        if len(images) > 1:
-            after.append(len(images))
-            embedding.set()
-            assert go_on.wait(30)
-        return whole(self, images)
-
-    monkeypatch.setattr(Embedder, "embed", embed)
-    bench.start()
-    assert embedding.wait(30)
-    cancelling = threading.Thread(target=bench.comparisons.cancel, args=(bench.project.id,))
-    cancelling.start()
-    until(lambda: bench.here.stopped)
-    go_on.set()
-    cancelling.join()
-    assert (bench.state.state, bench.state.current, bench.state.message) == ("cancelled", None, None)
-    assert after == [comparison.CHUNK], "the photos in hand are the last"
-    assert bench.run().state == "done"
-
-
-def test_a_test_of_a_head_is_stopped_too(bench: Bench) -> None:
-    bench.add(groups=3)
-    with held(bench) as entered:
-        bench.start()
-        assert entered.wait(30)
-        cancelling = threading.Thread(target=bench.comparisons.cancel, args=(bench.project.id,))
-        cancelling.start()
-        until(lambda: bench.here.stopped)
-    cancelling.join()
-    assert bench.state.state == "cancelled"
-
-
-def test_cancelling_nothing_does_nothing(bench: Bench) -> None:
-    bench.comparisons.cancel(bench.project.id)
-    bench.add(groups=2, size=2)
-    bench.run()
-    bench.comparisons.cancel(bench.project.id)
-    assert bench.state.state == "done"
-
-
-def test_a_deleted_project_leaves_nothing_running(bench: Bench) -> None:
-    bench.add(groups=3)
-    with held(bench) as entered:
-        bench.start()
-        assert entered.wait(30)
-        removing = threading.Thread(target=bench.comparisons.remove, args=(bench.project.id,))
-        removing.start()
-        until(lambda: bench.here.stopped)
-    removing.join()
-    assert bench.state == Comparison()
-    assert "compare" not in " ".join(one.name for one in threading.enumerate())
-
-
-def test_nothing_begins_once_all_is_being_closed(bench: Bench) -> None:
-    bench.add(groups=2, size=2)
-    assert bench.comparisons.give_up() == []
-    with pytest.raises(Conflict):
-        bench.start()
-
-
-def test_a_mistake_of_ours_is_said_calmly(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench.add(groups=2, size=2)
-    monkeypatch.setattr(comparison, "advise", lambda rows, hits: 1 / 0)
-    found = bench.run()
-    assert (found.state, found.key) == ("failed", "comparison_died")
-    assert "ZeroDivisionError" in caplog.text
-
-
-# Trainings go first
-
-
-def test_a_running_training_goes_first(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.add(groups=3)
-    calls: list[int] = []
-    whole = Embedder.embed
-    monkeypatch.setattr(Embedder, "embed", lambda self, images: calls.append(len(images)) or whole(self, images))
-    looked = threading.Event()
-
-    class Looked(set[str]):
-        def __contains__(self, id_: object) -> bool:
-            looked.set()
-            return super().__contains__(id_)
-
-    bench.training = Looked({"slim-v1"})
-    bench.comparisons = bench.made(bench.here)
-    bench.start()
-    assert looked.wait(30)
-    assert (bench.state.state, calls) == ("running", [])
-    bench.training.clear()
-    until(lambda: bench.state.state == "done")
-
-
-def test_an_endless_training_does_not_hold_it_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparison, "PATIENCE", 0.3)
-    bench.add(groups=3)
-    bench.training.add("slim-v1")
-    assert bench.run().state == "done"
-
-
-def test_a_waiting_comparison_is_cancelled_at_once(bench: Bench) -> None:
-    bench.add(groups=3)
-    bench.training.add("slim-v1")
-    bench.start()
-    bench.comparisons.cancel(bench.project.id)
-    assert replace(bench.state, photos=0, available=0).state == "cancelled"
