@@ -59,6 +59,8 @@ def build(workspace: "Workspace", static: str) -> gr.Blocks:
                 status = _mount("training", static)
                 settings, reset = _advanced()
                 curves = _under_the_hood()
+                # Last, so that a notice that comes and goes moves nothing else in the column.
+                _mount("network", static)
             _mount("preview", static)
 
         handlers = Handlers(workspace)

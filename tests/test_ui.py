@@ -86,7 +86,7 @@ def components(page: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def test_every_part_of_the_studio_has_a_mount(page: dict[str, Any]) -> None:
     mounts = {props["props"]["part"]: props for props in components(page, "html") if "part" in props["props"]}
-    assert set(mounts) == {"header", "classes", "training", "preview"}
+    assert set(mounts) == {"header", "classes", "training", "preview", "network"}
     assert all(props["props"]["studio"] == STATIC for props in mounts.values())
     assert all("studio.mount" in props["js_on_load"] for props in mounts.values())
 

@@ -106,7 +106,7 @@ export async function openExport() {
   document.body.append(dialog);
   dialog.showModal();
   const { size } = await (await fetch(url)).blob();
-  write(file, say("page.export.file", { name: FILE, megabytes: decimal(size / 1e6) }));
+  write(file, say("page.export.file", { name: FILE, megabytes: decimal(size / 1e6), network: state.status?.model?.backbone.title }));
   await select("python");
   dialog.dataset.ready = "true";
 }

@@ -10,9 +10,9 @@ import { say } from "./words.js";
 
 /**
  * @param {{ predict: (pixels: ImageData, photo: () => Promise<Blob>) => Promise<Answer | null>, ended: () => void,
- *   answered: (answer: Answer) => void }} options
+ *   answered: (answer: Answer) => void, paused: () => boolean }} options
  */
-export function livePreview({ predict, ended, answered }) {
+export function livePreview({ predict, ended, answered, paused }) {
   const video = make("video", { className: "t-video", muted: true, playsInline: true, autoplay: true, "data-testid": "preview-camera" });
   const pill = make("span", { className: "t-pill", dir: "auto", "data-testid": "winner", "aria-hidden": "true", hidden: true });
   const off = make("div", { className: "t-stage-off" }, icon("camera"), make("span", {}, say("page.preview.camera_off")));
@@ -58,7 +58,8 @@ export function livePreview({ predict, ended, answered }) {
   async function loop(mine) {
     if (mine !== round || !on) return;
     try {
-      const answer = video.videoWidth && !document.hidden ? await predict(grabPixels(video), () => grabPhoto(video)) : null;
+      const ready = video.videoWidth && !document.hidden && !paused();
+      const answer = ready ? await predict(grabPixels(video), () => grabPhoto(video)) : null;
       if (mine !== round) return;
       if (answer) answered(answer);
     } catch (error) {

@@ -3,6 +3,7 @@
 import { mountClasses } from "./classes.js";
 import { mountHeader } from "./header.js";
 import { startHelp } from "./help.js";
+import { mountNetwork } from "./network-notices.js";
 import { mountPreview } from "./preview.js";
 import { openFromAddress } from "./project.js";
 import { startStatus } from "./status.js";
@@ -12,7 +13,7 @@ import { mountTraining } from "./training.js";
 
 /** @typedef {import("./types.d.ts").Mount} Mount */
 
-const parts = { header: mountHeader, classes: mountClasses, training: mountTraining, preview: mountPreview };
+const parts = { header: mountHeader, classes: mountClasses, training: mountTraining, preview: mountPreview, network: mountNetwork };
 /** @type {Promise<void> | null} */
 let opening = null;
 

@@ -45,7 +45,8 @@ export function mountPreview({ element }) {
     icon("warning"),
     make("div", {}, problem, make("div", { className: "t-actions" }, useServer, again)),
   );
-  const stale = make("p", { className: "t-notice", hidden: true, "data-testid": "stale" }, icon("info"), make("span", {}, say("page.preview.stale")));
+  const why = make("span", {});
+  const stale = make("p", { className: "t-notice", hidden: true, "data-testid": "stale" }, icon("info"), why);
   const power = make("input", { type: "checkbox", role: "switch", className: "t-switch", "aria-label": say("page.preview.camera"), "data-testid": "preview-toggle" });
   const powerText = make("span", {});
   const powerRow = make("label", { className: "t-power" }, power, powerText);
@@ -57,7 +58,7 @@ export function mountPreview({ element }) {
   const segments = make("div", { className: "t-segments", role: "radiogroup", "aria-label": say("page.preview.source") }, ...tabs);
   const output = bars();
   const where = make("p", { className: "t-muted t-where", "data-testid": "preview-where" });
-  const live = livePreview({ predict: predictFrame, ended: () => setPower(false), answered: showAnswer });
+  const live = livePreview({ predict: predictFrame, ended: () => setPower(false), answered: showAnswer, paused: () => state.timing });
   const photos = photoPreview({ predict: predictPhoto, onServer: askServer, shown: showAnswer });
   const body = make(
     "div",
@@ -195,7 +196,9 @@ export function mountPreview({ element }) {
     exporter.title = model ? "" : say("page.preview.train_first");
     empty.hidden = model !== null;
     body.hidden = model === null;
-    stale.hidden = !model?.stale;
+    const old = model && state.status ? outdated(model, state.status.network) : "";
+    stale.hidden = !old;
+    write(why, old);
     write(where, say(onServer ? "page.preview.on_server" : "page.preview.in_browser"));
     if (!model) {
       live.stop();
@@ -213,6 +216,17 @@ export function mountPreview({ element }) {
   update();
   warmUp().catch((error) => console.warn(error));
   return root;
+}
+
+/**
+ * What has changed since a model was trained, in words; empty if nothing has.
+ * @param {import("./types.d.ts").ModelStatus} model
+ * @param {import("./types.d.ts").NetworkStatus} network
+ */
+function outdated({ stale, other_network: other, backbone }, { title }) {
+  if (other && stale) return say("page.preview.stale_both");
+  if (other) return backbone.title === title ? say("page.preview.renewed", { title }) : say("page.preview.other_network", { model: backbone.title, title });
+  return stale ? say("page.preview.stale") : "";
 }
 
 /** Whether switching the camera on would not surprise anyone with a question. */

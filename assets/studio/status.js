@@ -12,6 +12,8 @@ import { sending } from "./uploads.js";
 
 const IDLE_MS = 2000;
 const BUSY_MS = 150;
+/** The server must have answered the start of a training by then, else the button comes back. */
+const STARTING_MS = 8000;
 
 let started = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -28,6 +30,27 @@ export function startStatus() {
   document.addEventListener("visibilitychange", () => askNow());
   subscribe(["project", "samples", "uploads"], () => soon(BUSY_MS));
   askNow();
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let patience;
+
+/** A training was asked for. It takes a moment to begin, and the page need not wait for that to show that it was heard. */
+export function expectTraining() {
+  state.starting = true;
+  state.startedBefore = state.status?.training.started ?? 0;
+  clearTimeout(patience);
+  patience = setTimeout(expectNoTraining, STARTING_MS);
+  askNow();
+  notify("status");
+}
+
+/** It will not begin. */
+export function expectNoTraining() {
+  clearTimeout(patience);
+  if (!state.starting) return;
+  state.starting = false;
+  notify("status");
 }
 
 /** Ask at once: something was pressed. */

@@ -7,12 +7,13 @@
 /** @typedef {import("./types.d.ts").Project} Project */
 /** @typedef {import("./types.d.ts").ClassInfo} ClassInfo */
 /** @typedef {import("./types.d.ts").Status} Status */
+/** @typedef {import("./types.d.ts").Networks} Networks */
 
 /**
  * `project`: name or classes changed. `status`: a fresh answer of the status route. `problem`: the project cannot be
  * shown. `samples`: stored photos of a class changed elsewhere, detail is its id, or null for all. `samples-shown`: what
- * a class shows changed. `uploads`: the queue of photos on their way moved.
- * @typedef {"project" | "status" | "problem" | "samples" | "samples-shown" | "uploads"} Topic
+ * a class shows changed. `uploads`: the queue of photos on their way moved. `networks`: a fresh answer about networks.
+ * @typedef {"project" | "status" | "problem" | "samples" | "samples-shown" | "uploads" | "networks"} Topic
  */
 
 export const state = {
@@ -25,6 +26,10 @@ export const state = {
   /** Train was pressed and the server has not answered yet. */
   starting: false,
   startedBefore: 0,
+  /** @type {Networks | null} */
+  networks: null,
+  /** A network is being timed in this browser: whatever else would use the same cores waits. */
+  timing: false,
 };
 
 /** @type {Map<Topic, Set<(detail: any) => void>>} */

@@ -7,17 +7,15 @@
 
 import { explain, request } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
+import { beforeAndNow } from "./network-before.js";
 import { words } from "./project.js";
-import { askNow } from "./status.js";
+import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
 import { decimal, list, percent, say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Status} Status */
 /** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
-
-/** The server must have answered Train by then, else the button comes back. */
-const STARTING_MS = 8000;
 
 /** @param {import("./types.d.ts").Mount} place */
 export function mountTraining({ element, trigger, props, watch }) {
@@ -31,6 +29,8 @@ export function mountTraining({ element, trigger, props, watch }) {
   const figure = make("p", { className: "t-figure", "data-testid": "train-accuracy" });
   const detail = make("p", { className: "t-muted", "data-testid": "train-detail" });
   const unjudged = make("p", { className: "t-muted", "data-testid": "train-unjudged" });
+  const network = make("p", { className: "t-muted", "data-testid": "train-network" });
+  const before = beforeAndNow();
   const result = make(
     "div",
     { className: "t-result", hidden: true, "data-testid": "train-result" },
@@ -38,6 +38,8 @@ export function mountTraining({ element, trigger, props, watch }) {
     figure,
     detail,
     unjudged,
+    network,
+    before.element,
   );
   const failed = make("p", {});
   const failure = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true, "data-testid": "train-failure" }, icon("warning"), failed);
@@ -60,28 +62,16 @@ export function mountTraining({ element, trigger, props, watch }) {
     askNow();
   }
 
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let patience;
   // Gradio sends the press to Python; the page need not wait for that to show that it was heard.
   document.addEventListener("click", (event) => {
     const pressed = event.target instanceof Element && event.target.closest("#train-button");
-    if (!pressed || root.dataset.canTrain !== "true") return;
-    state.starting = true;
-    state.startedBefore = state.status?.training.started ?? 0;
-    clearTimeout(patience);
-    patience = setTimeout(() => {
-      state.starting = false;
-      update();
-    }, STARTING_MS);
-    askNow();
-    update();
+    if (pressed && root.dataset.canTrain === "true") expectTraining();
   });
 
   watch("value", () => {
     if (!props.value) return;
-    state.starting = false;
     tell(props.value.refused, "problem");
-    update();
+    expectNoTraining();
   });
 
   /** @type {string | null} */
@@ -114,10 +104,12 @@ export function mountTraining({ element, trigger, props, watch }) {
   }
 
   /** @param {Status} status */
-  function showProgress({ training }) {
+  function showProgress({ training, embedding: { done, total, failed: lost } }) {
     const going = training.state === "running";
     const { epoch, epochs } = training;
-    write(phase, going && training.phase ? say(`page.train.phase.${training.phase}`, { epoch, epochs }) : say("page.train.starting"));
+    if (!going || !training.phase) write(phase, say("page.train.starting"));
+    else if (training.phase === "embedding" && done + lost < total) write(phase, say("page.train.backlog", { done, total }));
+    else write(phase, say(`page.train.phase.${training.phase}`, { epoch, epochs }));
     write(share, going ? percent(training.fraction) : "");
     bar.value = going ? training.fraction : 0;
   }
@@ -131,6 +123,8 @@ export function mountTraining({ element, trigger, props, watch }) {
     if (!model) return;
     const cancelled = training.state === "cancelled";
     write(time, say(cancelled ? "page.train.kept" : "page.train.done", { seconds: decimal(model.seconds), count: model.samples }));
+    write(network, say("page.train.network", { title: model.backbone.title }));
+    before.show(model);
     const judged = model.accuracy !== null && model.held_out > 0;
     figure.hidden = detail.hidden = !judged;
     if (judged) {

@@ -49,7 +49,7 @@ export interface AddResult {
 
 export interface Training {
   state: "idle" | "running" | "done" | "failed" | "cancelled";
-  phase: "embedding" | "testing" | "fitting" | "writing" | null;
+  phase: "embedding" | "comparing" | "testing" | "fitting" | "writing" | null;
   fraction: number;
   epoch: number;
   epochs: number;
@@ -62,6 +62,35 @@ export interface Agreement {
   agreeing: number;
   total: number;
   largest_difference: number;
+}
+
+/** Held-out photos named correctly, and what that says. */
+export interface Score {
+  accuracy: number;
+  low: number;
+  high: number;
+  held_out: number;
+  correct: number;
+}
+
+export interface Before extends Score {
+  backbone: { id: string; title: string };
+}
+
+export interface Offer {
+  id: string;
+  title: string;
+  seconds: number | null;
+  retrain: boolean;
+}
+
+export interface NetworkStatus {
+  id: string;
+  title: string;
+  fingerprint: string;
+  present: boolean;
+  renewed: boolean;
+  offer: Offer | null;
 }
 
 export interface ModelStatus {
@@ -80,6 +109,8 @@ export interface ModelStatus {
   correct: number;
   unjudged: string[];
   backbone: { id: string; title: string };
+  other_network: boolean;
+  before: Before | null;
 }
 
 export interface Status {
@@ -87,7 +118,79 @@ export interface Status {
   ready: { ok: boolean; key: string | null; values: Values; message: string | null };
   training: Training;
   model: ModelStatus | null;
+  network: NetworkStatus;
   updated: number;
+}
+
+export interface NetworkInfo {
+  id: string;
+  title: string;
+  description: string;
+  origin: "builtin" | "official" | "imported";
+  recommended: boolean;
+  present: boolean;
+  fingerprint: string | null;
+  download_bytes: number;
+  size_bytes: number;
+  embedding_width: number;
+  input_size: number;
+  accuracy: number | null;
+  native_factor: number | null;
+  browser_factor: number | null;
+  native_ms: number | null;
+  browser_ms: number | null;
+  licence: string;
+  source: string;
+  file: string;
+}
+
+export interface Installation {
+  state: "idle" | "waiting" | "fetching" | "converting" | "done" | "failed" | "cancelled";
+  id: string | null;
+  title: string | null;
+  done: number;
+  total: number;
+  automatic: boolean;
+  key: string | null;
+  message: string | null;
+  started: number;
+}
+
+export interface Networks {
+  networks: NetworkInfo[];
+  installation: Installation;
+  offline: boolean;
+  automatic: boolean;
+  recommended: string;
+}
+
+export interface ComparisonRow {
+  id: string;
+  title: string;
+  accuracy: number | null;
+  low: number | null;
+  high: number | null;
+  correct: number;
+  held_out: number;
+  native_ms: number | null;
+  browser_ms: number | null;
+  size_bytes: number;
+  in_use: boolean;
+  reason: string | null;
+}
+
+export interface Comparison {
+  state: "idle" | "running" | "done" | "failed" | "cancelled";
+  fraction: number;
+  current: string | null;
+  photos: number;
+  available: number;
+  held_out: number;
+  unjudged: string[];
+  rows: ComparisonRow[];
+  advice: string | null;
+  key: string | null;
+  message: string | null;
 }
 
 /** What fills the places of a text. */
@@ -103,6 +206,6 @@ export type Answer = { refused: string; number: number } | null;
 export interface Mount {
   element: HTMLElement;
   trigger: Trigger;
-  props: { part: "header" | "classes" | "training" | "preview"; value: Answer };
+  props: { part: "header" | "classes" | "training" | "preview" | "network"; value: Answer };
   watch: (prop: string, changed: () => void) => void;
 }

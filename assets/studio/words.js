@@ -54,6 +54,22 @@ export function decimal(value) {
 }
 
 /**
+ * A measured figure with two digits at least, without its unit.
+ * @param {number} value
+ */
+export function measured(value) {
+  return value >= 9.95 ? numbers.format(Math.round(value)) : seconds.format(value);
+}
+
+/**
+ * A size in megabytes, without the unit.
+ * @param {number} bytes
+ */
+export function megabytes(bytes) {
+  return measured(bytes / 1e6);
+}
+
+/**
  * Class names or the like as one phrase.
  * @param {string[]} items
  */
