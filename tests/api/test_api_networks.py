@@ -103,8 +103,8 @@ def test_what_is_no_network_is_refused_in_words(web: TestClient) -> None:
     assert installation["message"]
     assert not [one for one in listed(web).values() if one["origin"] == "imported"]
     two = [("file", ("a.onnx", b"a")), ("file", ("b.onnx", b"b"))]
-    refused(web.post(f"{NETWORKS}/import", files=two), 400, "one_network_file")
-    refused(web.post(f"{NETWORKS}/import", data={"x": "y"}), 400, "upload_without_files")
+    refused(web.post(f"{NETWORKS}/import", files=two), 422, "one_network_file")
+    refused(web.post(f"{NETWORKS}/import", data={"x": "y"}), 422, "upload_without_files")
 
 
 def test_a_network_in_use_is_removed_only_on_purpose(web: TestClient, folder: Path, base: str) -> None:
