@@ -133,10 +133,17 @@ def test_nobody_is_sent_elsewhere_for_a_difference_of_the_clock() -> None:
 @pytest.mark.parametrize("total", [FEW - 1, FEW])
 def test_few_photos_are_said_to_tell_little(total: int) -> None:
     equal = advice(row("slow", 6, 40.0, total=total), row("quick", 6, 8.0, total=total))
-    behind = advice(row("slow", 9, 40.0, total=total), row("quick", 6, 8.0, total=total))
+    behind = advice(row("slow", 7, 40.0, total=total), row("quick", 6, 8.0, total=total))
     assert (equal.id, behind.id) == ("quick", "quick")
     for found in (equal, behind):
         assert ("few test photos" in found.message) == (total < FEW)
+
+
+def test_with_few_photos_a_large_lead_counts_though_it_is_no_proof() -> None:
+    found = advice(row("slow", 8, 40.0, total=8), row("quick", 4, 8.0, total=8))
+    assert found.id == "slow"
+    assert "few test photos" in found.message
+    assert advice(row("slow", 24, 40.0, total=60), row("quick", 20, 8.0, total=60)).id == "quick"
 
 
 def test_one_network_alone_is_no_choice() -> None:
