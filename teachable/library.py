@@ -216,11 +216,7 @@ class Library:
             NotFound: it is not here.
             InstallationError: the folder cannot be written.
         """
-        known = self.known(id)
-        id = known.id if known else id
-        left_over = _is_id(id) and (self.folder / f"{id}.onnx").exists()
-        if not left_over:
-            id = self.find(id).id
+        id = self.removable(id)
         if id == self.builtin().id:
             raise Conflict("network_builtin", network=self.title(id))
         note, graph = self.folder / f"{id}.json", self.folder / f"{id}.onnx"
@@ -233,6 +229,17 @@ class Library:
                 # On Windows nobody can remove what another program has open. Without its record it counts for nothing.
                 log.warning("%s is in use and stays; it can be deleted later", graph)
             self._notes.forget_speed(id)
+
+    def removable(self, name: str) -> str:
+        """Return the id of a network that is here, or of one that left its files here.
+
+        Raises:
+            NotFound: there is neither.
+        """
+        known = self.known(name)
+        id = known.id if known else name
+        left_over = _is_id(id) and (self.folder / f"{id}.onnx").exists()
+        return id if left_over else self.find(id).id
 
     def free_id(self, name: str) -> str:
         """Return an id for a network that comes from a file of this name, unlike that of any other network."""

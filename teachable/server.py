@@ -81,7 +81,14 @@ def create_app(workspace: "Workspace", host: str = "127.0.0.1") -> "FastAPI":
     return mounted
 
 
-def serve(home: Path, host: str, port: int | None, browser: bool, announce: Callable[[str], None]) -> None:
+def serve(
+    home: Path,
+    host: str,
+    port: int | None,
+    browser: bool,
+    announce: Callable[[str], None],
+    offline: bool = False,
+) -> None:
     """Serve until Ctrl-C or SIGTERM, then close everything.
 
     Args:
@@ -90,6 +97,7 @@ def serve(home: Path, host: str, port: int | None, browser: bool, announce: Call
         port: to listen on; without one, the first free from 7860.
         browser: whether to open one.
         announce: shows a line to the person.
+        offline: whether nothing may be fetched; without it, the recommended network is once the page is ready.
 
     Raises:
         TeachableError: the port is taken, the host is not of this computer, the home cannot be used, a part is missing.
@@ -101,13 +109,20 @@ def serve(home: Path, host: str, port: int | None, browser: bool, announce: Call
             announce(say("cli.serve.open_to_network", host=host))
             announce(say("cli.serve.network_address", address=_network_address(host, listening)))
         try:
-            _run(home, host, listening, lambda: _ready(address, home, browser, announce))
+            _run(home, host, listening, offline, announce, lambda: _ready(address, home, browser, announce))
         except KeyboardInterrupt:
             log.debug("told to stop")
         announce(say("cli.serve.stopped"))
 
 
-def _run(home: Path, host: str, listening: socket.socket, ready: Callable[[], None]) -> None:
+def _run(
+    home: Path,
+    host: str,
+    listening: socket.socket,
+    offline: bool,
+    announce: Callable[[str], None],
+    ready: Callable[[], None],
+) -> None:
     import uvicorn
 
     from teachable.workflow import Workspace
@@ -117,12 +132,13 @@ def _run(home: Path, host: str, listening: socket.socket, ready: Callable[[], No
             await super().startup(sockets)
             if self.started:
                 ready()
+                _fetch_recommended(workspace, announce)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             _end_streams(app)
             await super().shutdown(sockets)
 
-    with Workspace(home) as workspace:
+    with Workspace(home, offline=offline) as workspace:
         app = create_app(workspace, host)
         config = uvicorn.Config(
             app,
@@ -150,6 +166,14 @@ def _ready(address: str, home: Path, browser: bool, announce: Callable[[str], No
     if browser:
         # A text browser in the terminal would hold the server up until it is left.
         threading.Thread(target=webbrowser.open, args=(address,), name="open-browser", daemon=True).start()
+
+
+def _fetch_recommended(workspace: "Workspace", announce: Callable[[str], None]) -> None:
+    """Have the recommended network come in the background, if it is wanted and not here, and say so."""
+    workspace.networks.start_automatic()
+    now = workspace.networks.state
+    if now.running:
+        announce(say("cli.serve.fetching", title=now.title, size=f"{now.total / 1e6:.0f}"))
 
 
 def open_socket(host: str, port: int | None) -> socket.socket:

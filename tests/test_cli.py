@@ -70,7 +70,7 @@ def commands() -> list[tuple[str, Any]]:
 
 
 def test_the_commands_are_those_that_were_agreed() -> None:
-    assert [name for name, _ in commands()] == ["teachable", "serve", "train", "predict", "projects"]
+    assert [name for name, _ in commands()] == ["teachable", "serve", "train", "predict", "projects", "networks"]
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
@@ -93,7 +93,9 @@ def test_the_exit_codes_are_described() -> None:
     assert "Exit codes: 0" in teachable("--help").stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["projects"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["--version"], ["projects"], ["networks", "--help"], ["networks"]]
+)
 def test_help_and_lists_load_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     loaded = modules_after(arguments, tmp_path)
     assert not loaded & {"torch", "torchvision", "gradio", "fastapi", "onnx", "onnxruntime", "rich"}
@@ -139,7 +141,7 @@ def test_a_wrong_call_is_a_usage_error(arguments: list[str]) -> None:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What `serve` was called with."""
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(server, "serve", lambda *arguments: calls.append(arguments[:4]))
+    monkeypatch.setattr(server, "serve", lambda *given, offline: calls.append((*given[:4], offline)))
     return calls
 
 
@@ -147,16 +149,28 @@ def test_without_a_command_the_page_is_served(
     served: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TEACHABLE_HOME", str(tmp_path))
+    monkeypatch.setenv("TEACHABLE_OFFLINE", "")
     for arguments in ([], ["serve"]):
         assert teachable(*arguments).exit_code == 0
-    assert served == [(tmp_path, "127.0.0.1", None, True)] * 2
+    assert served == [(tmp_path, "127.0.0.1", None, True, False)] * 2
 
 
 def test_options_reach_the_server_with_and_without_the_command(served: list[tuple[Any, ...]], tmp_path: Path) -> None:
-    options = ["--host", "0.0.0.0", "--port", "8000", "--home", str(tmp_path), "--no-browser"]
+    options = ["--host", "0.0.0.0", "--port", "8000", "--home", str(tmp_path), "--no-browser", "--offline"]
     for arguments in (options, ["serve", *options]):
         assert teachable(*arguments).exit_code == 0
-    assert served == [(tmp_path, "0.0.0.0", 8000, False)] * 2
+    assert served == [(tmp_path, "0.0.0.0", 8000, False, True)] * 2
+
+
+def test_the_setting_means_the_same_as_the_option(
+    served: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in ("1", "0", "perhaps"):
+        monkeypatch.setenv("TEACHABLE_OFFLINE", value)
+        result = teachable("serve")
+        assert result.exit_code == (2 if value == "perhaps" else 0)
+    assert "neither yes nor no" in result.stderr
+    assert [one[4] for one in served] == [True, False]
 
 
 # train

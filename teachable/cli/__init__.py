@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from teachable import __version__, settings
 from teachable.cli.listing import projects
+from teachable.cli.networks import networks
 from teachable.cli.prediction import predict
 from teachable.cli.training import train
 from teachable.errors import TeachableError
@@ -80,16 +81,18 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help=say("cli.help.port"), show_default="7860")] = None,
     home: Annotated[Path | None, typer.Option(help=say("cli.help.home"))] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help=say("cli.help.browser"))] = True,
+    offline: Annotated[bool, typer.Option("--offline", help=say("cli.help.offline"))] = False,
 ) -> None:
     """Open the page and serve it until it is stopped."""
     from teachable import server
 
-    server.serve(home or settings.home(), host, port, browser, typer.echo)
+    server.serve(home or settings.home(), host, port, browser, typer.echo, offline=offline or settings.offline())
 
 
 app.command(help=say("cli.help.train"))(train)
 app.command(help=say("cli.help.predict"))(predict)
 app.command(help=say("cli.help.projects"))(projects)
+app.add_typer(networks, name="networks")
 
 
 def main() -> None:
