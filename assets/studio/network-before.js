@@ -10,7 +10,7 @@ import { percent, say } from "./words.js";
 /** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
 /** @typedef {import("./types.d.ts").Before} Before */
 
-/** @returns {{ element: HTMLElement, show: (model: ModelStatus) => void }} */
+/** @returns {{ element: HTMLElement, show: (model: ModelStatus) => boolean }} `show` returns whether there is something to show */
 export function beforeAndNow() {
   const was = make("p", { "data-testid": "network-before" });
   const is = make("p", { className: "t-strong", "data-testid": "network-now" });
@@ -40,11 +40,12 @@ export function beforeAndNow() {
     const { before, accuracy, low, high } = model;
     shown = accuracy === null ? null : before;
     element.hidden = !shown;
-    if (!before || accuracy === null) return;
+    if (!before || accuracy === null) return false;
     write(was, sentence("page.network.before", before.backbone.title, before.accuracy, before));
     write(is, sentence("page.network.now", model.backbone.title, accuracy, model));
     write(verdict, say(judge(before, { accuracy, low: low ?? 0, high: high ?? 1 })));
     update();
+    return true;
   }
 
   subscribe("networks", update);

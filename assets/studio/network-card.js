@@ -127,6 +127,7 @@ export function networkCard(id, { switched }) {
     const offer = project?.offer?.id === id ? project.offer : null;
     const retrain = offer?.retrain ?? Boolean(state.status?.model);
     label(use, retrain ? switching(offer?.seconds ?? null) : say("page.network.use"));
+    use.classList.toggle("t-filled", offer !== null);
     use.hidden = !now.present || (inUse && project.present);
     explain(use, training() ? say("page.network.busy_training") : "");
 

@@ -25,6 +25,7 @@ export function openNetworks({ bring = false, closed } = {}) {
   const list = make("ul", { className: "t-networks", "data-testid": "network-list" });
   const bringing = bringFile();
   const automatic = make("input", { type: "checkbox", className: "t-tick", "data-testid": "networks-automatic" });
+  const automaticRow = make("label", { className: "t-tick-row" }, automatic, make("span", {}, say("page.network.automatic")));
   const refused = make("p", { className: "t-muted", role: "alert" });
   const choosing = make(
     "div",
@@ -34,7 +35,7 @@ export function openNetworks({ bring = false, closed } = {}) {
     list,
     make("p", { className: "t-muted" }, say("page.network.footnote")),
     bringing.element,
-    make("label", { className: "t-tick-row" }, automatic, make("span", {}, say("page.network.automatic"))),
+    automaticRow,
     refused,
   );
   const comparing = comparisonPanel({ switched: () => finish() });
@@ -99,6 +100,8 @@ export function openNetworks({ bring = false, closed } = {}) {
     const networks = state.networks;
     if (!networks) return;
     offline.hidden = !networks.offline;
+    // Offline it would say what cannot happen.
+    automaticRow.hidden = networks.offline;
     automatic.checked = networks.automatic;
     const elements = networks.networks.map((info) => {
       const card = cards.get(info.id) ?? networkCard(info.id, { switched: finish });

@@ -17,7 +17,7 @@ import { megabytes, say } from "./words.js";
 /**
  * @typedef {{ text: string, press: () => unknown, look?: string, testid: string, waits?: boolean }} Action
  *   `waits`: not while a training runs
- * @typedef {{ id: string, look: "info" | "progress", title: string, lines: string[], actions: Action[] }} Notice
+ * @typedef {{ id: string, progress?: boolean, title: string, lines: string[], small?: string, actions: Action[] }} Notice
  */
 
 /** What the person has put aside, in this browser: ids of notices. */
@@ -41,7 +41,7 @@ export function mountNetwork({ element }) {
   const spoken = make("div", { role: "status" });
   const bar = installationBar();
   const actions = make("div", { className: "t-actions" });
-  const notice = make("div", { className: "t-notice t-network-notice", hidden: true, "data-testid": "network-notice" }, icon("info"), make("div", {}, spoken, bar.element, actions));
+  const notice = make("div", { className: "t-notice t-network-notice", hidden: true, "data-testid": "network-notice" }, spoken, bar.element, actions);
   const root = make("div", { className: "t-root t-network-area", "data-testid": "network-area" }, line, notice);
   element.replaceChildren(root);
 
@@ -86,7 +86,7 @@ export function mountNetwork({ element }) {
 
   /** @param {Notice | null} wanted */
   function draw(wanted) {
-    const key = wanted ? JSON.stringify([wanted.id, wanted.title, wanted.lines, wanted.actions.map(({ text }) => text)]) : "";
+    const key = wanted ? JSON.stringify([wanted.id, wanted.title, wanted.lines, wanted.small, wanted.actions.map(({ text }) => text)]) : "";
     if (key !== drawn) {
       // Nothing moves away from under a pointer: what is new waits until it is elsewhere.
       if (!drawn && pointerBelow(root)) return;
@@ -96,13 +96,15 @@ export function mountNetwork({ element }) {
       notice.hidden = !wanted;
       if (wanted) {
         notice.dataset.kind = wanted.id.split(" ")[0];
-        spoken.replaceChildren(make("p", { className: "t-strong" }, wanted.title), ...wanted.lines.map((text) => make("p", {}, text)));
+        const title = make("p", { className: "t-notice-title" }, icon(wanted.progress ? "download" : "info"), make("span", {}, wanted.title));
+        const small = wanted.small ? make("p", { className: "t-muted" }, wanted.small) : "";
+        spoken.replaceChildren(title, ...wanted.lines.map((text) => make("p", {}, text)), small);
         actions.replaceChildren(...wanted.actions.map(act));
       }
       if (focused) change.focus({ preventScroll: true });
     }
-    bar.element.hidden = wanted?.look !== "progress";
-    notice.toggleAttribute("data-progress", wanted?.look === "progress");
+    bar.element.hidden = !wanted?.progress;
+    notice.toggleAttribute("data-progress", wanted?.progress === true);
     const now = installing();
     if (now) bar.show(now);
     for (const [made, { waits }] of pressable) {
@@ -143,7 +145,7 @@ function choose(status, { bring }) {
     if (!now) return null;
     const id = `progress ${now.started}`;
     const cancel = { text: say("page.network.cancel"), look: "ghost", testid: "network-cancel", press: stop };
-    return { id, look: "progress", title: installationTitle(now), lines: [], actions: [cancel] };
+    return { id, progress: true, title: installationTitle(now), lines: [say("page.network.meanwhile")], actions: [cancel] };
   }
 
   async function stop() {
@@ -158,18 +160,17 @@ function choose(status, { bring }) {
     /** @type {Action[]} */
     const actions = [];
     if (network.offer) {
-      const { id, title, seconds, retrain } = network.offer;
-      const text = say("page.network.instead", { title });
-      const button = retrain ? `${text}: ${switching(seconds)}` : text;
-      actions.push({ text: button, testid: "network-instead", waits: true, press: () => switchNetwork(id) });
+      const { id, title, retrain } = network.offer;
+      const text = say(retrain ? "page.network.instead_retrain" : "page.network.instead", { title });
+      actions.push({ text, testid: "network-instead", waits: true, press: () => switchNetwork(id) });
     }
     if (known?.file && !state.networks?.offline) {
       const text = say("page.network.fetch", { size: megabytes(known.download_bytes) });
-      actions.unshift({ text, testid: "network-fetch-missing", press: () => fetchNetwork(network.id) });
+      actions.unshift({ text, look: "soft t-filled", testid: "network-fetch-missing", press: () => fetchNetwork(network.id) });
     }
     actions.push({ text: say("page.network.bring"), look: "ghost", testid: "network-bring", press: bring });
     const lines = [say(model ? "page.network.missing_model" : "page.network.missing_new")];
-    return { id: `missing ${network.id}`, look: "info", title: say("page.network.missing", { title: network.title }), lines, actions };
+    return { id: `missing ${network.id}`, title: say("page.network.missing", { title: network.title }), lines, actions };
   }
 
   /** @returns {Notice | null} */
@@ -180,14 +181,13 @@ function choose(status, { bring }) {
     const title = failed.title ?? "";
     // What the program tried by itself is said once; what a person tried is said each time.
     const id = failed.automatic ? `failed ${failed.id} ${failed.key}` : `failed ${failed.started}`;
-    const lines = [failed.message ?? ""];
-    if (network.present) lines.push(say("page.network.uses", { title: network.title }));
+    const lines = network.present ? [say("page.network.uses", { title: network.title })] : [];
     /** @type {Action[]} */
     const actions = [];
     if (known?.file) actions.push({ text: say("page.network.fetch_again"), testid: "network-again", press: () => fetchNetwork(known.id) });
     actions.push({ text: say("page.network.bring"), look: known?.file ? "ghost" : "soft", testid: "network-bring", press: bring });
     actions.push({ text: say("page.network.ok"), look: "ghost", testid: "network-ok", press: () => putAside(id) });
-    return { id, look: "info", title: say(failed.id ? "page.network.failed" : "page.network.import_failed", { title }), lines, actions };
+    return { id, title: say(failed.id ? "page.network.failed" : "page.network.import_failed", { title }), lines, small: failed.message ?? "", actions };
   }
 
   /** @returns {Notice | null} */
@@ -195,7 +195,7 @@ function choose(status, { bring }) {
     if (!network.renewed) return null;
     const ok = { text: say("page.network.ok"), testid: "network-ok", press: dismissRenewal };
     const lines = [say(model ? "page.network.renewed_model" : "page.network.renewed_photos")];
-    return { id: `renewed ${project}`, look: "info", title: say("page.network.renewed", { title: network.title }), lines, actions: [ok] };
+    return { id: `renewed ${project}`, title: say("page.network.renewed", { title: network.title }), lines, actions: [ok] };
   }
 
   /** @returns {Notice | null} */
@@ -206,10 +206,10 @@ function choose(status, { bring }) {
     const lines = [say(retrain ? "page.network.offer_model" : "page.network.offer_new")];
     const text = retrain ? switching(seconds) : say("page.network.use_it");
     const actions = [
-      { text, testid: "network-switch", waits: true, press: () => switchNetwork(wanted) },
+      { text, look: "soft t-filled", testid: "network-switch", waits: true, press: () => switchNetwork(wanted) },
       { text: say("page.network.later"), look: "ghost", testid: "network-later", press: () => putAside(id) },
     ];
-    return { id, look: "info", title: say("page.network.offer", { title }), lines, actions };
+    return { id, title: say("page.network.offer", { title }), lines, actions };
   }
 }
 

@@ -124,7 +124,7 @@ export function mountTraining({ element, trigger, props, watch }) {
     const cancelled = training.state === "cancelled";
     write(time, say(cancelled ? "page.train.kept" : "page.train.done", { seconds: decimal(model.seconds), count: model.samples }));
     write(network, say("page.train.network", { title: model.backbone.title }));
-    before.show(model);
+    network.hidden = before.show(model);
     const judged = model.accuracy !== null && model.held_out > 0;
     figure.hidden = detail.hidden = !judged;
     if (judged) {

@@ -36,7 +36,7 @@ class Studio:
         return self.ready()
 
     def ready(self) -> "Studio":
-        for part in ("studio", "train-status", "preview"):
+        for part in ("studio", "train-status", "network-area", "preview"):
             expect(self.at(part)).to_have_attribute("data-ready", "true")
         return self
 
@@ -117,6 +117,16 @@ class Studio:
         expect(self.at("preview-empty")).to_be_hidden()
         expect(self.at("preview")).to_have_attribute("data-state", re.compile("idle|live"))
         return self
+
+    def networks(self) -> "Studio":
+        """Open the dialog with all networks."""
+        self.at("network-change").click()
+        expect(self.at("networks-dialog")).to_have_attribute("data-ready", "true")
+        return self
+
+    def network(self, id_: str) -> Locator:
+        """Return the card of a network in that dialog."""
+        return self.tab.locator(f"[data-testid=network][data-id={id_}]")
 
     def look_at_photos(self, *files: FilePayload) -> None:
         """Let the preview name photos instead of what the camera sees."""

@@ -1,12 +1,13 @@
 """A real server in a process of its own, as people run it, that a test can stop, kill and start again."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,21 @@ class Server:
     Args:
         home: folder with its projects.
         log: where its error output goes.
+        program: what Python runs.
+        environment: settings of its own, added to those of the tests.
     """
 
-    def __init__(self, home: Path, log: Path) -> None:
+    def __init__(
+        self,
+        home: Path,
+        log: Path,
+        program: Sequence[str] = ("-m", "teachable"),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
         self.log = log
+        self.program = program
+        self.environment = {**os.environ, **(environment or {})}
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -37,10 +48,12 @@ class Server:
 
     def start(self) -> None:
         """Start, on the same port as before if there was one, and return when it says that it is ready."""
-        command = [sys.executable, "-m", "teachable", "serve", "--no-browser"]
+        command = [sys.executable, *self.program, "serve", "--no-browser"]
         command += ["--port", str(self.port), "--home", str(self.home)]
         with self.log.open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment
+            )
         # Reading a line cannot be given a time limit, but a process that takes too long can be ended.
         limit = threading.Timer(START_SECONDS, self._process.kill)
         limit.start()
