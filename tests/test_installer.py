@@ -1,5 +1,6 @@
 """The installer: what is seen of it, cancelling, what comes unasked, and the whole way with the real conversion."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -407,34 +408,34 @@ def test_the_recommended_network_is_fetched_broken_off_resumed_converted_and_use
     assert list((library.folder / "partial").iterdir()) == []
 
 
-@pytest.mark.usefixtures("direct")
-def test_weights_from_a_stick_give_the_same_network_and_so_does_the_graph_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with WeightsServer() as server:
-        monkeypatch.setenv("TEACHABLE_WEIGHTS_URL", server.url)
-        small = served(server, SMALL)
-        fetched = Library(tmp_path / "fetched", (small, BEST))
-        installer = Installer(fetched, offline=False)
-        installer.fetch(SMALL.id)
-        assert installer.wait(DEADLINE).state == "done"
-        stick = tmp_path / "anything.pth"
-        stick.write_bytes(server.files[small.file])
-    brought = Library(tmp_path / "brought", (small, BEST))
-    offline = Installer(brought, offline=True)
-    offline.import_file(stick, stick.name)
-    assert offline.wait(DEADLINE).state == "done"
-    assert brought.find(SMALL.id).fingerprint == fetched.find(SMALL.id).fingerprint
-    np.testing.assert_array_equal(run(brought, SMALL.id), run(fetched, SMALL.id))
+def test_weights_from_a_stick_and_a_graph_are_imported_offline(tmp_path: Path) -> None:
+    data = random_weights(SMALL.architecture)
+    digest = hashlib.sha256(data).hexdigest()
+    small = replace(SMALL, file=f"{SMALL.architecture}-{digest[:8]}.pth", download_bytes=len(data))
+    library = Library(tmp_path / "networks", (small, BEST))
+    installer = Installer(library, offline=True)
+    stick = tmp_path / "whatever it is called"
+    stick.write_bytes(data)
+    installer.import_file(stick, stick.name)
+    stick.unlink()
+    ended = installer.wait(DEADLINE)
+    assert (ended.state, ended.id, ended.message) == ("done", SMALL.id, None)
+    record = library.find(SMALL.id)
+    assert (record.origin, record.embedding_width) == ("official", SMALL.embedding_width)
+    embedded = run(library, SMALL.id)
 
-    graph = fetched.path(fetched.find(SMALL.id))
-    offline.import_file(graph, "copy.onnx")
-    ended = offline.wait(DEADLINE)
+    graph = library.path(record)
+    installer.import_file(graph, "copy.onnx")
+    ended = installer.wait(DEADLINE)
     assert (ended.state, ended.key) == ("failed", "network_twice")
-    brought.remove(SMALL.id)
-    offline.import_file(graph, "copy.onnx")
-    assert offline.wait(DEADLINE).id == "copy"
-    assert brought.read(brought.find("copy")) == graph.read_bytes()
+    other = Library(tmp_path / "other", (small, BEST))
+    installer = Installer(other, offline=True)
+    installer.import_file(graph, "copy.onnx")
+    assert installer.wait(DEADLINE).id == "copy"
+    assert other.find("copy").origin == "imported"
+    np.testing.assert_array_equal(run(other, "copy"), embedded)
+    for folder in (library.folder, other.folder):
+        assert list((folder / "partial").iterdir()) == []
 
 
 @pytest.mark.usefixtures("direct")

@@ -8,16 +8,20 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from making import until
 from starlette.testclient import TestClient
+from weights_server import Stall, WeightsServer
 
-from teachable import server, static
+from teachable import official, server, static
 from teachable.errors import Conflict, InvalidInput
 from teachable.workflow import Workspace
 
@@ -151,6 +155,56 @@ def test_the_server_starts_answers_and_stops_cleanly(tmp_path: Path, number: sig
         assert process.returncode == 0, err
         assert "Everything is saved" in out
         assert err == ""
+
+
+@pytest.fixture
+def weights(monkeypatch: pytest.MonkeyPatch) -> Iterator[WeightsServer]:
+    """A server that begins to send the recommended weights and then falls silent."""
+    for name in ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    best = official.recommended()
+    with WeightsServer() as made:
+        made.files[best.file] = bytes(best.download_bytes)
+        made.faults.append(Stall(1_000_000))
+        monkeypatch.setenv("TEACHABLE_WEIGHTS_URL", made.url)
+        monkeypatch.setenv("TEACHABLE_OFFLINE", "0")
+        yield made
+
+
+def installation(said: list[str]) -> dict[str, Any]:
+    found = re.search(r"http://127\.0\.0\.1:\d+", "".join(said))
+    assert found
+    with urllib.request.urlopen(f"{found[0]}/api/v1/networks", timeout=30) as answer:
+        now: dict[str, Any] = json.load(answer)["installation"]
+        return now
+
+
+def test_the_recommended_network_comes_while_the_page_works_and_stopping_waits_for_nothing(
+    tmp_path: Path, weights: WeightsServer
+) -> None:
+    best = official.recommended()
+    with running(tmp_path, "--port", "0") as (process, said):
+        assert process.stdout is not None
+        assert re.search(r"Fetching the network .* \(22 MB\)", process.stdout.readline())
+        until(lambda: installation(said)["done"] == 1_000_000)
+        now = installation(said)
+        assert (now["state"], now["id"], now["automatic"]) == ("fetching", best.id, True)
+        assert now["total"] == best.download_bytes
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert time.monotonic() - began < 5
+        assert (process.returncode, err) == (0, "")
+    assert (tmp_path / "networks" / "partial" / f"{best.file}.part").stat().st_size == 1_000_000
+
+
+def test_offline_nobody_is_asked_for_anything(tmp_path: Path, weights: WeightsServer) -> None:
+    with running(tmp_path, "--port", "0", "--offline") as (process, said):
+        assert installation(said)["state"] == "idle"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+        assert "Fetching" not in out
+    assert weights.asked == []
 
 
 def test_a_busy_port_is_told_at_once(tmp_path: Path) -> None:
