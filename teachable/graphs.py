@@ -76,7 +76,7 @@ def preprocessing_from(stated: Mapping[str, Any]) -> Preprocessing:
 
 def preprocessing_fields(preprocessing: Preprocessing) -> dict[str, Any]:
     """Return a preprocessing as a record file states it; `preprocessing_from` reads it."""
-    return asdict(preprocessing)
+    return {**asdict(preprocessing), "mean": list(preprocessing.mean), "std": list(preprocessing.std)}
 
 
 def build(module: "torch.nn.Module", preprocessing: Preprocessing) -> "onnx.ModelProto":

@@ -21,7 +21,11 @@ from torch.nn import functional as F
 PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 STEM_CHANNELS = 32
 LAST_CHANNELS = 1280
+FAMILY = "slim-mobilenet-v2"
+# MobileNetV2 itself has six; what asks for far more would only fill the memory.
+LARGEST_EXPANSION = 12
 LENGTH_BYTES = 8
+METADATA = "__metadata__"
 
 
 class ConvNormAct(nn.Module):
@@ -107,15 +111,48 @@ def load(architecture: str, weights: Path) -> nn.Module:
     Raises:
         ValueError: unknown architecture, or a file that is damaged or belongs to another network.
     """
-    family, _, expansion = architecture.partition("/")
-    if family != "slim-mobilenet-v2" or not expansion.isdecimal() or not int(expansion):
-        raise ValueError(f"unknown architecture {architecture!r}")
-    network = SlimMobileNetV2(int(expansion))
     try:
-        network.load_state_dict(read_safetensors(weights))
+        return filled(architecture, read_safetensors(weights))
     except RuntimeError as error:
         raise ValueError(f"{weights.name} does not hold the weights of {architecture}") from error
+
+
+def filled(architecture: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Return a network with these weights, ready to be run.
+
+    Raises:
+        ValueError: unknown architecture.
+        RuntimeError: the weights do not fit it.
+    """
+    network = SlimMobileNetV2(_expansion(architecture))
+    network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
+
+
+def recognise(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the architecture that weights are of, as far as their names and shapes tell, or None."""
+    first_widening = tensors.get("features.2.body.0.conv.weight")
+    if first_widening is None or first_widening.ndim != 4 or not first_widening.shape[1]:
+        return None
+    architecture = f"{FAMILY}/{first_widening.shape[0] // first_widening.shape[1]}"
+    try:
+        with torch.device("meta"):
+            expected = SlimMobileNetV2(_expansion(architecture)).state_dict()
+    except ValueError:
+        return None
+    return architecture if _shapes(tensors) == _shapes(expected) else None
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> Mapping[str, torch.Size]:
+    """Return the shapes by name, without the counters of batch norm, which are only of use in training."""
+    return {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(".num_batches_tracked")}
+
+
+def _expansion(architecture: str) -> int:
+    family, _, expansion = architecture.partition("/")
+    if family != FAMILY or not expansion.isdecimal() or not 1 <= int(expansion) <= LARGEST_EXPANSION:
+        raise ValueError(f"unknown architecture {architecture!r}")
+    return int(expansion)
 
 
 def read_safetensors(path: Path) -> Mapping[str, Tensor]:
@@ -127,17 +164,39 @@ def read_safetensors(path: Path) -> Mapping[str, Tensor]:
     Raises:
         ValueError: the file does not follow the format.
     """
-    data = path.read_bytes()
-    header_end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    header, numbers = _parts(path)
     try:
-        header = json.loads(data[LENGTH_BYTES:header_end])
-        header.pop("__metadata__", None)
-        return {name: _tensor(entry, data[header_end:]) for name, entry in header.items()}
+        return {name: _tensor(entry, numbers) for name, entry in header.items() if name != METADATA}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path.name} is not a sound safetensors file") from error
 
 
-def _tensor(entry: Mapping[str, Any], numbers: bytes) -> Tensor:
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """Return what a safetensors file says about itself, texts by name.
+
+    Raises:
+        ValueError: the file does not follow the format.
+    """
+    stated = _parts(path)[0].get(METADATA, {})
+    if not isinstance(stated, dict) or not all(isinstance(value, str) for value in stated.values()):
+        raise ValueError(f"{path.name} is not a sound safetensors file")
+    return stated
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], memoryview]:
+    """Return the header of a safetensors file and its raw numbers."""
+    data = path.read_bytes()
+    header_end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    try:
+        header = json.loads(data[LENGTH_BYTES:header_end])
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"{path.name} is not a sound safetensors file") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"{path.name} is not a sound safetensors file")  # noqa: TRY004 - it is the file that is wrong
+    return header, memoryview(data)[header_end:]
+
+
+def _tensor(entry: Mapping[str, Any], numbers: memoryview) -> Tensor:
     """Return one tensor of the file; `entry` says its type, shape and place."""
     dtype = np.dtype({"F32": "<f4", "I64": "<i8"}[entry["dtype"]])
     start, end = entry["data_offsets"]

@@ -4,7 +4,9 @@ It owns the search for the last map of a network it has never seen. It loads tor
 a gigabyte, so only a child process imports it (`teachable.conversion`). It fetches nothing.
 """
 
+import logging
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +21,8 @@ from torchvision.transforms import InterpolationMode
 from teachable.errors import ModelFileError, NotFound
 from teachable.graphs import Preprocessing
 from teachable.official import Described, find, hash_prefix
+
+log = logging.getLogger(__name__)
 
 LICENCE = "BSD-3-Clause"
 """Of torchvision, and so of those weights that name no licence of their own."""
@@ -75,6 +79,22 @@ def describe(name: str) -> Described:
         licence=weights.meta.get("license", LICENCE),
         source=f"torchvision, {weights}, trained on ImageNet",
     )
+
+
+def check_usable(architecture: str) -> None:
+    """Refuse a classifier that keeps no map of places to its end, before its weights are fetched.
+
+    Args:
+        architecture: torchvision's name of it.
+
+    Raises:
+        ModelFileError: there is no map whose mean it decides by. Some networks tell only when they have their weights.
+    """
+    try:
+        with torch.device("meta"):
+            last_map(_skeleton(architecture).eval(), preprocessing_of(architecture).size, architecture)
+    except (NotImplementedError, RuntimeError):
+        log.debug("whether %s has a map is seen when its weights are there", architecture, exc_info=True)
 
 
 def by_hash(sha256: str) -> str | None:
@@ -229,10 +249,22 @@ def _giving(state_dict: Mapping[str, Tensor]) -> Iterator[None]:
         WeightsEnum.get_state_dict = fetching
 
 
+def _skeleton(architecture: str) -> nn.Module:
+    """Return a classifier without weights, if it can be built so, or with random ones."""
+    with warnings.catch_warnings():
+        # Some builders have to say something about random weights.
+        warnings.simplefilter("ignore")
+        try:
+            with torch.device("meta"):
+                model: nn.Module = get_model_builder(architecture)()
+        except NotImplementedError:
+            model = get_model_builder(architecture)()
+    return model
+
+
 def _other_weights(architecture: str, came: Mapping[str, Tensor]) -> ModelFileError:
     """Return the error that says what was expected and what came."""
-    with torch.device("meta"):
-        wanted = {name: tuple(one.shape) for name, one in get_model_builder(architecture)().state_dict().items()}
+    wanted = {name: tuple(one.shape) for name, one in _skeleton(architecture).state_dict().items()}
     given = {name: tuple(one.shape) for name, one in came.items()}
     differing = [name for name, shape in wanted.items() if given.get(name) != shape]
     foreign = [name for name in given if name not in wanted]

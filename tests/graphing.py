@@ -1,6 +1,8 @@
 """What the tests of graphs make in code: photos as arrays, what Pillow makes of them, and networks small and whole."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -85,3 +87,20 @@ def copying() -> torch.nn.Module:
     with torch.no_grad():
         copy.weight.copy_(torch.eye(3).reshape(3, 3, 1, 1))
     return copy
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None
+) -> Path:
+    """A file in the safetensors format, by hand."""
+    names = {torch.float32: "F32", torch.int64: "I64"}
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    numbers = b""
+    for name, tensor in tensors.items():
+        data = tensor.contiguous().numpy().tobytes()
+        place = [len(numbers), len(numbers) + len(data)]
+        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": place}
+        numbers += data
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + numbers)
+    return path

@@ -197,6 +197,11 @@ def test_a_sister_is_told_by_the_first_array_of_another_size() -> None:
         zoo.load("mobilenet_v3_small", other)
 
 
+def test_a_network_that_cannot_be_built_without_memory_is_refused_in_words_all_the_same() -> None:
+    with pytest.raises(ModelFileError, match="regnet_y_400mf"):
+        zoo.load("regnet_y_400mf", {"weight": torch.zeros(1)})
+
+
 @pytest.mark.parametrize(
     "weights",
     [None, [], {}, "text", {1: torch.zeros(1)}, {"conv1.weight": 3}, {"model": {}}, {"conv1.weight": torch.zeros(1)}],
