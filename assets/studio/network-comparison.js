@@ -174,9 +174,10 @@ export function comparisonPanel({ switched }) {
 
   /** @param {Comparison | null} done */
   function showAdvice(done) {
-    advice.hidden = !done?.message;
-    write(adviceText, done?.message ?? "");
     const id = done?.advice ?? null;
+    advice.hidden = !done?.message;
+    advice.toggleAttribute("data-advised", id !== null);
+    write(adviceText, done?.message ?? "");
     const network = state.status?.network;
     const offer = network?.offer?.id === id ? network?.offer : null;
     follow.hidden = id === null || id === network?.id || !findNetwork(id)?.present;

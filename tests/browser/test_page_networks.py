@@ -357,7 +357,8 @@ def test_networks_are_compared_on_the_photos_of_the_project(
 ) -> None:
     blind = school.install("blind", SEES_NOTHING, "imported")
     sighted = school.install("resnet-18", SEES_COLOURS)
-    page = visit(school.project(train=True), **options, color_scheme=theme).ready_to_predict()
+    page = visit(school.project(train=True), **options, color_scheme=theme, reduced_motion="reduce")
+    page.ready_to_predict()
     # The input is drawn by its label; the switch of the camera has no words whose contrast could be measured.
     page.at("source-file").check(force=True)
     page.networks()
