@@ -116,7 +116,7 @@ class Library:
             NotFound: it is not here; the words tell one that could be from one that nobody knows.
         """
         known = self.known(id_or_fingerprint)
-        names = {id_or_fingerprint, known.id} if known else {id_or_fingerprint}
+        names = {id_or_fingerprint, known.id if known else official.network_id(id_or_fingerprint)}
         for record in self.present():
             if record.id in names or record.fingerprint in names:
                 return record

@@ -144,6 +144,10 @@ def test_official_networks_also_go_by_torchvisions_name(kept: Library) -> None:
         assert kept.find(name) == record
     kept.remove(SMALL.architecture)
     assert ids(kept) == ["slim-v1"]
+    other = add(kept, "efficientnet-v2-s", origin="official")
+    assert kept.find("efficientnet_v2_s") == other
+    kept.remove("efficientnet_v2_s")
+    assert ids(kept) == ["slim-v1"]
 
 
 def test_titles_and_descriptions_come_from_the_words_or_the_record(kept: Library) -> None:

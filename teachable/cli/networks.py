@@ -77,9 +77,8 @@ def fetch(
 ) -> None:
     """Fetch an official network."""
     library, installer = _open(home)
-    known = library.known(name)
     try:
-        record = library.find(known.id if known else name)
+        record = library.find(name)
     except NotFound:
         installer.fetch(name)
         _follow(installer)
@@ -186,16 +185,21 @@ def _follow(installer: "Installer") -> None:
 
 def _watch(installer: "Installer") -> None:
     """Show the size before anything comes, then a bar while it comes, then what is done with it."""
-    told = ""
-    while (now := installer.wait(_POLL_SECONDS)).running:
-        if now.state == "fetching" and now.total:
+    now, told, sized = installer.state, "", False
+    while True:
+        if now.total and not sized:
             typer.echo(say("cli.networks.fetching", title=now.title, size=f"{now.total / _MB:.1f}"), err=True)
+            sized = True
+        if not now.running:
+            return
+        if now.state == "fetching" and now.done:
             _show_bytes(installer, now.total)
         elif now.state != told and now.state == "waiting":
             typer.echo(say("cli.networks.waiting"), err=True)
         elif now.state != told and now.state == "converting":
             typer.echo(say("cli.networks.converting"), err=True)
         told = now.state
+        now = installer.wait(_POLL_SECONDS)
 
 
 def _show_bytes(installer: "Installer", total: int) -> None:
