@@ -194,14 +194,20 @@ def facts(entry: Mapping[str, Any], model: "onnx.ModelProto", weights: Path) -> 
     channels, height, width = (side.dim_value for side in model.graph.output[0].type.tensor_type.shape.dim[1:])
     means, stds = (", ".join(f"{one:g}" for one in values) for values in (preprocessing.mean, preprocessing.std))
     sides = f"{preprocessing.size} x {preprocessing.size}"
+    seen = f"centre square, antialiased {preprocessing.interpolation} resize to {sides} on bytes"
+    if preprocessing.resize is not None:
+        seen = (
+            f"antialiased {preprocessing.interpolation} resize of the shorter side to {preprocessing.resize} on bytes, "
+        )
+        seen += f"{sides} out of the middle"
     rows = {
         "Network": f"{entry['build']['architecture']}, {parameters / 1e6:.2f} million parameters",
         "Input": "`image`: uint8 `[batch, height, width, 3]`, RGB, upright, any size",
         "Output": f"`features`: float32 `[batch, {channels}, {height}, {width}]`, the last map; "
         f"`embedding`: float32 `[batch, {channels}]`, its spatial mean",
-        "Inside the graph": f"centre square, antialiased {preprocessing.interpolation} resize to {sides} on bytes, "
-        f"mean {means} and standard deviation {stds} on the scale 0 to 1, the network with batch norm folded in",
-        "Format": f"ONNX, opset {graphs.OPSET}, IR version {graphs.IR_VERSION}, {record['size_bytes']:,} bytes",
+        "Inside the graph": f"{seen}, mean {means} and standard deviation {stds} on the scale 0 to 1, "
+        "the network with batch norm folded in",
+        "Format": f"one ONNX file, {record['size_bytes']:,} bytes, opset {graphs.OPSET}, IR version {model.ir_version}",
         "Fingerprint": f"`{record['fingerprint']}`, the SHA-256 of the graph",
         "Weights": f"`{entry['build']['weights']}`, SHA-256 `{entry['build']['weights_sha256']}`",
         "Licence": f"weights and graph {record['licence']}",

@@ -111,8 +111,10 @@ def load(architecture: str, weights: Path) -> nn.Module:
     Raises:
         ValueError: unknown architecture, or a file that is damaged or belongs to another network.
     """
+    _expansion(architecture)
+    tensors = read_safetensors(weights)
     try:
-        return filled(architecture, read_safetensors(weights))
+        return filled(architecture, tensors)
     except RuntimeError as error:
         raise ValueError(f"{weights.name} does not hold the weights of {architecture}") from error
 
@@ -131,16 +133,13 @@ def filled(architecture: str, tensors: Mapping[str, Tensor]) -> nn.Module:
 
 def recognise(tensors: Mapping[str, Tensor]) -> str | None:
     """Return the architecture that weights are of, as far as their names and shapes tell, or None."""
-    first_widening = tensors.get("features.2.body.0.conv.weight")
-    if first_widening is None or first_widening.ndim != 4 or not first_widening.shape[1]:
-        return None
-    architecture = f"{FAMILY}/{first_widening.shape[0] // first_widening.shape[1]}"
-    try:
+    came = _shapes(tensors)
+    for expansion in range(1, LARGEST_EXPANSION + 1):
         with torch.device("meta"):
-            expected = SlimMobileNetV2(_expansion(architecture)).state_dict()
-    except ValueError:
-        return None
-    return architecture if _shapes(tensors) == _shapes(expected) else None
+            expected = SlimMobileNetV2(expansion).state_dict()
+        if _shapes(expected) == came:
+            return f"{FAMILY}/{expansion}"
+    return None
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> Mapping[str, torch.Size]:

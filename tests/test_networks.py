@@ -54,6 +54,24 @@ def test_unknown_architecture_is_refused(architecture: str, tmp_path: Path) -> N
         networks.load(architecture, tmp_path / "any.safetensors")
 
 
+@pytest.mark.parametrize("expansion", [1, 3, 6])
+def test_an_architecture_is_recognised_by_its_weights(expansion: int) -> None:
+    tensors = networks.SlimMobileNetV2(expansion).state_dict()
+    assert networks.recognise(tensors) == f"slim-mobilenet-v2/{expansion}"
+    # Batch norm's counters are of use in training only, and may be left out.
+    few = {name: tensor for name, tensor in tensors.items() if "num_batches" not in name}
+    assert networks.recognise(few) == f"slim-mobilenet-v2/{expansion}"
+    del few["features.0.conv.weight"]
+    assert networks.recognise(few) is None
+    assert networks.recognise({**tensors, "more": torch.zeros(1)}) is None
+
+
+def test_the_weights_of_the_builtin_network_are_recognised() -> None:
+    path, entry = entries()[0]
+    weights = path.with_name(entry["build"]["weights"])
+    assert networks.recognise(networks.read_safetensors(weights)) == entry["build"]["architecture"]
+
+
 def test_weights_of_another_network_are_refused() -> None:
     path, entry = entries()[0]
     with pytest.raises(ValueError, match="does not hold the weights"):
@@ -81,6 +99,7 @@ def test_safetensors_numbers_come_back_exactly(tmp_path: Path) -> None:
         b"not json",
         b"\xff\xfe",
         [],
+        b"[" * 100_000,
         {"a": 3},
         {"a": {"dtype": "F32", "shape": [2]}},
         {"a": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}},
@@ -94,6 +113,18 @@ def test_safetensors_numbers_come_back_exactly(tmp_path: Path) -> None:
 def test_damaged_safetensors_are_refused(header: object, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a sound safetensors file"):
         networks.read_safetensors(written(tmp_path / "a.safetensors", header, bytes(8)))
+
+
+def test_what_a_file_says_about_itself_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.safetensors", {"__metadata__": {"architecture": "x"}})
+    assert networks.read_metadata(path) == {"architecture": "x"}
+    assert networks.read_metadata(written(path, {})) == {}
+
+
+@pytest.mark.parametrize("header", [b"", [], {"__metadata__": []}, {"__metadata__": {"a": 1}}, {"__metadata__": "x"}])
+def test_what_a_damaged_file_says_about_itself_is_refused(header: object, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a sound safetensors file"):
+        networks.read_metadata(written(tmp_path / "a.safetensors", header))
 
 
 def test_every_record_names_the_weights_it_was_built_from() -> None:

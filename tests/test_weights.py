@@ -56,6 +56,18 @@ def make(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 Make = Callable[..., dict[str, Any]]
 
 
+def instead_of_loading(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """Let every classifier be a tiny network; returns which were asked for, with the names of their weights."""
+    asked: list[tuple[str, list[str]]] = []
+
+    def load(name: str, state_dict: Any) -> tuple[torch.nn.Module, graphs.Preprocessing]:
+        asked.append((name, list(state_dict)))
+        return tiny(), PREPROCESSING
+
+    monkeypatch.setattr(zoo, "load", load)
+    return asked
+
+
 def refusal(make: Make, source: Path, architecture: str | None = None, name: str | None = None) -> ModelFileError:
     with pytest.raises(ModelFileError) as caught:
         make(source, architecture, name)
@@ -78,10 +90,7 @@ def test_official_weights_are_recognised_by_their_hash_whatever_they_are_called(
     known = official.find(SMALL)
     assert known is not None
     monkeypatch.setattr(official, "by_hash", lambda found: known if found == sha256 else None)
-    asked: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(
-        zoo, "load", lambda name, found: (asked.append((name, list(found))), (tiny(), PREPROCESSING))[1]
-    )
+    asked = instead_of_loading(monkeypatch)
     entry = make(source)
     assert asked == [(SMALL, list(state))]
     record, data = entry["record"], (tmp_path / "made.onnx").read_bytes()
@@ -286,10 +295,7 @@ def test_safetensors_that_name_their_network_and_preprocessing_are_taken(
     preprocessing = graphs.Preprocessing(64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 72, "bicubic")
     stated = json.dumps(graphs.preprocessing_fields(preprocessing))
     metadata = {"architecture": "MobileNet-V3-Small", "preprocessing": stated, "licence": "MIT"}
-    asked: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(
-        zoo, "load", lambda name, found: (asked.append((name, list(found))), (tiny(), PREPROCESSING))[1]
-    )
+    asked = instead_of_loading(monkeypatch)
     entry = make(write_safetensors(tmp_path / "a.safetensors", {"weight": torch.zeros(2)}, metadata))
     assert asked == [(SMALL, ["weight"])]
     assert entry["build"]["architecture"] == SMALL
