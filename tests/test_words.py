@@ -148,7 +148,7 @@ def python_shapes() -> Iterator[str]:
     for _, prefix, call in calls():
         for node in ast.walk(call.args[0]):
             if isinstance(node, ast.JoinedStr):
-                parts = [re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w.]+" for part in node.values]
+                parts = [re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w.-]+" for part in node.values]
                 yield re.escape(prefix) + "".join(parts)
 
 
@@ -193,7 +193,7 @@ def test_every_text_the_pages_ask_for_exists() -> None:
 def test_every_place_the_page_fills_is_in_the_text() -> None:
     wrong = []
     for name, _, script in scripts():
-        for key, values in re.findall(r'\bsay\("([\w.]+)",\s*\{([^{}]*)\}', script):
+        for key, values in re.findall(r'\bsay\("([\w.-]+)",\s*\{([^{}]*)\}', script):
             given = {part.split(":")[0].strip() for part in re.split(r",(?![^(\[]*[)\]])", values) if part.strip()}
             needed = set().union(*(places(TEXTS[found]) for found in named(key))) if named(key) else set()
             if needed - given:
@@ -214,9 +214,9 @@ def test_every_text_is_used_somewhere() -> None:
         literal |= {prefix + key for key in re.findall(r"""["'`>]([a-z_.]+)["'`<]""", script)}
         # Template literals of which a part is put in, `page.camera.${trouble}`.
         for template in re.findall(r"`([\w.]*\$\{[^{}`]+\}[\w.]*)`", script):
-            shapes.append(re.escape(prefix) + r"[\w.]+".join(map(re.escape, re.split(r"\$\{[^{}]+\}", template))))
+            shapes.append(re.escape(prefix) + r"[\w.-]+".join(map(re.escape, re.split(r"\$\{[^{}]+\}", template))))
     # The page can say any error in its own language, `error.${key}`, but it is Python that raises them.
-    matches = [re.compile(shape) for shape in shapes if shape != r"error\.[\w.]+" and not shape.startswith("[")]
+    matches = [re.compile(shape) for shape in shapes if shape != r"error\.[\w.-]+" and not shape.startswith("[")]
     unused = []
     for key in TEXTS:
         stem = re.sub(r"\.(one|other)$", "", key)
