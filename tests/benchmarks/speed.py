@@ -1,7 +1,8 @@
 """Prints how fast and how large everything is: `python -m tests.benchmarks.speed [name…]`.
 
 Nothing is asserted: computers differ. Where the figure depends on how busy the computer is, something comparable is
-measured in the same run and shown beside it. The accuracy of heads is measured by `tests.benchmarks.heads`.
+measured in the same run and shown beside it. Accuracy is measured by `tests.benchmarks.heads` and
+`tests.benchmarks.fewshot`.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.benchmarks import capture, embedding, live, memory, startup, training
+from tests.benchmarks import capture, embedding, live, memory, networks, startup, training
 from tests.benchmarks.table import Row, render
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -22,6 +23,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "memory": memory.measure,
     "page": startup.measure_page,
     "commands": startup.measure_commands,
+    "networks": networks.measure,
 }
 
 
