@@ -1,5 +1,10 @@
+"""What is inside a backbone graph: photos as Pillow shows them, the network as torch runs it, and nothing else."""
+
 import json
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +16,7 @@ from graphing import PREPROCESSING, SIZES, copying, photo, reference, session, t
 
 from teachable import graphs
 from teachable.graphs import Preprocessing
+from teachable.resources import assets
 
 # What torchvision asks for: cut out of a larger square, and bicubic for some; half of 11 is to be rounded as it does.
 VARIANTS = {
@@ -67,6 +73,22 @@ def test_photo_of_twelve_megapixels_is_taken_whole(seeing: tuple[Preprocessing, 
         ),
         atol=1e-3,
     )
+
+
+@pytest.mark.parametrize("name", ["plain", "cut and bicubic"])
+def test_the_browser_sees_the_very_same_bytes(tmp_path: Path, name: str) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.fail("node is missing: run the tests with `uv run --group dev pytest`")
+    graph, pixels = tmp_path / "a.onnx", photo(241, 321)
+    graph.write_bytes(graphs.build(copying(), VARIANTS[name]).SerializeToString())
+    (tmp_path / "photo").write_bytes(pixels.tobytes())
+    *_, runtime = sorted((assets() / "onnxruntime-web" / "dist").glob("*/ort.wasm.min.mjs"))
+    arguments = [runtime.parent, graph, tmp_path / "photo", 241, 321, "features"]
+    script = Path(__file__).with_name("wasm.mjs")
+    done = subprocess.run([node, script, *map(str, arguments)], capture_output=True, timeout=60, check=True)
+    (natively,) = session(graph.read_bytes()).run(["features"], {"image": pixels[None]})
+    np.testing.assert_array_equal(np.frombuffer(done.stdout, np.float32), natively.ravel())
 
 
 @pytest.mark.parametrize("preprocessing", VARIANTS.values(), ids=VARIANTS.keys())
