@@ -19,6 +19,8 @@ export function beforeAndNow() {
   const element = make("div", { className: "t-before", hidden: true }, was, is, verdict, back);
   /** @type {Before | null} */
   let shown = null;
+  /** Id of the network of the model. */
+  let present = "";
 
   async function goBack() {
     if (!shown) return;
@@ -30,8 +32,8 @@ export function beforeAndNow() {
   }
 
   function update() {
-    const there = shown && findNetwork(shown.backbone.id)?.present;
-    back.hidden = !there;
+    // A network that was renewed cannot be had back, and one that was removed has to be fetched first.
+    back.hidden = !shown || shown.backbone.id === present || !findNetwork(shown.backbone.id)?.present;
     back.disabled = training();
   }
 
@@ -41,6 +43,7 @@ export function beforeAndNow() {
     shown = accuracy === null ? null : before;
     element.hidden = !shown;
     if (!before || accuracy === null) return false;
+    present = model.backbone.id;
     write(was, sentence("page.network.before", before.backbone.title, before.accuracy, before));
     write(is, sentence("page.network.now", model.backbone.title, accuracy, model));
     write(verdict, say(judge(before, { accuracy, low: low ?? 0, high: high ?? 1 })));

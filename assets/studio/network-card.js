@@ -39,10 +39,10 @@ export function networkCard(id, { switched }) {
   const cancel = button({ look: "ghost", text: say("page.network.cancel"), testid: "network-cancel-here", press: () => attempt(cancelInstallation) });
   const actions = make("div", { className: "t-network-actions" }, use, fetch, bar.element, cancel, remove);
 
-  const question = make("p", {});
+  const question = make("p", { id: `t-network-question-${id}` });
   const yes = button({ look: "soft", text: " ", testid: "network-remove-yes", press: () => attempt(take) });
   const no = button({ look: "ghost", text: say("page.network.keep"), testid: "network-keep", press: () => settle(true) });
-  const sure = make("div", { className: "t-notice t-network-more", role: "alertdialog", hidden: true, "data-testid": "network-sure" }, icon("warning"), make("div", {}, question, make("div", { className: "t-actions" }, yes, no)));
+  const sure = make("div", { className: "t-notice t-network-more", role: "group", hidden: true, "data-testid": "network-sure" }, icon("warning"), make("div", {}, question, make("div", { className: "t-actions" }, yes, no)));
   const reason = make("p", {});
   const problem = make("div", { className: "t-notice t-notice-problem t-network-more", role: "alert", hidden: true, "data-testid": "network-problem" }, icon("warning"), reason);
   const element = make(
@@ -56,6 +56,7 @@ export function networkCard(id, { switched }) {
   const titleId = `t-network-${id}`;
   title.id = titleId;
   element.setAttribute("aria-labelledby", titleId);
+  no.setAttribute("aria-describedby", question.id);
 
   /** @type {NetworkInfo | null} */
   let info = null;
@@ -82,8 +83,11 @@ export function networkCard(id, { switched }) {
   }
 
   async function take() {
+    const dialog = element.closest("dialog");
     await removeNetwork(id, anyway);
     settle(true);
+    // One that was imported has left the list.
+    if (!element.isConnected) dialog?.querySelector("button")?.focus();
   }
 
   /**
@@ -102,8 +106,7 @@ export function networkCard(id, { switched }) {
   /** @param {boolean} focus where it was before the question */
   function settle(focus) {
     sure.hidden = true;
-    const next = [remove, fetch, use].find((one) => !one.hidden && !one.disabled);
-    if (focus) (next ?? element.closest("dialog"))?.focus({ preventScroll: true });
+    if (focus) [remove, fetch, use].find(pressable)?.focus({ preventScroll: true });
   }
 
   /** @param {NetworkInfo} now */
@@ -114,6 +117,7 @@ export function networkCard(id, { switched }) {
     const inUse = project?.id === id;
     const running = installing();
     const mine = running?.id === id;
+    const focused = document.activeElement;
     write(title, now.title);
     badges.in_use.hidden = !inUse;
     badges.recommended.hidden = !now.recommended;
@@ -129,14 +133,14 @@ export function networkCard(id, { switched }) {
     label(use, retrain ? switching(offer?.seconds ?? null) : say("page.network.use"));
     use.classList.toggle("t-filled", offer !== null);
     use.hidden = !now.present || (inUse && project.present);
-    explain(use, training() ? say("page.network.busy_training") : "");
+    explain(use, now.title, training() ? say("page.network.busy_training") : "");
 
     const last = networks?.installation;
     const failed = last?.state === "failed" && last.id === id;
     label(fetch, say(failed ? "page.network.fetch_again_size" : "page.network.fetch", { size: megabytes(now.download_bytes) }));
     fetch.hidden = now.present || mine || !now.file || networks?.offline !== false;
     fetch.classList.toggle("t-filled", now.recommended);
-    explain(fetch, running ? say("page.network.busy", { title: running.title }) : "");
+    explain(fetch, now.title, running ? say("page.network.busy", { title: running.title }) : "");
 
     bar.element.hidden = cancel.hidden = !mine;
     if (running && mine) bar.show(running);
@@ -146,6 +150,8 @@ export function networkCard(id, { switched }) {
     const text = trouble || (failed ? (last.message ?? "") : "");
     write(reason, text);
     problem.hidden = !text || mine;
+    // A button that gives way to another hands the focus on.
+    if (focused instanceof HTMLButtonElement && actions.contains(focused) && !pressable(focused)) [cancel, use, fetch].find(pressable)?.focus({ preventScroll: true });
   }
 
   /** @param {NetworkInfo} now */
@@ -210,10 +216,16 @@ function label(control, text) {
 /**
  * Switch a button off with the reason, or on.
  * @param {HTMLButtonElement} control
+ * @param {string} about which network it is for: one button looks like the other
  * @param {string} why
  */
-function explain(control, why) {
+function explain(control, about, why) {
   control.disabled = why !== "";
   control.title = why;
-  control.setAttribute("aria-description", why);
+  control.setAttribute("aria-description", why ? `${about}. ${why}` : about);
+}
+
+/** @param {HTMLButtonElement} control */
+function pressable(control) {
+  return !control.hidden && !control.disabled;
 }

@@ -1,6 +1,7 @@
 /** The dialog with all networks: choosing, fetching, removing and bringing one, and comparing those that are here. */
 
 import { arrange, button, icon, make, write } from "./dom.js";
+import { failureId, putAside } from "./network-aside.js";
 import { networkCard } from "./network-card.js";
 import { comparisonPanel } from "./network-comparison.js";
 import { cancelInstallation, chooseAutomatic, importNetwork, installing, refreshNetworks } from "./networks.js";
@@ -110,6 +111,8 @@ export function openNetworks({ bring = false, closed } = {}) {
       return card.element;
     });
     arrange(list, elements);
+    // It is said here, where it was asked for; the page need not say it again.
+    if (networks.installation.state === "failed") putAside(failureId(networks.installation));
     bringing.update();
     comparing.update();
   }

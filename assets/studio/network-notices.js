@@ -1,10 +1,11 @@
 /**
  * Below the Training column: which network is in use, and at most one notice about networks. It owns which notice that
- * is, and what the person has put aside; fetching and switching are `networks.js`.
+ * is; what the person has put aside is `network-aside.js`, fetching and switching are `networks.js`.
  */
 
 import { button, icon, make, write } from "./dom.js";
 import { cancelInstallation, dismissRenewal, fetchNetwork, findNetwork, installing, startNetworks, switching, switchNetwork, training } from "./networks.js";
+import { failureId, isAside, putAside } from "./network-aside.js";
 import { installationBar, installationTitle } from "./network-progress.js";
 import { words } from "./project.js";
 import { state, subscribe } from "./store.js";
@@ -12,18 +13,12 @@ import { tell } from "./toasts.js";
 import { megabytes, say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Status} Status */
-/** @typedef {import("./types.d.ts").Installation} Installation */
 
 /**
  * @typedef {{ text: string, press: () => unknown, look?: string, testid: string, waits?: boolean }} Action
  *   `waits`: not while a training runs
  * @typedef {{ id: string, progress?: boolean, title: string, lines: string[], small?: string, actions: Action[] }} Notice
  */
-
-/** What the person has put aside, in this browser: ids of notices. */
-const STORED_AS = "teachable.networks.read";
-/** More are of long ago. */
-const REMEMBERED = 50;
 
 /** @param {import("./types.d.ts").Mount} place */
 export function mountNetwork({ element }) {
@@ -136,8 +131,9 @@ export function mountNetwork({ element }) {
 function choose(status, { bring }) {
   const { network, model } = status;
   const project = state.project?.id ?? "";
-  const found = [progress(), missing(), failure(), renewal(), offer()];
-  return found.find((notice) => notice !== null && !put(notice.id)) ?? null;
+  // Why a network did not come is said before that it is missing, else pressing “Fetch” would seem to do nothing.
+  const found = [progress(), failure(), missing(), renewal(), offer()];
+  return found.find((notice) => notice !== null && !isAside(notice.id)) ?? null;
 
   /** @returns {Notice | null} */
   function progress() {
@@ -178,9 +174,10 @@ function choose(status, { bring }) {
     const failed = state.networks?.installation;
     if (failed?.state !== "failed") return null;
     const known = findNetwork(failed.id);
+    // It came another way since.
+    if (known?.present) return null;
     const title = failed.title ?? "";
-    // What the program tried by itself is said once; what a person tried is said each time.
-    const id = failed.automatic ? `failed ${failed.id} ${failed.key}` : `failed ${failed.started}`;
+    const id = failureId(failed);
     const lines = network.present ? [say("page.network.uses", { title: network.title })] : [];
     /** @type {Action[]} */
     const actions = [];
@@ -221,31 +218,4 @@ function pointerBelow(area) {
   const column = document.getElementById("studio-preview");
   if (!column?.matches(":hover") || !matchMedia("(hover: hover)").matches) return false;
   return column.getBoundingClientRect().top >= area.getBoundingClientRect().bottom;
-}
-
-/** @returns {string[]} */
-function read() {
-  try {
-    return JSON.parse(localStorage.getItem(STORED_AS) ?? "[]");
-  } catch {
-    return [];
-  }
-}
-
-/** Put aside since the page was opened: kept here too, for browsers that keep nothing. @type {Set<string>} */
-const aside = new Set();
-
-/** @param {string} id */
-function put(id) {
-  return aside.has(id) || read().includes(id);
-}
-
-/** @param {string} id */
-function putAside(id) {
-  aside.add(id);
-  try {
-    localStorage.setItem(STORED_AS, JSON.stringify([...read(), id].slice(-REMEMBERED)));
-  } catch {
-    // A browser that keeps nothing: it is put aside until the page is closed.
-  }
 }
