@@ -119,7 +119,8 @@ class Backlog:
         self._open_embedder = open_embedder
         # The one used last comes last. Used by the worker alone.
         self._embedders: dict[str, Embedder] = {}
-        self._pace: dict[str, float] = {}
+        # Photos at once, and seconds for each of them.
+        self._pace: dict[str, tuple[int, float]] = {}
         self._entries: dict[_Key, _Entry] = {}
         self._queue: list[_Key] = []
         self._busy: _Entry | None = None
@@ -204,7 +205,7 @@ class Backlog:
     def seconds_per_photo(self, fingerprint: str) -> float | None:
         """Return how long a photo took under a network lately, reading included, or None if none were embedded."""
         with self._change:
-            return self._pace.get(fingerprint)
+            return self._pace[fingerprint][1] if fingerprint in self._pace else None
 
     def wait(
         self,
@@ -331,8 +332,9 @@ class Backlog:
             vectors = embedder.embed(list(found.values()))
             entry.cache.put(dict(zip(found, vectors, strict=True)))
         with self._change:
-            if len(chunk) == CHUNK:  # fewer leave cores idle and tell little
-                self._pace[entry.fingerprint] = (time.monotonic() - started) / CHUNK
+            # Fewer photos leave cores idle: they tell something only as long as there were no more at once.
+            if len(chunk) >= self._pace.get(entry.fingerprint, (0, 0.0))[0]:
+                self._pace[entry.fingerprint] = (len(chunk), (time.monotonic() - started) / len(chunk))
             entry.failed.update(images.keys() - found.keys())
 
     def _embedder(self, fingerprint: str) -> Embedder:

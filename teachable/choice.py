@@ -64,16 +64,25 @@ def describe(
     offer = None
     # Who chose a network keeps it; the built-in one is what everybody begins with.
     if best.fingerprint != noted.fingerprint and (noted.builtin or not present):
-        seconds = None if last is None else _seconds(project, best, last, library, backlog)
+        seconds = None if last is None else _seconds(project, noted, best, last, library, backlog)
         offer = Offer(best.id, library.title(best.id), seconds, retrain=last is not None)
     return NetworkStatus(noted.id, library.title(noted.id), noted.fingerprint, present, noted.renewed, offer)
 
 
 def _seconds(
-    project: Project, target: BackboneRecord, last: ModelRecord, library: Library, backlog: Backlog
+    project: Project,
+    noted: ProjectNetwork,
+    target: BackboneRecord,
+    last: ModelRecord,
+    library: Library,
+    backlog: Backlog,
 ) -> float | None:
     """Estimate what switching takes: embedding what is missing, and training as long as the last time."""
-    pace = backlog.seconds_per_photo(target.fingerprint) or library.seconds_per_photo(target.id)
+    pace = backlog.seconds_per_photo(target.fingerprint)
+    known, builtin = library.known(target.id), backlog.seconds_per_photo(noted.fingerprint) if noted.builtin else None
+    if pace is None and known and builtin is not None:
+        pace = builtin * known.native_factor
+    pace = pace or library.seconds_per_photo(target.id)
     if pace is None:
         return None
     missing = sum(one.samples for one in project.info().classes)
