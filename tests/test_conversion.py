@@ -1,7 +1,6 @@
 """The process that reads strangers' files: what it returns, and that nothing it suffers reaches anybody else."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -105,26 +104,6 @@ def test_the_parent_loads_neither_torch_nor_onnx() -> None:
 # Files that were made to do harm
 
 
-class Trap:
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return exec, (f"open({os.fspath(self.mark)!r}, 'w').close()",)
-
-
-def test_a_pickle_that_runs_code_runs_it_in_no_process(tmp_path: Path) -> None:
-    mark, weights = tmp_path / "it ran", tmp_path / "a.pth"
-    torch.save({"weight": Trap(mark)}, weights)
-    torch.load(weights, weights_only=False)
-    assert mark.exists()
-    mark.unlink()
-    with pytest.raises(ModelFileError) as caught:
-        convert(weights, tmp_path / "graph.onnx", architecture=SMALL, cancelled=NEVER)
-    assert caught.value.key == "weights_program"
-    assert left(tmp_path) == ["a.pth"]
-
-
 def bomb(*nodes: onnx.NodeProto, **constants: Any) -> bytes:
     """A small graph that keeps every declaration, and asks for a lot of memory when it is run."""
     nodes = (
@@ -165,12 +144,24 @@ def tiled(times: int) -> bytes:
     return bomb(*nodes, times=[1, 1, 1, times])
 
 
+def squared() -> bytes:
+    """Compares every pixel with every other: little for a small photo, terabytes for one out of a camera."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["wide", "others"], ["pixels"], keepdims=0),
+        helper.make_node("Reshape", ["pixels", "column"], ["down"]),
+        helper.make_node("Reshape", ["pixels", "row"], ["across"]),
+        helper.make_node("Mul", ["down", "across"], ["huge"]),
+    ]
+    return bomb(*nodes, others=[0, 3], column=[-1, 1], row=[1, -1])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot be kept small")
 @pytest.mark.parametrize(
     "data",
     # Three gigabytes would fit into most computers: it is the limit that stops them.
-    [zeros(10**4, 10**4, 10**4), zeros(10**3, 10**3, 750), tiled(20_000)],
-    ids=["terabytes", "gigabytes", "when it runs"],
+    [zeros(10**4, 10**4, 10**4), zeros(10**3, 10**3, 750), tiled(20_000), squared()],
+    ids=["terabytes", "gigabytes", "when it runs", "with a large photo"],
 )
 def test_a_graph_that_fills_the_memory_is_stopped(tmp_path: Path, data: bytes) -> None:
     theirs = tmp_path / "theirs.onnx"
