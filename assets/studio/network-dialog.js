@@ -121,14 +121,16 @@ export function openNetworks({ bring = false, closed } = {}) {
     event.preventDefault();
     dialog.toggleAttribute("data-drop", true);
   });
-  dialog.addEventListener("dragleave", () => dialog.removeAttribute("data-drop"));
+  dialog.addEventListener("dragleave", (event) => {
+    if (!(event.relatedTarget instanceof Node && dialog.contains(event.relatedTarget))) dialog.removeAttribute("data-drop");
+  });
   dialog.addEventListener("drop", (event) => {
     event.preventDefault();
     dialog.removeAttribute("data-drop");
-    const [file] = event.dataTransfer?.files ?? [];
-    if (!file) return;
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (!files.length) return;
     select("list");
-    void bringing.take(file);
+    void bringing.take(files);
   });
 
   const unsubscribe = subscribe(["networks", "status"], update);
@@ -169,18 +171,21 @@ function bringFile() {
   let sending = false;
 
   chooser.addEventListener("change", () => {
-    const [file] = chooser.files ?? [];
-    if (file) void take(file);
+    void take([...(chooser.files ?? [])]);
     chooser.value = "";
   });
 
-  /** @param {File} file */
-  async function take(file) {
-    if (sending || installing()) return;
-    sending = true;
+  /** @param {File[]} files */
+  async function take([file, ...others]) {
+    if (!file || sending) return;
+    const running = installing();
     mine = null;
-    tell("note", say("page.network.sending", { name: file.name }));
+    if (running) tell("problem", say("page.network.busy", { title: running.title }));
+    else if (others.length) tell("problem", say("error.one_network_file"));
+    else tell("note", say("page.network.sending", { name: file.name }));
     report.scrollIntoView({ block: "nearest" });
+    if (running || others.length) return;
+    sending = true;
     try {
       await importNetwork(file);
       mine = state.networks?.installation.started ?? null;
