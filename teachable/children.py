@@ -146,6 +146,12 @@ def serve(work: "Callable[[queue.SimpleQueue[Message], IO[bytes]], None]") -> No
         os._exit(0)
 
 
+def step_back() -> None:
+    """Let whatever the person is doing go first, where the system can be told so: not on Windows."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
 def limit_memory(more: int) -> None:
     """Let this process have some more memory and no further, where the system can be told so: on Linux.
 

@@ -179,6 +179,7 @@ def _watch(
 
 def main() -> None:
     """Entry point of the child."""
+    children.step_back()
     children.serve(_work)
 
 

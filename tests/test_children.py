@@ -176,3 +176,11 @@ def test_a_child_gets_the_memory_it_was_allowed_and_no_more() -> None:
         assert ask(running, more=2**29, asks=2**33)["got"] is None
         # And it goes on.
         assert ask(running, text="still here")["text"] == "still here"
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="the system has no such order")
+def test_a_child_can_let_others_go_first() -> None:
+    modest = ECHO.replace("children.serve(work)", "children.step_back()\nchildren.serve(work)")
+    with child() as plain, child(modest) as running:
+        assert ask(running, a=1)["a"] == 1
+        assert psutil.Process(running.pid).nice() > psutil.Process(plain.pid).nice()
