@@ -148,7 +148,7 @@ def python_shapes() -> Iterator[str]:
     for _, prefix, call in calls():
         for node in ast.walk(call.args[0]):
             if isinstance(node, ast.JoinedStr):
-                parts = [re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w.-]+" for part in node.values]
+                parts = [re.escape(one.value) if isinstance(one, ast.Constant) else r"[\w.-]+" for one in node.values]
                 yield re.escape(prefix) + "".join(parts)
 
 
