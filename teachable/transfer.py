@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from teachable import __version__
 from teachable.errors import TeachableError
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Answer:
     def _follow(self, client: "httpx.Client") -> "httpx.Response":
         """Return the answer, after redirects; never from encrypted to plain, never to anything but http."""
         # What a server packs for the journey has another length and another hash.
-        headers = {**self._conditions, "Accept-Encoding": "identity", "User-Agent": f"teachable/{__version__}"}
+        headers = {**self._conditions, "Accept-Encoding": "identity", "User-Agent": f"teachable/{version('teachable')}"}
         request = client.build_request("GET", self._url, headers=headers)
         if request.url.scheme not in {"http", "https"} or not request.url.host:
             raise self._error("download_address", address=self._url)

@@ -103,9 +103,9 @@ def mcnemar(one: Hits, other: Hits) -> float:
 def advise(rows: Sequence[ComparisonRow], hits: Mapping[str, Hits]) -> Advice:
     """Answer "which network should I use?" from the figures alone.
 
-    The network that named most photos, unless its lead over a quicker one can be chance (`mcnemar`, two-sided, 5 %; with
-    fewer than 30 test photos 50 %): then the quickest of those that chance may have put behind it. Of networks about as
-    quick as that one, the one that named more; of those the one in use already, then the quicker, then the smaller.
+    The network that named most photos, unless its lead over a quicker one can be chance (`mcnemar`, two-sided, 5 %,
+    with fewer than 30 test photos 50 %): then the quickest of those that chance may have put behind it. Of networks
+    about as quick as that one, the one that named more; of those the one in use, then the quicker, then the smaller.
 
     Args:
         rows: of all networks.
