@@ -241,6 +241,9 @@ class Workspace:
             # opened; from the first photo on there is time enough until somebody presses Train.
             self._trainer.warm_up()
         job = self._trainings.latest(project_id)
+        if job is not None and not job.ended.is_set() and job.backbone != network:
+            # It is being switched: what the person waits for is the other network.
+            progress = self._backlog.progress(project, job.backbone.fingerprint)
         record = project.latest_model()
         stale = record is not None and self._digest(project, info) != record.trained_on
         checking = job is not None and job.checking

@@ -1,7 +1,8 @@
 """Which network a project is taught with: recorded, never changed silently, switched with the old model in use."""
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from making import photos, tiny_network, until
 
 from teachable import official
+from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
 from teachable.library import Library
-from teachable.types import ProjectNetwork, TrainSettings
+from teachable.types import Embeddings, Image, ProjectNetwork, TrainSettings
 from teachable.workflow import Status, Workspace
 
 QUICK = TrainSettings(epochs=3)
@@ -121,6 +123,33 @@ def test_switching_trains_with_the_other_network_and_tells_how_the_first_did(spa
     assert record.backbone == fingerprint
     assert b"resnet-18" in space.model_bytes(project)
     embedded(space, project)
+
+
+def test_while_switching_the_photos_of_the_other_network_are_counted(
+    space: Workspace, networks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = space.create_project().id
+    fill(space, project)
+    train(space, project)
+    embedded(space, project)
+    install(networks, "resnet-18")
+    go_on = threading.Event()
+    embed = Embedder.embed
+
+    def waiting(self: Embedder, images: Sequence[Image]) -> Embeddings:
+        assert go_on.wait(30)
+        return embed(self, images)
+
+    monkeypatch.setattr(Embedder, "embed", waiting)
+    space.switch_network(project, "resnet-18")
+    try:
+        during = space.status(project)
+        assert during.training.state == "running"
+        assert (during.embedding.done, during.embedding.total) == (0, 16)
+        assert during.network.id == "slim-v1"
+    finally:
+        go_on.set()
+    assert space.wait_for_training(project).embedding.done == 16
 
 
 def test_without_a_model_switching_is_only_noted(space: Workspace, networks: Path) -> None:
