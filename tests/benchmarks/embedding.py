@@ -39,18 +39,18 @@ def measure() -> list[Row]:
         decoded = [images.load(projects[0].photo_file(one.sha256)) for one in projects[0].all_samples()]
         batches = [np.stack(decoded[start : start + BATCH]) for start in range(0, PHOTOS, BATCH)]
         embedder = Embedder(model)
-        backlog = Backlog(lambda: embedder, record.fingerprint)
+        backlog = Backlog(lambda fingerprint: embedder)
         polite, plain = _session(model, spinning=False), _session(model, spinning=True)
         single = _session(model, spinning=False, threads=1)
         cores = ThreadPoolExecutor(os.cpu_count())
-        _embed(backlog, projects[-1])
+        _embed(backlog, projects[-1], record.fingerprint)
         found: dict[str, list[float]] = {}
         busy: dict[str, list[float]] = {}
         for project in projects[:-1]:
             turns: dict[str, Callable[[], object]] = {
                 "alone": lambda: _run(polite, batches),
                 "embedder": lambda: embedder.embed(decoded),
-                "path": partial(_embed, backlog, project),
+                "path": partial(_embed, backlog, project, record.fingerprint),
                 "plain": lambda: _run(plain, batches),
                 "cores": lambda: _run_beside(single, batches, cores),
                 "decode": lambda: _decode(projects[0]),
@@ -139,8 +139,8 @@ def _run_beside(session: ort.InferenceSession, batches: Sequence[NDArray[np.uint
         pass
 
 
-def _embed(backlog: Backlog, project: Project) -> None:
-    unreadable = backlog.wait(project, lambda progress: None, threading.Event())
+def _embed(backlog: Backlog, project: Project, fingerprint: str) -> None:
+    unreadable = backlog.wait(project, fingerprint, lambda progress: None, threading.Event())
     if unreadable:
         raise RuntimeError("stored photos cannot be read")
 
