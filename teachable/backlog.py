@@ -16,18 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from teachable.embeddings import BATCH, Embedder, EmbeddingCache
+from teachable.embeddings import Embedder, EmbeddingCache
 from teachable.errors import NotFound, StorageFull, TeachableError
 from teachable.images import load
+from teachable.loaded import Loaded
 from teachable.projects import Project
 from teachable.types import Image
 
 log = logging.getLogger(__name__)
 
 # Photos read ahead and embedded before the next look at who waits.
-CHUNK = 4 * BATCH
-# Networks held open: the one in use, the one a project is switched to, and one more for somebody else.
-EMBEDDERS_KEPT = 3
+CHUNK = 16
 # Whoever waits is woken by every change; this is for a cancellation that came without `wake`.
 _LOOK_SECONDS = 0.5
 
@@ -117,8 +116,7 @@ class Backlog:
 
     def __init__(self, open_embedder: Callable[[str], Embedder]) -> None:
         self._open_embedder = open_embedder
-        # The one used last comes last. Used by the worker alone.
-        self._embedders: dict[str, Embedder] = {}
+        self._embedders: Loaded[str, Embedder] = Loaded(lambda embedder: embedder.close())
         # Photos at once, and seconds for each of them.
         self._pace: dict[str, tuple[int, float]] = {}
         self._entries: dict[_Key, _Entry] = {}
@@ -275,8 +273,7 @@ class Backlog:
             for entry in self._entries.values():
                 entry.cache.close()
             self._entries.clear()
-        for embedder in self._embedders.values():
-            embedder.close()
+        self._embedders.drop(lambda fingerprint: True)
 
     def _work(self) -> None:
         while True:
@@ -338,14 +335,13 @@ class Backlog:
             entry.failed.update(images.keys() - found.keys())
 
     def _embedder(self, fingerprint: str) -> Embedder:
-        """Return an open network; of those not used lately, some are closed."""
-        embedder = self._embedders.pop(fingerprint, None)
-        if embedder is None:
+        """Return an open network."""
+
+        def open_it() -> tuple[Embedder, int]:
             embedder = self._open_embedder(fingerprint)
-            while len(self._embedders) >= EMBEDDERS_KEPT:
-                self._embedders.pop(next(iter(self._embedders))).close()
-        self._embedders[fingerprint] = embedder
-        return embedder
+            return embedder, embedder.size
+
+        return self._embedders.get(fingerprint, open_it)
 
 
 def _read(entry: _Entry, sha: str) -> Image | None:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable.backlog import Backlog
-from teachable.embeddings import BATCH, Embedder
+from teachable.embeddings import Embedder
 from teachable.errors import InstallationError, StorageFull, TeachableError
 from teachable.excerpt import Excerpt, choose
 from teachable.images import load
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 # Photos looked at in large projects. Two cores embed them under all seven official networks in about a minute.
 PHOTOS = 400
 # Embedded between two looks whether somebody cancelled or a training waits.
-CHUNK = 2 * BATCH
+CHUNK = 8
 # Photos the time is taken with, and how often each, before and again after embedding.
 TIMED_PHOTOS, TIMED_ROUNDS = 5, 2
 # Seconds a comparison steps aside for trainings, in all; after that they share the cores.

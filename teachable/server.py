@@ -4,15 +4,17 @@ The app is mounted under uvicorn directly rather than through `Blocks.launch()`:
 imports begin and cannot be lost between, and starting makes no request, to this computer or another.
 """
 
+import contextlib
+import ctypes
 import errno
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -33,6 +35,8 @@ PORTS_TRIED = 100
 
 # Open pages hold a connection that only ends when they are told; what else is running gets this long to finish.
 _GRACE_SECONDS = 3
+# Number of that parameter in glibc's malloc.h.
+_MMAP_THRESHOLD = -3
 
 
 def create_app(workspace: "Workspace", host: str = "127.0.0.1") -> "FastAPI":
@@ -102,6 +106,7 @@ def serve(
     Raises:
         TeachableError: the port is taken, the host is not of this computer, the home cannot be used, a part is missing.
     """
+    return_memory()
     with _told_to_stop(), open_socket(host, port) as listening:
         address = _address(host, listening)
         announce(say("cli.serve.starting"))
@@ -247,7 +252,7 @@ def _url(name: str, listening: socket.socket) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _told_to_stop() -> Iterator[None]:
     """Make SIGTERM end things as Ctrl-C does, with everything closed. Only the main thread may change signals."""
     if threading.current_thread() is not threading.main_thread():
@@ -262,6 +267,17 @@ def _told_to_stop() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def return_memory() -> None:
+    """Have every block of a megabyte and more given back to the system when it is freed, where the C library is glibc.
+
+    By itself it keeps ever larger ones for later (`mallopt(3)`, "dynamic mmap threshold"), so that of each network that
+    was loaded, written into a model or compared, some hundred megabytes would stay until the program ends.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library knows no such call
+            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**20)
 
 
 def _keep_gradio_quiet() -> None:

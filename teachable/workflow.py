@@ -21,6 +21,7 @@ from teachable.export import with_metadata
 from teachable.installer import Installer
 from teachable.jobs import Job, Training, digest, metadata
 from teachable.library import Library
+from teachable.loaded import Loaded
 from teachable.projects import Project, ProjectStore
 from teachable.runtime import Classifier, Prediction
 from teachable.settings import check_training
@@ -64,9 +65,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Loaded models kept for the REST API, each some 20 MB.
-CLASSIFIERS_KEPT = 4
-
 
 class Workspace:
     """All projects of one home folder and the work on them; safe to use from any thread.
@@ -92,7 +90,7 @@ class Workspace:
         self._trainings = Trainings()
         self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.uses)
         self._digests: dict[str, tuple[float, str]] = {}
-        self._classifiers: dict[tuple[str, tuple[str, ...]], Classifier] = {}
+        self._classifiers: Loaded[tuple[str, tuple[str, ...]], Classifier] = Loaded()
 
     def __enter__(self) -> "Workspace":
         return self
@@ -419,16 +417,14 @@ class Workspace:
         image = images.decode(data, name)
         project = self._store.open(project_id)
         record, info = self._trained(project)
-        key = (record.id, _labels(record, info))
-        with self._lock:
-            classifier = self._classifiers.get(key)
-        if classifier is None:
-            classifier = Classifier.load(_model_bytes(project, record, info))
-            with self._lock:
-                while len(self._classifiers) >= CLASSIFIERS_KEPT:
-                    self._classifiers.pop(next(iter(self._classifiers)))
-                self._classifiers[key] = classifier
-        return classifier.predict(image)[0]
+
+        def load() -> tuple[Classifier, int]:
+            # The same model with the names of before is of no use any more.
+            self._classifiers.drop(lambda key: key[0] == record.id)
+            model = _model_bytes(project, record, info)
+            return Classifier.load(model), len(model)
+
+        return self._classifiers.get((record.id, _labels(record, info)), load).predict(image)[0]
 
     def _trained(self, project: Project) -> tuple[ModelRecord, ProjectInfo]:
         record = project.latest_model()

@@ -47,6 +47,7 @@ class FakeEmbedder:
     """
 
     width = 4
+    size = 1
 
     def __init__(self, before: Callable[[Sequence[Image]], None] = lambda images: None) -> None:
         self.embedded = 0

@@ -224,3 +224,36 @@ def test_opening_to_the_network_comes_with_a_warning(tmp_path: Path) -> None:
         assert "every device on your network" in told
         assert "From other devices: http://" in told
         assert "https" in told
+
+
+# Memory
+
+_FREED = """
+import ctypes
+from pathlib import Path
+from teachable import server
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+c = ctypes.CDLL(None)
+c.malloc.restype, c.malloc.argtypes, c.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+server.return_memory()
+before = resident()
+taken = []
+for _ in range(2):  # glibc learns from what is freed
+    taken += [c.malloc(20 * 2**20) for _ in range(4)]
+    for block in taken:
+        ctypes.memset(block, 1, 20 * 2**20)
+    c.malloc(2**16)  # and what stays above keeps it from giving back what is below
+    for block in taken:
+        c.free(block)
+    taken = []
+print((resident() - before) // 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere freed memory is given back anyway")
+def test_memory_of_what_was_large_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", _FREED], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 10

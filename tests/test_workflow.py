@@ -427,6 +427,16 @@ def test_predicting_again_reads_no_file(workspace: Workspace, monkeypatch: pytes
     trained.guess(BLUE)
 
 
+def test_a_renamed_model_is_not_kept_twice(workspace: Workspace) -> None:
+    taught = Taught(workspace, 5, 5)
+    model = taught.train().model
+    assert model is not None
+    for name in ("one", "two", "three"):
+        workspace.update_class(taught.id, taught.classes[0], name=name)
+        taught.guess(RED)
+    assert [labels for kept, labels in workspace._classifiers._things if kept == model.id] == [("three", "Class 2")]
+
+
 # Trouble
 
 
