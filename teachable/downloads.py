@@ -187,14 +187,15 @@ class _Download:
             if offset and (answer.status == 416 or not answer.begins_at(offset)):
                 return False
             self._require_file(answer)
+            total = answer.total
+            if answer.status == 206 and offset and self.part.noted().get("total") not in (None, total):
+                return False
+            # Before anything is thrown away: a network that wants a login answers everything with a page of its own.
+            self._require_size(total)
             if answer.status == 200:
                 # Also when the server knows nothing of ranges, or the file is another one by now.
                 self.part.discard()
                 offset = 0
-            total = answer.total
-            if offset and self.part.noted().get("total") not in (None, total):
-                return False
-            self._require_size(total)
             self._require_space(total, offset)
             self._write(answer, offset, total)
         return True

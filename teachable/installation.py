@@ -227,7 +227,7 @@ def _partial(library: Library) -> Path:
 def _sweep(library: Library) -> None:
     """Remove what programs that were killed left behind; unfinished downloads stay, to be gone on with."""
     for path in _partial(library).iterdir():
-        left = path.suffix == ".onnx" or path.name.startswith("import-")
+        left = ".onnx" in path.suffixes or path.name.startswith("import-")
         if left and time.time() - path.stat().st_mtime > _STALE_SECONDS:
             path.unlink(missing_ok=True)
 

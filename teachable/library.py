@@ -8,6 +8,7 @@ A network is there when its record is. The graph is put in place before the reco
 that is killed at any moment leaves a network that is whole, or none.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -201,10 +202,14 @@ class Library:
             note.unlink(missing_ok=True)
             with graph.open("rb+") as file:
                 os.fsync(file.fileno())
-            graph.replace(self.folder / record.file)
-            sync_folder(self.folder)
+            placed = graph.replace(self.folder / record.file)
+            try:
+                sync_folder(self.folder)
+                write_whole(note, as_json(written))
+            except BaseException:
+                placed.unlink(missing_ok=True)
+                raise
             self._damaged.pop(record.file, None)
-            write_whole(note, as_json(written))
             self._seen = None
         return record
 
@@ -309,8 +314,9 @@ class Library:
             with os.scandir(self.folder) as entries:
                 for entry in entries:
                     if entry.name.endswith((".json", ".onnx")) and entry.is_file():
-                        stat = entry.stat()
-                        found[entry.name] = (stat.st_size, stat.st_mtime_ns)
+                        with contextlib.suppress(FileNotFoundError):  # another process just removed it
+                            stat = entry.stat()
+                            found[entry.name] = (stat.st_size, stat.st_mtime_ns)
         except FileNotFoundError:
             return {}
         except OSError:
@@ -332,7 +338,7 @@ class Library:
                 graph = found.get(record.file)
                 if graph is None or graph[0] != record.size_bytes:
                     raise ValueError(f"{record.file} is missing or has another size")
-            except (KeyError, OSError, TypeError, ValueError) as error:
+            except (KeyError, OSError, RecursionError, TypeError, ValueError) as error:
                 self._tell_once(name, found[name], "%s is left out of the networks: %r", self.folder / name, error)
                 continue
             if self._damaged.get(record.file) != graph:

@@ -6,7 +6,6 @@ It owns `choices.json` and `speeds.json` in the folder of the networks. The netw
 import errno
 import json
 import logging
-import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,7 +65,7 @@ class Notes:
             stated = json.loads(path.read_text(encoding="utf-8"))["automatic"]
         except FileNotFoundError:
             return Choices()
-        except (KeyError, OSError, TypeError, ValueError):
+        except (KeyError, OSError, RecursionError, TypeError, ValueError):
             self._tell_once("%s cannot be read; nothing is fetched by itself", path)
             return Choices(automatic=False)
         return Choices(automatic=stated is True)
@@ -87,7 +86,7 @@ class Notes:
             return {id: Speed(_time(one["native_ms"]), _time(one["browser_ms"])) for id, one in entry["speeds"].items()}
         except FileNotFoundError:
             return {}
-        except (AttributeError, InvalidInput, KeyError, OSError, TypeError, ValueError):
+        except (AttributeError, InvalidInput, KeyError, OSError, RecursionError, TypeError, ValueError):
             self._tell_once("%s cannot be read; speeds are measured again", path)
             return {}
 
@@ -159,6 +158,6 @@ def _time(milliseconds: float | None) -> float | None:
     if milliseconds is None:
         return None
     number = isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool)
-    if not number or not math.isfinite(milliseconds) or not 0 < milliseconds < _SLOWEST_MS:
+    if not number or not 0 < milliseconds < _SLOWEST_MS:
         raise InvalidInput("network_speed", milliseconds=milliseconds)
     return float(milliseconds)

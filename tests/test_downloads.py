@@ -314,6 +314,23 @@ def test_a_login_page_is_not_taken_for_the_file(one: Fetch) -> None:
     assert caught.value.key == "download_wrong_file"
 
 
+@pytest.mark.parametrize("instead", [ws.page, ws.stated(10**15)])
+def test_a_login_page_costs_nothing_of_what_came_before(one: Fetch, instead: ws.Fault) -> None:
+    one.server.faults += [ws.cut(len(DATA) // 2), ws.status(503)]
+    with pytest.raises(TeachableError):
+        one()
+    kept = one.left()
+    assert kept > 0
+    one.server.faults.append(instead)
+    with pytest.raises(TeachableError) as caught:
+        one()
+    assert caught.value.key == "download_wrong_file"
+    assert one.left() == kept
+    one()
+    assert one.is_whole()
+    assert one.ranges()[-1] == f"bytes={kept}-"
+
+
 def test_a_login_page_of_a_file_of_unknown_size_has_the_wrong_hash(one: Fetch) -> None:
     one.server.faults.append(ws.page)
     with pytest.raises(TeachableError) as caught:

@@ -328,13 +328,13 @@ def test_a_network_that_is_refused_leaves_nothing(shop: Workshop, tmp_path: Path
 def test_what_a_killed_program_left_behind_is_swept_in_time(shop: Workshop) -> None:
     partial = shop.library.folder / "partial"
     partial.mkdir(parents=True)
-    names = ["import-1.pth", "abc.onnx", "weights-1234.pth.part", "import-2.pth", "def.onnx"]
+    names = ["import-1.pth", "abc.onnx", "abc.onnx.tmp", "weights-1234.pth.part", "import-2.pth", "def.onnx"]
     for name in names:
         (partial / name).write_bytes(b"x")
-    for name in names[:3]:
+    for name in names[:4]:
         os.utime(partial / name, (time.time() - 10**6,) * 2)
     shop.fetch()
-    assert shop.partial() == sorted(names[2:])
+    assert shop.partial() == sorted(names[3:])
 
 
 # One at a time

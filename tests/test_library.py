@@ -1,9 +1,12 @@
 """The folder of networks: what is in it, what is damaged, and that it is whole at any moment."""
 
+import errno
 import hashlib
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from teachable import backbones, library, official, words
-from teachable.errors import Conflict, InstallationError, ModelFileError, NotFound
+from teachable.errors import Conflict, InstallationError, ModelFileError, NotFound, StorageFull
 from teachable.library import Library
 from teachable.types import BackboneRecord
 
@@ -243,6 +246,7 @@ RECORD = entry()["record"]
         "[]",
         "3",
         "\x00" * 100,
+        "[" * 100_000,
         spoiled()[:-20],
         spoiled(format_version=2),
         spoiled(record=None),
@@ -289,6 +293,41 @@ def test_files_of_others_in_the_folder_disturb_nothing(
     assert [kept.present()[1:] for _ in range(3)] == [(record,)] * 3
     assert len(caplog.records) == 3
     assert kept.free_id("model.onnx") == "model-2"
+
+
+def test_a_file_that_goes_while_the_folder_is_looked_at_takes_no_other_with_it(
+    kept: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(kept, "stays", b"stays")
+    add(kept, "goes", b"goes")
+    scandir = os.scandir
+
+    @contextmanager
+    def late(path: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with scandir(path) as entries:
+            found = list(entries)
+        for name in ("goes.json", "goes.onnx"):
+            (folder / name).unlink()
+        yield found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", late)
+        assert ids(kept) == ["slim-v1", "stays"]
+
+
+def test_without_room_for_its_record_nothing_of_a_network_stays(
+    kept: Library, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    graph = tmp_path / "graph"
+    graph.write_bytes(GRAPH)
+    with monkeypatch.context() as patch:
+        patch.setattr("teachable.library.write_whole", full)
+        with pytest.raises(StorageFull):
+            kept.add(entry(), graph)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_read_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ def test_a_decision_is_kept(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["choices.json"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"automatic": "yes"}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"automatic": "yes"}', "\udcff", "[" * 100_000])
 def test_a_damaged_decision_means_no(text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "choices.json").write_text(text, encoding="utf-8", errors="surrogateescape")
     notes = Notes(tmp_path)
@@ -62,6 +62,8 @@ def test_what_is_no_time_is_refused(value: float, tmp_path: Path) -> None:
         '{"speeds": {"a": {}}}',
         '{"speeds": {"a": {"native_ms": "x", "browser_ms": null}}}',
         '{"speeds": {"a": {"native_ms": -1, "browser_ms": null}}}',
+        f'{{"speeds": {{"a": {{"native_ms": 1{"0" * 400}, "browser_ms": null}}}}}}',
+        "[" * 100_000,
     ],
 )
 def test_damaged_speeds_are_measured_again(entry: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
