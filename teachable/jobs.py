@@ -314,15 +314,18 @@ class Job:
         """Test the network of the last model on the photos its successor is tested on, if they are other networks.
 
         That takes its embeddings of the very same photos and nothing else: it may be gone by now. Where they are not
-        all there, there is no fair comparison, and none is made.
+        all there, there is no fair comparison, and none is made. Photos that came a moment ago are still being embedded
+        with the network of the project; those are waited for.
         """
-        last = self._project.latest_model()
+        last, noted = self._project.latest_model(), self._project.info().network
         if last is None or last.backbone == self._backbone.fingerprint:
             return None
         try:
+            if noted is not None and noted.fingerprint == last.backbone:
+                self._backlog.wait(self._project, last.backbone, lambda progress: None, self._cancelled)
             cache = self._backlog.cache(self._project, last.backbone)
             embeddings = cache.get([sample.sha256 for sample in material.samples])
-        except (KeyError, TeachableError):
+        except (KeyError, sqlite3.Error, TeachableError):
             log.info("project %s has not all embeddings of the network it comes from", self._project.id)
             return None
 

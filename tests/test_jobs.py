@@ -1,5 +1,6 @@
 """One training: its phases, every moment in which it can be given up, and what happens to the project meanwhile."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -13,7 +14,7 @@ from making import FakeEmbedder, photos, until
 from teachable import backbones, export, jobs
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
-from teachable.errors import InvalidInput, StorageFull
+from teachable.errors import InvalidInput, NotFound, StorageFull
 from teachable.evaluation import Examination
 from teachable.jobs import Job, digest
 from teachable.projects import Project, ProjectStore
@@ -96,7 +97,14 @@ class Bench:
         self.project: Project = store.create()
         self.before: Callable[[Sequence[Image]], None] = lambda images: None
         embedder = WideEmbedder(lambda images: self.before(images))
-        self.backlog = Backlog(lambda fingerprint: embedder)  # type: ignore[arg-type, return-value]
+        self.gone: set[str] = set()
+
+        def opened(fingerprint: str) -> WideEmbedder:
+            if fingerprint in self.gone:
+                raise NotFound("network_absent", network="")
+            return embedder
+
+        self.backlog = Backlog(opened)  # type: ignore[arg-type]
         self.trainer = FakeTrainer()
         self.classes = [one.id for one in self.project.info().classes]
         for place, class_id in enumerate(self.classes):
@@ -517,14 +525,49 @@ def test_a_switch_tests_the_network_before_on_the_same_photos(bench: Bench) -> N
     assert again.before is None  # that was no switch
 
 
-def test_without_all_embeddings_of_the_network_before_nothing_is_compared(bench: Bench) -> None:
+def test_photos_that_came_just_before_a_switch_are_shown_to_the_network_before_too(bench: Bench) -> None:
+    bench.run()
+    bench.add(bench.classes[0], range(50, 55))  # the first network has not seen them yet
+    bench.run(OTHER)
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.before is not None
+    assert len(bench.trainer.examined[0].labels) == 15
+
+
+@pytest.mark.parametrize("why", ["gone", "left earlier"])
+def test_without_all_embeddings_of_the_network_before_nothing_is_compared(bench: Bench, why: str) -> None:
     bench.run()
     bench.add(bench.classes[0], range(50, 55))  # never embedded by the first network
-    bench.run(OTHER)
+    if why == "gone":
+        bench.backlog._embedders.drop(lambda fingerprint: True)
+        bench.gone.add(BACKBONE.fingerprint)
+    else:
+        bench.project.set_network(ProjectNetwork.of(OTHER))
+    job = bench.run(OTHER)
+    assert job.training.state == "done"
     record = bench.project.latest_model()
     assert record is not None
     assert record.before is None
     assert bench.trainer.examined == []
+
+
+def test_a_switch_survives_embeddings_that_cannot_be_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run()
+    closed = bench.backlog.cache(bench.project, BACKBONE.fingerprint)
+
+    def get(cache: EmbeddingCache, hashes: Sequence[str]) -> np.ndarray:
+        if cache is closed:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        return read(cache, hashes)
+
+    read = EmbeddingCache.get
+    monkeypatch.setattr(EmbeddingCache, "get", get)
+    job = bench.run(OTHER)
+    assert job.training.state == "done"
+    record = bench.project.latest_model()
+    assert record is not None
+    assert record.before is None
 
 
 def test_where_nothing_can_be_held_out_there_is_nothing_to_compare(bench: Bench) -> None:
