@@ -16,8 +16,9 @@ def resolve(project: Project, library: Library) -> BackboneRecord | None:
     """Return the network of a project, or None if it is not on this computer.
 
     A project from before networks were noted has the built-in one. Where the graph of its network is another one than
-    it was made with, because the program or the file was renewed, it goes on with the new one, and says so. Nothing
-    else ever changes the network of a project by itself.
+    it was made with, because the program or the official network was renewed, it goes on with the new one, and says so.
+    Nothing else ever changes the network of a project by itself: files that people import can have the same name and
+    nothing else in common.
     """
     noted = project.info().network
     if noted is None:
@@ -28,8 +29,9 @@ def resolve(project: Project, library: Library) -> BackboneRecord | None:
     if found is not None:
         return found
     for record in present:
-        if record.id == noted.id or (noted.builtin and record.origin == "builtin"):
-            _renew(project, record, worth_saying=noted.renewed or bool(project.all_samples()))
+        renewed = record.id == noted.id and record.origin == "official"
+        if renewed or (noted.builtin and record.origin == "builtin"):
+            _renew(project, noted, record, worth_saying=noted.renewed or bool(project.all_samples()))
             return record
     return None
 
@@ -37,14 +39,14 @@ def resolve(project: Project, library: Library) -> BackboneRecord | None:
 def _begin_note(project: Project, library: Library) -> BackboneRecord:
     record = library.builtin()
     last = project.latest_model()
-    _renew(project, record, worth_saying=last is not None and last.backbone != record.fingerprint)
+    _renew(project, None, record, worth_saying=last is not None and last.backbone != record.fingerprint)
     return record
 
 
-def _renew(project: Project, record: BackboneRecord, *, worth_saying: bool) -> None:
+def _renew(project: Project, noted: ProjectNetwork | None, record: BackboneRecord, *, worth_saying: bool) -> None:
     log.info("project %s goes on with the network %s as it is now", project.id, record.id)
     builtin = record.origin == "builtin"
-    project.set_network(ProjectNetwork(record.id, record.fingerprint, builtin, renewed=worth_saying))
+    project.renew_network(noted, ProjectNetwork(record.id, record.fingerprint, builtin, renewed=worth_saying))
 
 
 def describe(

@@ -357,7 +357,7 @@ class Workspace:
         project = self._store.open(project_id)
         noted = project.info().network
         if noted is not None and noted.renewed:
-            project.set_network(replace(noted, renewed=False))
+            project.renew_network(noted, replace(noted, renewed=False))
 
     def remove_network(self, network: str, *, even_if_used: bool = False) -> None:
         """Remove a network from this computer. Models made with it go on working; its embeddings are kept.

@@ -14,7 +14,8 @@ from teachable import official
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
 from teachable.library import Library
-from teachable.types import Embeddings, Image, ProjectNetwork, TrainSettings
+from teachable.projects import Project
+from teachable.types import Embeddings, Image, ProjectInfo, ProjectNetwork, TrainSettings
 from teachable.workflow import Status, Workspace
 
 QUICK = TrainSettings(epochs=3)
@@ -252,6 +253,42 @@ def test_a_renewed_network_is_used_and_told_until_noticed_or_trained(space: Work
     assert not status.network.renewed
     assert status.model is not None
     assert status.model.before is not None  # its embeddings are still there, though the network is not
+
+
+def test_another_file_of_the_same_name_is_another_network(space: Workspace, networks: Path) -> None:
+    old = install(networks, "mine", seed=1, origin="imported")
+    project = space.create_project(network="mine").id
+    fill(space, project)
+    train(space, project)
+    space.remove_network("mine", even_if_used=True)
+    install(networks, "mine", seed=2, origin="imported")
+    status = space.status(project)
+    assert (status.network.fingerprint, status.network.present) == (old, False)
+    assert (status.ready.ok, status.ready.key) == (False, "network_absent")
+    install(networks, "mine", seed=1, origin="imported")
+    assert space.status(project).network.present
+
+
+def test_a_note_dismissed_while_a_switch_ends_does_not_undo_the_switch(
+    space: Workspace, networks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(networks, "resnet-18", seed=1)
+    project = space.create_project(network="resnet-18").id
+    fill(space, project)
+    install(networks, "resnet-18", seed=2)
+    assert space.status(project).network.renewed
+    opened = space._store.open(project)
+    info = type(opened).info
+
+    def slow(self: Project) -> ProjectInfo:
+        found = info(self)
+        monkeypatch.undo()
+        space.switch_network(project, "slim-v1")  # between reading the note and writing it
+        return found
+
+    monkeypatch.setattr(type(opened), "info", slow)
+    space.dismiss_network_note(project)
+    assert space.status(project).network.id == "slim-v1"
 
 
 def test_what_replaces_the_built_in_network_replaces_it_in_projects(tmp_path: Path, space: Workspace) -> None:

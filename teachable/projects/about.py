@@ -72,3 +72,9 @@ def read(connection: sqlite3.Connection, project_id: str, folder: Path) -> Proje
 def note_network(connection: sqlite3.Connection, network: ProjectNetwork) -> None:
     """Note the network the project is taught with from now on."""
     connection.execute("UPDATE project SET network = ?", (records.network_text(network),))
+
+
+def renew_network(connection: sqlite3.Connection, noted: ProjectNetwork | None, network: ProjectNetwork) -> None:
+    """Note a network instead of what was noted, if that still is."""
+    before = None if noted is None else records.network_text(noted)
+    connection.execute("UPDATE project SET network = ? WHERE network IS ?", (records.network_text(network), before))

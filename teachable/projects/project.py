@@ -93,6 +93,11 @@ class Project:
         with self._database.change() as connection:
             about.note_network(connection, network)
 
+    def renew_network(self, noted: ProjectNetwork | None, network: ProjectNetwork) -> None:
+        """Note a network instead of what was noted, unless that is something else by now: a switch may have ended."""
+        with self._database.change() as connection:
+            about.renew_network(connection, noted, network)
+
     # Classes
 
     def add_class(self, name: str | None = None) -> ClassInfo:
