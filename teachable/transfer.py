@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from teachable.errors import TeachableError
 
@@ -218,7 +218,8 @@ class Answer:
         return error
 
     def _error(self, key: str, **values: object) -> TeachableError:
-        return TeachableError(key, file=self._file, host=self.host, **values)
+        known = {"file": self._file, "host": self.host, "address": public_address(self._url)}
+        return TeachableError(key, **{**known, **values})
 
 
 def host_of(url: str) -> str:
@@ -227,6 +228,15 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or url
     except ValueError:
         return url
+
+
+def public_address(url: str) -> str:
+    """Return an http address without what opens a private server: names, passwords and what follows the path."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -303,8 +303,12 @@ def test_removing_without_being_asked(library: Library, home: Path, tmp_path: Pa
     assert sorted(path.name for path in home.iterdir()) == ["networks"] or (home / "projects").is_dir()
 
 
-def test_what_cannot_be_removed(library: Library) -> None:
+def test_what_cannot_be_removed(library: Library, home: Path) -> None:
+    store = ProjectStore(home)
+    store.create("Birds", ProjectNetwork(library.builtin().id, library.builtin().fingerprint, builtin=True))
+    store.close()
     refused(networks("remove", "slim-v1"), "comes with Teachable")
+    assert "Birds" not in networks("remove", "slim-v1").stderr
     refused(networks("remove", "slim-v1", "--yes"), "comes with Teachable")
     refused(networks("remove", SMALL.id, "--yes"), "is not on this computer")
     refused(networks("remove", "nonsense"), "There is no network called")

@@ -424,8 +424,11 @@ def test_nobody_at_the_address(one: Fetch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(TeachableError, match="could not be reached") as caught:
-        one(url=f"http://127.0.0.1:{port}/{one.name}")
+        one(url=f"http://teacher:secret@127.0.0.1:{port}/{one.name}?token=secret")
     assert caught.value.key == "download_unreachable"
+    # Another computer can fetch it from there; what opens the mirror of a school is nobody else's business.
+    assert f" http://127.0.0.1:{port}/{one.name} " in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_host_that_does_not_exist(one: Fetch) -> None:

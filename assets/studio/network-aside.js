@@ -35,6 +35,15 @@ export function putAside(id) {
 }
 
 /**
+ * Id of the notice that offers a project another network.
+ * @param {string} project
+ * @param {string} network
+ */
+export function offerId(project, network) {
+  return `offer ${project} ${network}`;
+}
+
+/**
  * Id of the notice that a network could not be brought. What the program tried by itself is said once for each reason,
  * what a person tried is said each time.
  * @param {Installation} failed

@@ -24,6 +24,8 @@ export function beforeAndNow() {
 
   async function goBack() {
     if (!shown) return;
+    // The button goes with the figures; the keyboard stays where the network is named.
+    /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=network-change]"))?.focus({ preventScroll: true });
     try {
       await switchNetwork(shown.backbone.id);
     } catch (error) {

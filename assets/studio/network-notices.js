@@ -5,7 +5,7 @@
 
 import { button, icon, make, write } from "./dom.js";
 import { cancelInstallation, dismissRenewal, fetchNetwork, findNetwork, installing, startNetworks, switching, switchNetwork, training } from "./networks.js";
-import { failureId, isAside, putAside } from "./network-aside.js";
+import { failureId, isAside, offerId, putAside } from "./network-aside.js";
 import { installationBar, installationTitle } from "./network-progress.js";
 import { words } from "./project.js";
 import { state, subscribe } from "./store.js";
@@ -103,7 +103,10 @@ export function mountNetwork({ element }) {
     const now = installing();
     if (now) bar.show(now);
     for (const [made, { waits }] of pressable) {
+      const focused = document.activeElement === made;
       made.disabled = Boolean(waits) && training();
+      // A button that is switched off would lose the keyboard.
+      if (focused && made.disabled) change.focus({ preventScroll: true });
       made.title = made.disabled ? say("page.network.busy_training") : "";
     }
   }
@@ -181,10 +184,14 @@ function choose(status, { bring }) {
     const lines = network.present ? [say("page.network.uses", { title: network.title })] : [];
     /** @type {Action[]} */
     const actions = [];
+    function heading() {
+      if (!failed?.id) return say("page.network.import_failed", { title });
+      return say(failed.id === state.networks?.recommended ? "page.network.failed_stronger" : "page.network.failed", { title });
+    }
     if (known?.file) actions.push({ text: say("page.network.fetch_again"), testid: "network-again", press: () => fetchNetwork(known.id) });
     actions.push({ text: say("page.network.bring"), look: known?.file ? "ghost" : "soft", testid: "network-bring", press: bring });
     actions.push({ text: say("page.network.ok"), look: "ghost", testid: "network-ok", press: () => putAside(id) });
-    return { id, title: say(failed.id ? "page.network.failed" : "page.network.import_failed", { title }), lines, small: failed.message ?? "", actions };
+    return { id, title: heading(), lines, small: failed.message ?? "", actions };
   }
 
   /** @returns {Notice | null} */
@@ -199,7 +206,7 @@ function choose(status, { bring }) {
   function offer() {
     if (!network.offer) return null;
     const { id: wanted, title, seconds, retrain } = network.offer;
-    const id = `offer ${project} ${wanted}`;
+    const id = offerId(project, wanted);
     const lines = [say(retrain ? "page.network.offer_model" : "page.network.offer_new")];
     const text = retrain ? switching(seconds) : say("page.network.use_it");
     const actions = [

@@ -4,6 +4,7 @@
  */
 
 import { request } from "./api.js";
+import { offerId, putAside } from "./network-aside.js";
 import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { notify, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
@@ -157,6 +158,9 @@ export function noteSpeed(id, milliseconds) {
  */
 export async function switchNetwork(id) {
   const before = state.status?.training.started;
+  const left = findNetwork(state.status?.network.id ?? null);
+  // Who leaves the recommended network knows it: it is not offered again as a stronger one.
+  if (left?.recommended && left.present) putAside(offerId(state.project?.id ?? "", left.id));
   if (state.status?.model) expectTraining();
   try {
     const { training } = await request("PUT", `/projects/${state.project?.id}/network`, { network: id });

@@ -107,10 +107,12 @@ def remove(
     library, installer = _open(home)
     id = library.removable(name)
     title = library.title(id)
-    users = _users(home or settings.home(), id)
+    builtin = id == library.builtin().id
+    users = [] if builtin else _users(home or settings.home(), id)
     if users:
         typer.echo(say("cli.networks.used", title=title, projects=", ".join(users)), err=True)
-    if id == library.builtin().id or yes or _agreed(title):
+    # The built-in one is refused, whatever is answered.
+    if builtin or yes or _agreed(title):
         installer.remove(id)
         typer.echo(say("cli.networks.removed", title=title))
         return

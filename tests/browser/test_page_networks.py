@@ -164,8 +164,9 @@ def the_first_day(studio: Open, school: School, held: Stall) -> None:
     expect(offer).to_have_text(re.compile("^Switch and retrain"))
     expect(used(page)).to_have_text(BUILTIN.title)
 
-    offer.click()
+    offer.press("Enter")
     expect(page.at("train-status")).to_have_attribute("data-state", re.compile("starting|running"))
+    expect(page.at("network-change")).to_be_focused()
     expect(page.at("network-before")).to_be_visible()
     assert_told(page, school.api.ask("GET", f"/projects/{project}/status")["model"])
     expect(used(page)).to_have_text(SMALL_TITLE)
@@ -174,9 +175,16 @@ def the_first_day(studio: Open, school: School, held: Stall) -> None:
     expect(page.at("stale")).to_be_hidden()
 
     # There is a way back, and what was new before is then the one before.
-    page.at("switch-back").click()
+    page.at("switch-back").press("Enter")
+    expect(page.at("network-change")).to_be_focused()
     expect(used(page)).to_have_text(BUILTIN.title)
     expect(page.at("network-before")).to_contain_text(SMALL_TITLE)
+    # Who has just left a network is not told that it is stronger.
+    expect(page.at("train-status")).to_have_attribute("data-state", "done")
+    expect(page.at("network-notice")).to_be_hidden()
+    page.reload()
+    expect(used(page)).to_have_text(BUILTIN.title)
+    expect(page.at("network-notice")).to_be_hidden()
     assert school.api.ask("POST", "/projects", {})["network"]["id"] == SMALL
 
 
@@ -218,13 +226,23 @@ def test_an_offer_moves_nothing_and_is_not_made_again_when_it_was_declined(
     expect(page.at("network-notice")).to_be_hidden()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_offer_can_be_read_under_the_mouse(school: School, visit: Callable[..., Studio], theme: str) -> None:
+    page = visit(school.project(train=True), color_scheme=theme, reduced_motion="reduce")
+    page.ready_to_predict()
+    page.at("source-file").check(force=True)
+    school.install(SMALL)
+    page.at("network-switch").hover()
+    assert_readable(page, 12)
+
+
 def test_a_network_that_cannot_be_fetched_is_said_once(school: School, visit: Callable[..., Studio]) -> None:
     school.weights.faults.append(ws.status(404))
     page = visit(school.project(train=False), reduced_motion="reduce")
     school.api.ask("POST", f"/networks/{SMALL}/fetch")
     page.reload()
     notice = page.at("network-notice")
-    expect(notice).to_contain_text(say("page.network.failed", title=SMALL_TITLE))
+    expect(notice).to_contain_text(say("page.network.failed_stronger", title=SMALL_TITLE))
     expect(notice).to_contain_text(say("page.network.uses", title=BUILTIN.title))
     expect(notice).to_contain_text(school.file)
     assert_readable(page, 12)
