@@ -85,13 +85,9 @@ class Installer:
     Args:
         library: where they go.
         offline: whether nothing may be fetched.
-
-    Attributes:
-        on_installed: called from the thread of the installation when a network is in place, before the state says so.
     """
 
     def __init__(self, library: Library, offline: bool) -> None:
-        self.on_installed: Callable[[BackboneRecord], None] = lambda record: None
         self._library = library
         self._offline = offline
         self._guard = threading.Lock()
@@ -218,7 +214,8 @@ class Installer:
         Who gives up the recommended network is not sent it again by itself.
         """
         given_up = self._stop()
-        if given_up is not None and given_up.id == self._library.recommended.id:
+        late = self._state.state == "done"
+        if given_up is not None and not late and given_up.id == self._library.recommended.id:
             self._library.choose(automatic=False)
 
     def wait(self, timeout: float | None = None) -> Installation:
@@ -296,7 +293,6 @@ class Installer:
         """Do the work and note how it ended."""
         try:
             record = work(cancelled)
-            self.on_installed(record)
             self._end("done", id=record.id, title=self._library.title(record.id))
         except installation.Cancelled:
             self._end("cancelled")
