@@ -21,14 +21,14 @@ class Comparisons:
         library: the networks.
         backlog: keeps the embeddings.
         trainer: fits and tests heads.
-        training: says whether a training with the network of an id is running.
+        training: says whether a training is running.
     """
 
-    def __init__(self, library: Library, backlog: Backlog, trainer: Trainer, training: Callable[[str], bool]) -> None:
+    def __init__(self, library: Library, backlog: Backlog, trainer: Trainer, training: Callable[[], bool]) -> None:
         self._library = library
         self._backlog = backlog
         self._trainer = trainer
-        self._uses = training
+        self._training = training
         self._lock = threading.Lock()
         self._closed = False
         self._running: dict[str, Comparing] = {}
@@ -97,9 +97,6 @@ class Comparisons:
         for one in comparing:
             one.cancel()
         return comparing
-
-    def _training(self) -> bool:
-        return any(self._uses(one.id) for one in self._library.present())
 
     def _in_use(self, project: Project) -> str:
         """Return the id of the network a project is taught with; what comes with the program may be renewed there."""

@@ -69,6 +69,11 @@ class Trainings:
         with self._lock:
             return any(job.backbone.id == backbone_id and not job.ended.is_set() for job in self._jobs.values())
 
+    def running(self) -> bool:
+        """Say whether any training is running."""
+        with self._lock:
+            return any(not job.ended.is_set() for job in self._jobs.values())
+
     def cancel(self, project_id: str) -> None:
         """Give up a running training and wait until it has stopped."""
         job = self.latest(project_id)

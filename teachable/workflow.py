@@ -88,7 +88,7 @@ class Workspace:
         self._trainer = Trainer()
         self._lock = threading.Lock()
         self._trainings = Trainings()
-        self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.uses)
+        self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.running)
         self._digests: dict[str, tuple[float, str]] = {}
         self._classifiers: Loaded[tuple[str, tuple[str, ...]], Classifier] = Loaded()
 

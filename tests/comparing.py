@@ -63,12 +63,12 @@ class Bench:
         self.project.save_settings(TrainSettings(epochs=10))
         self.backlog = Backlog(lambda fingerprint: Embedder(self.library.read(self.library.find(fingerprint))))
         self.here = HereTrainer()
-        self.training: set[str] = set()
+        self.training = threading.Event()
         self.comparisons = self.made(self.here)
 
     def made(self, trainer: object) -> Comparisons:
         fits: Trainer = trainer  # type: ignore[assignment]
-        return Comparisons(self.library, self.backlog, fits, self.training.__contains__)
+        return Comparisons(self.library, self.backlog, fits, self.training.is_set)
 
     def install(self, id_: str, weights: np.ndarray) -> None:
         self.folder.joinpath("networks").mkdir(exist_ok=True)
