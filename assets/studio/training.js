@@ -143,9 +143,10 @@ export function mountTraining({ element, trigger, props, watch }) {
    * @param {Status} status
    * @param {boolean} running
    */
-  function showBacklog({ embedding }, running) {
+  function showBacklog({ embedding, network }, running) {
     const { done, total, failed: lost } = embedding;
-    const left = total - done - lost;
+    // Without the network nobody looks at them.
+    const left = network.present ? total - done - lost : 0;
     write(backlog, left > 0 && !running ? say("page.train.backlog", { done, total }) : "");
   }
 

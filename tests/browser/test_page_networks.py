@@ -392,6 +392,10 @@ def test_removing_a_network_that_is_used_names_the_projects_and_can_be_mended(
 
     expect(page.train).to_be_disabled()
     expect(page.at("network-notice")).to_contain_text(say("page.network.missing", title=title))
+    # Nothing looks at photos that are added now.
+    school.api.add(school.api.ask("GET", f"/projects/{project}"), 0, photos("stripes", 2, first=20), "later")
+    expect(page.at("sample-count").first).to_contain_text("10")
+    expect(page.at("embedding")).to_be_empty()
     page.ready_to_predict()
     page.at("network-instead").click()
     expect(used(page)).to_have_text(BUILTIN.title)
