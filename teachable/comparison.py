@@ -198,14 +198,8 @@ class Comparing:
         # Looking at all photos is worth it only where some can be held out.
         testable = bool(len(excerpt.split().held_out))
         for one, report in self._steps(0.0, _EMBEDDING if testable else 1.0):
-            with self._contained(one), closing(Embedder(self._library.read(one.record))) as embedder:
-                times = self._time(embedder, photos)
-                one.native_ms = statistics.median(times)
-                if testable:
-                    one.embeddings = self._embed(one, embedder, excerpt, report)
-                # Once more, some time later: something else may have kept the computer busy.
-                one.native_ms = statistics.median(map(min, times, self._time(embedder, photos)))
-                self._note_speed(one)
+            with self._contained(one):
+                self._look(one, photos, excerpt if testable else None, report)
         excerpt = excerpt.without(self._unreadable)
         split = excerpt.split()
         if len(split.held_out):
@@ -213,6 +207,19 @@ class Comparing:
         self._give_way()
         unjudged = tuple(excerpt.classes[index].id for index in split.unjudged)
         self._finish(replace(self.comparison, photos=len(excerpt.samples), unjudged=unjudged))
+
+    def _look(
+        self, one: _Contender, photos: Sequence[Image], excerpt: Excerpt | None, report: Callable[[float], None]
+    ) -> None:
+        """Time a network, and embed the excerpt with it. When this returns, nothing of the network is in memory."""
+        with closing(Embedder(self._library.read(one.record))) as embedder:
+            times = self._time(embedder, photos)
+            one.native_ms = statistics.median(times)
+            if excerpt is not None:
+                one.embeddings = self._embed(one, embedder, excerpt, report)
+            # Once more, some time later: something else may have kept the computer busy.
+            one.native_ms = statistics.median(map(min, times, self._time(embedder, photos)))
+            self._note_speed(one)
 
     def _gather(self) -> Excerpt:
         """Take the photos to look at, as of this moment."""
