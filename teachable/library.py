@@ -79,8 +79,7 @@ class Library:
 
     def known(self, id_or_architecture: str) -> Official | None:
         """Return the official network of this id, or of this name in torchvision, written as people write names."""
-        wanted = _plain(id_or_architecture)
-        return next((one for one in self.catalogue if wanted in (_plain(one.id), _plain(one.architecture))), None)
+        return official.find(id_or_architecture, self.catalogue)
 
     # What is here
 
@@ -111,16 +110,18 @@ class Library:
         return next((one for one in self.present() if one.id == wanted), self.builtin())
 
     def find(self, id_or_fingerprint: str) -> BackboneRecord:
-        """Return a network that is here; official ones also go by their name in torchvision.
+        """Return a network that is here; official ones also go by their name in torchvision, as people write names.
 
         Raises:
             NotFound: it is not here; the words tell one that could be from one that nobody knows.
         """
-        known = self.known(id_or_fingerprint)
-        names = {id_or_fingerprint, known.id if known else official.network_id(id_or_fingerprint)}
-        for record in self.present():
-            if record.id in names or record.fingerprint in names:
-                return record
+        present, known = self.present(), self.known(id_or_fingerprint)
+        exactly = (one for one in present if id_or_fingerprint in (one.id, one.fingerprint))
+        wanted = official.plain(known.id if known else id_or_fingerprint)
+        nearly = (one for one in present if one.origin == "official" and official.plain(one.id) == wanted)
+        found = next(exactly, None) or next(nearly, None)
+        if found:
+            return found
         if known:
             raise NotFound("network_absent", network=self.title(known.id))
         raise NotFound("network_unknown", network=id_or_fingerprint)
@@ -249,9 +250,9 @@ class Library:
     def free_id(self, name: str) -> str:
         """Return an id for a network that comes from a file of this name, unlike that of any other network."""
         stem = re.sub(r"[^a-z0-9]+", "-", Path(name).stem.lower()).strip("-")[:50].strip("-") or "network"
-        taken = {one.id for one in self.catalogue} | {one.id for one in self.present()} | _TAKEN
+        taken = {one.id for one in self.present()} | _TAKEN
         number, id = 1, stem
-        while id in taken or (self.folder / f"{id}.onnx").exists():
+        while id in taken or self.known(id) or (self.folder / f"{id}.onnx").exists():
             number += 1
             id = f"{stem}-{number}"
         return id
@@ -386,10 +387,6 @@ def _record(entry: Mapping[str, Any]) -> BackboneRecord:
 def _is_id(id: str) -> bool:
     """Tell whether an id is a safe file name on every system."""
     return bool(_ID.fullmatch(id)) and id not in _TAKEN
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_\s]", "", name).lower()
 
 
 def _sha256(path: Path) -> str:

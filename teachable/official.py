@@ -6,6 +6,8 @@ catalogue of texts, `network.ID.title` and `network.ID.description`.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -125,12 +127,23 @@ def recommended() -> Official:
     return catalogue()[0]
 
 
-def find(id_or_architecture: str) -> Official | None:
-    """Return the network with this id, or this name in torchvision."""
-    for network in catalogue():
-        if id_or_architecture in (network.id, network.architecture):
+def find(id_or_architecture: str, networks: Iterable[Official] | None = None) -> Official | None:
+    """Return the network with this id, or this name in torchvision, written as people write names.
+
+    Args:
+        id_or_architecture: `resnet-18`, `resnet18` or `ResNet 18`.
+        networks: to look among; the catalogue if not given.
+    """
+    wanted = plain(id_or_architecture)
+    for network in catalogue() if networks is None else networks:
+        if wanted in (plain(network.id), plain(network.architecture)):
             return network
     return None
+
+
+def plain(name: str) -> str:
+    """Return a name without what people write one way or the other, for comparing."""
+    return re.sub(r"[-_\s]", "", name).lower()
 
 
 def by_hash(sha256: str) -> Official | None:

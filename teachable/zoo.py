@@ -20,7 +20,7 @@ from torchvision.transforms import InterpolationMode
 
 from teachable.errors import ModelFileError, NotFound
 from teachable.graphs import Preprocessing
-from teachable.official import Described, find, hash_prefix
+from teachable.official import Described, find, hash_prefix, plain
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,9 @@ def resolve(name: str) -> str:
     known = find(name)
     if known:
         return known.architecture
-    wanted = _plain(name)
+    wanted = plain(name)
     for architecture in list_models(torchvision.models):
-        if _plain(architecture) == wanted:
+        if plain(architecture) == wanted:
             return str(architecture)
     raise NotFound("network_unknown", network=name)
 
@@ -282,7 +282,3 @@ def _part(shapes: Mapping[str, tuple[int, ...]], names: list[str]) -> str:
     if telling is None:
         return str(len(shapes))
     return f"{len(shapes)}, “{telling[:60]}” {' x '.join(map(str, shapes[telling])) or 1}"
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "").replace(" ", "")

@@ -148,9 +148,20 @@ def test_official_networks_also_go_by_torchvisions_name(kept: Library) -> None:
     kept.remove(SMALL.architecture)
     assert ids(kept) == ["slim-v1"]
     other = add(kept, "efficientnet-v2-s", origin="official")
-    assert kept.find("efficientnet_v2_s") == other
+    for name in ("efficientnet_v2_s", "EfficientNet V2-S"):
+        assert kept.find(name) == other
     kept.remove("efficientnet_v2_s")
     assert ids(kept) == ["slim-v1"]
+
+
+def test_imported_networks_go_by_their_exact_name_and_never_for_official_ones(kept: Library) -> None:
+    first, second = add(kept, "my-net", b"one"), add(kept, "mynet", b"two")
+    assert (kept.find("my-net"), kept.find("mynet")) == (first, second)
+    add(kept, "resnet-101", b"of somebody")
+    for name in ("My Net", "resnet101"):
+        with pytest.raises(NotFound):
+            kept.find(name)
+    assert kept.free_id("ResNet18.onnx") == "resnet18-2"
 
 
 def test_titles_and_descriptions_come_from_the_words_or_the_record(kept: Library) -> None:
