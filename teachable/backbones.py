@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teachable import graphs
-from teachable.errors import InstallationError, NotFound, TeachableError
+from teachable.errors import InstallationError, TeachableError
 from teachable.resources import assets
 from teachable.types import BackboneRecord
 
@@ -68,19 +68,6 @@ def builtin_preprocessing() -> graphs.Preprocessing:
         InstallationError: a record is damaged, or there is no built-in backbone.
     """
     return _preprocessing(_entries(_folder())[0])
-
-
-def find(id_or_fingerprint: str) -> BackboneRecord:
-    """Return the backbone with this id or fingerprint.
-
-    Raises:
-        NotFound: this installation has no such backbone.
-        InstallationError: a record is damaged.
-    """
-    for record in registry():
-        if id_or_fingerprint in (record.id, record.fingerprint):
-            return record
-    raise NotFound("backbone_unknown", backbone=id_or_fingerprint)
 
 
 def read(record: BackboneRecord) -> bytes:

@@ -14,7 +14,7 @@ from graphing import SIZES, photo, reference, session, write_safetensors
 from onnx import numpy_helper
 
 from teachable import backbones, graphs, networks, resources
-from teachable.errors import InstallationError, NotFound
+from teachable.errors import InstallationError
 
 FOLDER = resources.assets() / "backbones"
 
@@ -39,11 +39,8 @@ def edit(path: Path, **changes: Any) -> None:
 # The registry
 
 
-def test_builtin_comes_first_and_is_found_by_id_and_by_fingerprint() -> None:
-    record = backbones.builtin()
-    assert backbones.registry()[0] == record
-    assert backbones.find(record.id) == record
-    assert backbones.find(record.fingerprint) == record
+def test_builtin_comes_first() -> None:
+    assert backbones.registry()[0] == backbones.builtin()
 
 
 @pytest.mark.parametrize("record", backbones.registry(), ids=lambda record: record.id)
@@ -58,11 +55,6 @@ def test_every_record_tells_the_truth_about_its_file(record: backbones.BackboneR
     assert record.licence
     assert record.source
     assert (FOLDER / record.file).with_suffix(".md").is_file()
-
-
-def test_unknown_backbone_is_named_in_the_error() -> None:
-    with pytest.raises(NotFound, match="no-such-network"):
-        backbones.find("no-such-network")
 
 
 def test_missing_graph_says_to_install_again(folder: Path) -> None:
