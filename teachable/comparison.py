@@ -129,7 +129,7 @@ class Comparing:
 
     Args:
         project: whose photos.
-        in_use: id of the network it is taught with.
+        in_use: id of the network it is taught with, if that is here.
         library: the networks.
         backlog: keeps the embeddings.
         trainer: fits and tests heads.
@@ -139,7 +139,7 @@ class Comparing:
     def __init__(
         self,
         project: Project,
-        in_use: str,
+        in_use: str | None,
         library: Library,
         backlog: Backlog,
         trainer: Trainer,

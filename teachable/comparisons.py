@@ -11,7 +11,6 @@ from teachable.library import Library
 from teachable.notes import Speed
 from teachable.projects import Project
 from teachable.training import Trainer
-from teachable.types import ProjectNetwork
 
 
 class Comparisons:
@@ -98,7 +97,9 @@ class Comparisons:
             one.cancel()
         return comparing
 
-    def _in_use(self, project: Project) -> str:
-        """Return the id of the network a project is taught with; what comes with the program may be renewed there."""
-        noted: ProjectNetwork | None = project.info().network
-        return self._library.builtin().id if noted is None or noted.builtin else noted.id
+    def _in_use(self, project: Project) -> str | None:
+        """Return the id of the network a project is taught with, if it is here; the built-in one may be renewed."""
+        noted = project.info().network
+        if noted is None or noted.builtin:
+            return self._library.builtin().id
+        return next((one.id for one in self._library.present() if one.fingerprint == noted.fingerprint), None)

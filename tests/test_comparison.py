@@ -129,6 +129,8 @@ def test_in_use_follows_a_switch(bench: Bench) -> None:
     bench.run()
     bench.project.set_network(ProjectNetwork.of(bench.library.builtin()))
     assert [one.id for one in bench.state.rows if one.in_use] == ["slim-v1"]
+    bench.project.set_network(ProjectNetwork("blind", "0" * 64))  # of the same name, and not on this computer
+    assert [one.id for one in bench.state.rows if one.in_use] == []
 
 
 # Nothing to test on
