@@ -179,6 +179,16 @@ def _fetch_recommended(workspace: "Workspace", announce: Callable[[str], None]) 
     now = workspace.networks.state
     if now.running:
         announce(say("cli.serve.fetching", title=now.title, size=f"{now.total / 1e6:.0f}"))
+        # The thread of the installation ends by itself or with the workspace, and this one with it.
+        threading.Thread(target=_tell_the_end, args=(workspace, announce), name="tell-fetched", daemon=True).start()
+
+
+def _tell_the_end(workspace: "Workspace", announce: Callable[[str], None]) -> None:
+    ended = workspace.networks.wait()
+    if ended.state == "done":
+        announce(say("cli.serve.fetched", title=ended.title))
+    elif ended.state == "failed":
+        announce(say("cli.serve.not_fetched", title=ended.title, message=ended.message))
 
 
 def open_socket(host: str, port: int | None) -> socket.socket:

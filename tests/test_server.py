@@ -198,6 +198,21 @@ def test_the_recommended_network_comes_while_the_page_works_and_stopping_waits_f
     assert (tmp_path / "networks" / "partial" / f"{best.file}.part").stat().st_size == 1_000_000
 
 
+def test_a_fetch_that_failed_is_told_and_everything_goes_on(tmp_path: Path, weights: WeightsServer) -> None:
+    weights.files.clear()  # the server has no such file
+    weights.faults.clear()
+    with running(tmp_path, "--port", "0") as (process, said):
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Fetching")
+        told = process.stdout.readline()
+        assert "could not be fetched" in told
+        assert official.recommended().file in told
+        assert installation(said)["state"] == "failed"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+
+
 def test_offline_nobody_is_asked_for_anything(tmp_path: Path, weights: WeightsServer) -> None:
     with running(tmp_path, "--port", "0", "--offline") as (process, said):
         assert installation(said)["state"] == "idle"
