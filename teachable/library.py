@@ -197,12 +197,14 @@ class Library:
         if record.id == self.builtin().id or _sha256(graph) != record.fingerprint:
             raise ModelFileError("network_entry", network=record.title)
         written = {**entry, "format_version": FORMAT_VERSION, "builtin": False}
-        with self._guard, writing(self.folder):
+        note = self.folder / f"{record.id}.json"
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            note = self.folder / f"{record.id}.json"
-            note.unlink(missing_ok=True)
+            # Before others are kept waiting: a slow disk takes seconds for it.
             with graph.open("rb+") as file:
                 os.fsync(file.fileno())
+        with self._guard, writing(self.folder):
+            note.unlink(missing_ok=True)
             placed = graph.replace(self.folder / record.file)
             try:
                 sync_folder(self.folder)

@@ -326,6 +326,26 @@ def test_a_file_that_goes_while_the_folder_is_looked_at_takes_no_other_with_it(
         assert ids(kept) == ["slim-v1", "stays"]
 
 
+def test_a_slow_disk_keeps_nobody_waiting_who_asks_what_is_here(
+    kept: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[bool] = []
+    fsync = os.fsync
+
+    def slow(handle: int) -> None:
+        asking = threading.Thread(target=kept.present)
+        asking.start()
+        asking.join(0.5)
+        answered.append(not asking.is_alive())
+        fsync(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", slow)
+        add(kept)
+    assert answered[0], "the graph is large"
+    assert ids(kept) == ["slim-v1", "mine"]
+
+
 def test_without_room_for_its_record_nothing_of_a_network_stays(
     kept: Library, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
