@@ -63,8 +63,11 @@ def append_head(backbone: bytes, head: Head, metadata: ModelMetadata) -> bytes:
     model.graph.name = "classifier"
     _replace_outputs(model.graph, len(metadata.labels), height, width)
     _write_entries(model, metadata)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString(deterministic=True))
+    data = bytes(model.SerializeToString(deterministic=True))
+    # A large network is there several times by now, and checking makes one more.
+    del model
+    onnx.checker.check_model(data)
+    return data
 
 
 def with_metadata(model: bytes, metadata: ModelMetadata) -> bytes:
