@@ -181,6 +181,7 @@ class Backlog:
             entries = [entry for (_, name), entry in self._entries.items() if name == fingerprint]
         for entry in entries:
             self._drop(entry)
+        self._embedders.drop(fingerprint.__eq__)
 
     def _drop(self, entry: _Entry) -> None:
         key = entry.key

@@ -565,7 +565,17 @@ def test_a_removed_network_is_let_go_and_its_embeddings_stay(project: Project) -
     gate = Gate()
     add(project, range(3 * CHUNK))
     kept, removed = "a" * 64, "b" * 64
-    with closing(Backlog(lambda fingerprint: FakeEmbedder(gate))) as backlog:  # type: ignore[arg-type, return-value]
+    closed: list[str] = []
+
+    class Closing(FakeEmbedder):
+        def __init__(self, fingerprint: str) -> None:
+            super().__init__(gate)
+            self.fingerprint = fingerprint
+
+        def close(self) -> None:
+            closed.append(self.fingerprint)
+
+    with closing(Backlog(Closing)) as backlog:  # type: ignore[arg-type]
         backlog.add(project, removed)
         assert gate.arrived.acquire(timeout=30)
         dropping = threading.Thread(target=backlog.forget_network, args=(removed,))
@@ -573,6 +583,7 @@ def test_a_removed_network_is_let_go_and_its_embeddings_stay(project: Project) -
         gate.lift()
         dropping.join()
         assert not backlog._entries
+        assert closed == [removed]
         assert wait(backlog, project) == set()  # another network is not in the way
         backlog.add(project, kept)
         until(lambda: backlog.progress(project, kept).done == 3 * CHUNK)
