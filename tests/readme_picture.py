@@ -86,6 +86,7 @@ def main() -> None:
             "-m",
             "teachable",
             "serve",
+            "--offline",
             "--no-browser",
             "--port",
             "0",

@@ -89,3 +89,19 @@ export function freshId() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/**
+ * Let the arrow keys go from tab to tab, and open each, as the ARIA pattern of tabs says.
+ * @param {HTMLElement} tablist
+ * @param {HTMLButtonElement[]} tabs
+ */
+export function arrowKeys(tablist, tabs) {
+  tablist.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const at = tabs.findIndex((tab) => tab === document.activeElement);
+    const next = tabs.at((at + step) % tabs.length);
+    next?.focus();
+    next?.click();
+  });
+}

@@ -1,7 +1,7 @@
 /** The export dialog: what the file is for, whether it was checked, the download, and code to use it. */
 
 import { modelUrl } from "./api.js";
-import { button, icon, make, write } from "./dom.js";
+import { arrowKeys, button, icon, make, write } from "./dom.js";
 import { className } from "./bars.js";
 import { state, subscribe } from "./store.js";
 import { decimal, percent, say } from "./words.js";
@@ -65,14 +65,7 @@ export async function openExport() {
     write(code, text.replace(LABELS, () => JSON.stringify(labels)).trim());
   }
 
-  tablist.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const at = tabs.findIndex((tab) => tab === document.activeElement);
-    const next = tabs.at((at + step) % tabs.length);
-    next?.focus();
-    next?.click();
-  });
+  arrowKeys(tablist, tabs);
 
   async function copyCode() {
     const words = /** @type {HTMLElement} */ (copy.lastElementChild);

@@ -1,6 +1,6 @@
 /** The dialog with all networks: choosing, fetching, removing and bringing one, and comparing those that are here. */
 
-import { arrange, button, icon, make, write } from "./dom.js";
+import { arrange, arrowKeys, button, icon, make, write } from "./dom.js";
 import { failureId, putAside } from "./network-aside.js";
 import { networkCard } from "./network-card.js";
 import { comparisonPanel } from "./network-comparison.js";
@@ -72,14 +72,7 @@ export function openNetworks({ bring = false, closed } = {}) {
     if (wanted === "compare") comparing.open();
   }
 
-  tablist.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const at = tabs.findIndex((tab) => tab === document.activeElement);
-    const next = tabs.at((at + step) % tabs.length);
-    next?.focus();
-    next?.click();
-  });
+  arrowKeys(tablist, tabs);
 
   automatic.addEventListener("change", async () => {
     write(refused, "");

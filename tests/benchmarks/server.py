@@ -49,7 +49,18 @@ def running(home: Path) -> Iterator[Server]:
         home: folder with the projects.
     """
     began = time.perf_counter()
-    command = [sys.executable, "-m", "teachable", "serve", "--port", "0", "--no-browser", "--home", str(home)]
+    command = [
+        sys.executable,
+        "-m",
+        "teachable",
+        "serve",
+        "--offline",
+        "--port",
+        "0",
+        "--no-browser",
+        "--home",
+        str(home),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield _when_ready(process, began)
