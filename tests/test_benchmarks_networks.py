@@ -11,12 +11,12 @@ from tests.benchmarks.networks import Measured, Native
 
 
 def measured(name: str = "resnet-18") -> Measured:
-    # In the second turn the computer was busy and everything took twice as long.
-    rates = {"embedder": [10, 5, 11], "alone": [8, 4, 9], "eager": [5, 2.5, 5], "builtin": [40, 20, 40]}
-    return Measured(name, 44_700_000, Native(12.34, rates), frames=[80, 200, 81], beside=[20, 50, 20])
+    # Now and then the computer was busy with something else.
+    rates = {"embedder": [9, 3, 10], "alone": [2, 8, 7], "eager": [5, 2, 1], "builtin": [40, 20, 40]}
+    return Measured(name, 44_700_000, Native(12.34, rates), frames=[120, 80, 200], beside=[20, 50, 20])
 
 
-def test_factors_come_from_what_took_turns() -> None:
+def test_the_fastest_turns_are_compared() -> None:
     found = measured()
     assert found.native_factor == 4
     assert found.browser_factor == 4
@@ -33,7 +33,7 @@ def test_each_network_has_a_row_for_each_measurement() -> None:
     assert rows[0].measured == "12.3 s, 44.7 MB"
     assert rows[2].measured == "10.0 photos/s"
     assert rows[2].compared == "onnxruntime alone 8.0/s: 125%; torch 5.0/s: 200%"
-    assert rows[4].measured == "81.0 ms"
+    assert rows[4].measured == "80.0 ms"
 
 
 def test_the_line_of_json_is_what_the_catalogue_keeps(
