@@ -1,7 +1,7 @@
 """Fetching one large file over http so that it arrives whole, whatever happens on the way.
 
 It owns the unfinished part beside the target, going on after a break, and the check against the hash. Which file, from
-where and what for is not its business (`teachable.installer`). Nothing is fetched by importing it.
+where and what for is not its business (`teachable.installation`). Nothing is fetched by importing it.
 """
 
 import errno

@@ -114,7 +114,8 @@ export function networkCard(id, { switched }) {
     info = now;
     const networks = state.networks;
     const project = state.status?.network;
-    const inUse = project?.id === id;
+    // Files that people bring can have one name and nothing else in common.
+    const inUse = project?.id === id && (!now.fingerprint || project.fingerprint === now.fingerprint);
     const running = installing();
     const mine = running?.id === id;
     const focused = document.activeElement;
