@@ -33,7 +33,8 @@ class Official:
         embedding_width: values per photo.
         input_size: pixels of the square it sees.
         accuracy: per cent of ImageNet's validation photos it names at the first guess, as torchvision publishes it.
-        native_factor: time per photo in onnxruntime on one thread, as a multiple of the built-in network's.
+        native_factor: time per stored photo in this program, as a multiple of the built-in network's, as printed by
+            `tests/benchmarks/networks.py`.
         browser_factor: time per photo in onnxruntime-web on one thread, as a multiple of the built-in network's.
         recommended: new projects use it once it is there; true for one of them.
         licence: of the weights.

@@ -133,4 +133,5 @@ def test_every_record_names_the_weights_it_was_built_from() -> None:
     for path, entry in entries():
         weights = path.with_name(entry["build"]["weights"])
         assert hashlib.sha256(weights.read_bytes()).hexdigest() == entry["build"]["weights_sha256"]
-        assert backbones.find(entry["record"]["id"]).file == path.with_suffix(".onnx").name
+        files = {record.id: record.file for record in backbones.registry()}
+        assert files[entry["record"]["id"]] == path.with_suffix(".onnx").name
