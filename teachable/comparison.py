@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from teachable.backlog import Backlog
 from teachable.embeddings import Embedder
-from teachable.errors import InstallationError, StorageFull, TeachableError
+from teachable.errors import Cancelled, InstallationError, StorageFull, TeachableError
 from teachable.excerpt import Excerpt, choose
 from teachable.images import load
 from teachable.library import Library
 from teachable.projects import Project
-from teachable.training import Cancelled, Phase, Task, Trainer
+from teachable.training import Phase, Task, Trainer
 from teachable.types import BackboneRecord, EpochPoint, Evaluation, Image
 from teachable.verdict import ComparisonRow, Hits, advise
 from teachable.words import say

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from teachable import children, weights
 from teachable.children import Message
-from teachable.errors import ModelFileError, TeachableError
+from teachable.errors import Cancelled, ModelFileError, TeachableError
 from teachable.official import Described
 from teachable.types import BackboneRecord
 
@@ -31,10 +31,6 @@ GRAPH_SECONDS = 180.0
 """Checking a graph takes seconds."""
 _LOOK_SECONDS = 0.05
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.conversion import main; main()"
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The conversion was cancelled."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from teachable.errors import NotFound, StorageFull, TeachableError, TooLarge
-from teachable.transfer import Answer, Cancelled, Interrupted, host_of
+from teachable.errors import Cancelled, NotFound, StorageFull, TeachableError, TooLarge
+from teachable.transfer import Answer, Interrupted, host_of
 
-__all__ = ["Cancelled", "fetch"]
+__all__ = ["fetch"]
 
 log = logging.getLogger(__name__)
 

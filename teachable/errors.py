@@ -27,6 +27,10 @@ class TeachableError(Exception):
         super().__init__(say(f"error.{key}", **values))
 
 
+class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """What was being done was given up; whatever was there before stays."""
+
+
 class InvalidInput(TeachableError):  # noqa: N818 - reads as what it is
     """A value that cannot be used: a name, a number, an id, a body."""
 

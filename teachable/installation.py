@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from teachable import contract, conversion, downloads, settings
-from teachable.errors import Conflict, ModelFileError, NotFound, StorageFull, TeachableError, TooLarge
+from teachable.errors import Cancelled, Conflict, ModelFileError, NotFound, StorageFull, TeachableError, TooLarge
 from teachable.library import Library
 from teachable.notes import writing
 from teachable.official import Official, hash_prefix
@@ -31,10 +31,6 @@ _HASHED = re.compile(r".+-[0-9a-f]{8,64}\.pth")
 _LOOK_SECONDS = 0.1
 _STALE_SECONDS = 24 * 3600
 _MB = 1e6
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The installation was given up; what was fetched is kept."""
 
 
 @dataclass(frozen=True)
@@ -159,22 +155,19 @@ def _turn(library: Library, watch: Watch, cancelled: threading.Event) -> Iterato
     """Hold the lock of the folder, and speak with one voice about its troubles."""
     from filelock import Timeout
 
-    try:
-        with writing(library.folder), contextlib.ExitStack() as held:
-            lock, patience = library.lock(), 0.0
-            while not cancelled.is_set():
-                try:
-                    held.enter_context(lock.acquire(timeout=patience, poll_interval=_LOOK_SECONDS / 2))
-                    break
-                except Timeout:
-                    watch("waiting", 0, 0)
-                    patience = _LOOK_SECONDS
-            if cancelled.is_set():
-                raise Cancelled
-            _sweep(library)
-            yield
-    except (downloads.Cancelled, conversion.Cancelled) as error:
-        raise Cancelled from error
+    with writing(library.folder), contextlib.ExitStack() as held:
+        lock, patience = library.lock(), 0.0
+        while not cancelled.is_set():
+            try:
+                held.enter_context(lock.acquire(timeout=patience, poll_interval=_LOOK_SECONDS / 2))
+                break
+            except Timeout:
+                watch("waiting", 0, 0)
+                patience = _LOOK_SECONDS
+        if cancelled.is_set():
+            raise Cancelled
+        _sweep(library)
+        yield
 
 
 def _source(name: str, known: Official | None, cancelled: threading.Event) -> _Source:

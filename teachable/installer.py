@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from teachable import installation
-from teachable.errors import Conflict, NotFound, TeachableError
+from teachable.errors import Cancelled, Conflict, NotFound, TeachableError
 from teachable.library import Library
 from teachable.notes import Speed
 from teachable.official import Official, network_id
@@ -294,7 +294,7 @@ class Installer:
         try:
             record = work(cancelled)
             self._end("done", id=record.id, title=self._library.title(record.id))
-        except installation.Cancelled:
+        except Cancelled:
             self._end("cancelled")
         except TeachableError as error:
             # Whatever breaks on the way out is no failure.

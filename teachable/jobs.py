@@ -18,10 +18,10 @@ import numpy as np
 
 from teachable import export, heads
 from teachable.backlog import Backlog, Progress
-from teachable.errors import Conflict, InvalidInput, TeachableError
+from teachable.errors import Cancelled, Conflict, InvalidInput, TeachableError
 from teachable.images import load
 from teachable.projects import Project
-from teachable.training import Cancelled, Phase, Task, Trainer
+from teachable.training import Phase, Task, Trainer
 from teachable.types import (
     BackboneRecord,
     Before,

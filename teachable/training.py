@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 
 from teachable import children
 from teachable.children import Arrays, Message, receive, send
-from teachable.errors import TeachableError
+from teachable.errors import Cancelled, TeachableError
 from teachable.evaluation import Examination
 from teachable.projects.records import evaluation_from
 from teachable.types import Embeddings, EpochPoint, Evaluation, Head, Labels, Layer, TrainSettings
@@ -54,10 +54,6 @@ class Outcome:
 
     head: Head
     evaluation: Evaluation
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The training was cancelled."""
 
 
 class Trainer:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from teachable.errors import TeachableError
+from teachable.errors import Cancelled, TeachableError
 
 if TYPE_CHECKING:
     import httpx
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 _REDIRECTS = 5
 _LOOK_SECONDS = 0.1
 _QUEUED_CHUNKS = 16
-
-
-class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The transfer was given up."""
 
 
 class Interrupted(Exception):  # noqa: N818 - what came until then is good

@@ -12,10 +12,11 @@ from teachable.backlog import Backlog
 from teachable.comparison import Comparison
 from teachable.comparisons import Comparisons
 from teachable.embeddings import Embedder
+from teachable.errors import Cancelled
 from teachable.evaluation import Examination
 from teachable.library import Library
 from teachable.projects import Project, ProjectStore
-from teachable.training import Cancelled, Phase, Task, Trainer
+from teachable.training import Phase, Task, Trainer
 from teachable.types import EpochPoint, ProjectNetwork, TrainSettings
 
 COLORS = ((190, 90, 90), (90, 90, 190))

@@ -20,8 +20,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torchvision.models import get_model_builder
 
 from teachable import backbones, children, conversion, graphs, official
-from teachable.conversion import Cancelled, convert, describe
-from teachable.errors import ModelFileError, NotFound, TeachableError
+from teachable.conversion import convert, describe
+from teachable.errors import Cancelled, ModelFileError, NotFound, TeachableError
 
 SMALL = "mobilenet_v3_small"
 NEVER = threading.Event()

@@ -21,8 +21,8 @@ from making import DEADLINE, until
 from weights_server import Stall, WeightsServer
 
 from teachable import downloads
-from teachable.downloads import Cancelled, fetch
-from teachable.errors import NotFound, StorageFull, TeachableError, TooLarge
+from teachable.downloads import fetch
+from teachable.errors import Cancelled, NotFound, StorageFull, TeachableError, TooLarge
 
 DATA = random.Random(0).randbytes(1_000_000)
 MIDDLE = 400_000

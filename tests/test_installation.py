@@ -20,8 +20,8 @@ from making import DEADLINE, until
 from weights_server import WeightsServer
 
 from teachable import contract, conversion, downloads, official
-from teachable.errors import Conflict, InstallationError, ModelFileError, NotFound, StorageFull, TooLarge
-from teachable.installation import Cancelled, fetch, install, take_in
+from teachable.errors import Cancelled, Conflict, InstallationError, ModelFileError, NotFound, StorageFull, TooLarge
+from teachable.installation import fetch, install, take_in
 from teachable.library import Library
 from teachable.official import Described, Official
 

@@ -15,8 +15,8 @@ from making import DEADLINE, tiny_network, until
 from weights_server import WeightsServer, random_weights
 
 from teachable import conversion, installation, official
-from teachable.errors import Conflict, NotFound, TeachableError
-from teachable.installation import Cancelled, Phase, Watch
+from teachable.errors import Cancelled, Conflict, NotFound, TeachableError
+from teachable.installation import Phase, Watch
 from teachable.installer import Installation, Installer
 from teachable.library import Library
 from teachable.official import Official

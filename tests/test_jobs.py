@@ -14,11 +14,11 @@ from making import FakeEmbedder, photos, until
 from teachable import backbones, export, jobs
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
-from teachable.errors import InvalidInput, NotFound, StorageFull
+from teachable.errors import Cancelled, InvalidInput, NotFound, StorageFull
 from teachable.evaluation import Examination
 from teachable.jobs import Job, digest
 from teachable.projects import Project, ProjectStore
-from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
+from teachable.training import Outcome, Phase, Task, Trainer
 from teachable.types import (
     BackboneRecord,
     Before,

@@ -16,9 +16,9 @@ import pytest
 from making import until
 
 from teachable import training
-from teachable.errors import InvalidInput, TeachableError
+from teachable.errors import Cancelled, InvalidInput, TeachableError
 from teachable.projects.records import evaluation_from
-from teachable.training import Cancelled, Outcome, Phase, Task, Trainer
+from teachable.training import Outcome, Phase, Task, Trainer
 from teachable.types import ClassScore, EpochPoint, Evaluation, TrainSettings
 from teachable.words import say
 

@@ -12,8 +12,8 @@ import pytest
 from making import DEADLINE
 from weights_server import WeightsServer
 
-from teachable.errors import TeachableError
-from teachable.transfer import Answer, Cancelled, Interrupted, host_of
+from teachable.errors import Cancelled, TeachableError
+from teachable.transfer import Answer, Interrupted, host_of
 
 FILE = "network-00000000.pth"
 
