@@ -15,12 +15,10 @@ from starlette.datastructures import Headers
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from teachable.browser_runtime import runtime_folder
 from teachable.errors import InstallationError
 from teachable.resources import assets
 from teachable.words import say
-
-RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-"""What the page needs to run a model."""
 
 # Written down because the system's own table is often wrong: Windows may call JavaScript text/plain.
 MEDIA_TYPES = {
@@ -114,22 +112,6 @@ def collect() -> Bundle:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{name}\0{content}\n".encode())
     return Bundle(digest.hexdigest()[:16], files)
-
-
-def runtime_folder() -> Path:
-    """Return the newest folder with a whole browser runtime; an update may leave an older one beside it.
-
-    Raises:
-        InstallationError: there is none.
-    """
-    found = [
-        folder
-        for folder in (assets() / "onnxruntime-web" / "dist").glob("*")
-        if all((folder / name).is_file() for name in RUNTIME_FILES)
-    ]
-    if not found:
-        raise InstallationError("browser_runtime_missing")
-    return max(found, key=lambda folder: [int(number) for number in re.findall(r"\d+", folder.name)])
 
 
 def media_type(name: str) -> str:

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from teachable import static
+from teachable import browser_runtime, static
 from teachable.errors import InstallationError
 
 
@@ -22,10 +22,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "studio" / "deep" / "style.css").write_text("body {}")
     (tmp_path / "studio" / ".hidden").write_text("secret")
     (tmp_path / "locales" / "en.json").write_text("{}")
-    for name in static.RUNTIME_FILES:
+    for name in browser_runtime.FILES:
         (runtime / name).write_bytes(b"runtime")
     (runtime / "ort-wasm-simd-threaded.wasm.gz").write_bytes(gzip.compress(b"runtime"))
-    monkeypatch.setattr(static, "assets", lambda: tmp_path)
+    for module in (static, browser_runtime):
+        monkeypatch.setattr(module, "assets", lambda: tmp_path)
     return tmp_path
 
 
@@ -93,17 +94,6 @@ def test_files_cannot_be_written(folder: Path) -> None:
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET, HEAD"
     assert client(bundle).head(f"{bundle.address}/studio/studio.mjs").status_code == 200
-
-
-def test_the_newest_whole_runtime_is_taken(folder: Path) -> None:
-    dist = folder / "onnxruntime-web" / "dist"
-    newer, broken = dist / "1.30.0", dist / "1.31.0"
-    newer.mkdir()
-    broken.mkdir()
-    for name in static.RUNTIME_FILES:
-        (newer / name).write_bytes(b"newer")
-    (broken / static.RUNTIME_FILES[0]).write_bytes(b"broken")
-    assert static.runtime_folder() == newer
 
 
 def test_a_missing_runtime_says_what_to_run(folder: Path) -> None:

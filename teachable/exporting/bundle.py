@@ -1,0 +1,104 @@
+"""Archives to take away: the same bytes for the same model, and in each of them what a stranger needs to know.
+
+It owns the zip files, `labels.txt`, `signature.json` and the README inside. What else is in an archive is the business
+of its format.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from teachable import __version__
+from teachable.metadata import FORMAT_VERSION, ModelMetadata
+from teachable.words import say
+
+# Zip files know no earlier time.
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+def write_archive(target: Path, metadata: ModelMetadata, files: Mapping[str, bytes], ports: Mapping[str, Any]) -> None:
+    """Write a zip file with these files, and with `labels.txt` and `signature.json` about them.
+
+    The entries are dated when the model was trained, so that equal models give equal bytes.
+
+    Args:
+        target: where to.
+        metadata: of the model.
+        files: by their path in the archive, with `/`; a README among them.
+        ports: inputs and outputs of the model, `{"inputs": [...], "outputs": [...]}`, for `signature.json`.
+    """
+    whole = {**files, "labels.txt": labels_text(metadata.labels)}
+    whole["signature.json"] = signature(metadata, ports, whole)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(whole):
+            entry = zipfile.ZipInfo(name, _moment(metadata.created))
+            # Weights and the runtime hardly shrink, but somebody pays for every megabyte.
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, whole[name])
+
+
+def read_archive(path: Path, name: str) -> bytes:
+    """Return one file of an archive."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name)
+
+
+def labels_text(labels: Sequence[str]) -> bytes:
+    """Return the labels as Teachable Machine writes them: a line for each, its number first.
+
+    A line cannot hold a line break; where a label has one, a space stands there, and `signature.json` has it exactly.
+    """
+    lines = (f"{index} {' '.join(label.splitlines())}\n" for index, label in enumerate(labels))
+    return "".join(lines).encode()
+
+
+def signature(metadata: ModelMetadata, ports: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """Return what `signature.json` says: ports, labels, versions, and the SHA-256 of every file."""
+    described = {
+        "format_version": FORMAT_VERSION,
+        "teachable_version": __version__,
+        "project": metadata.project,
+        "created": datetime.fromtimestamp(metadata.created, UTC).isoformat(),
+        "backbone": {"id": metadata.backbone_id, "fingerprint": metadata.backbone_fingerprint},
+        "labels": list(metadata.labels),
+        **ports,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+    }
+    return (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def readme(metadata: ModelMetadata, about: str) -> bytes:
+    """Return the README of an archive: what this is, from when, what it knows, and how good it is.
+
+    Args:
+        metadata: of the model.
+        about: what the files are for and how to use them, Markdown.
+    """
+    score = metadata.evaluation
+    if score.accuracy is None or score.low is None or score.high is None:
+        good = say("export.readme.unjudged")
+    else:
+        shares = {"share": score.accuracy, "low": score.low, "high": score.high}
+        percents = {name: f"{100 * share:.0f}" for name, share in shares.items()}
+        good = say("export.readme.judged", correct=score.correct, count=score.held_out, **percents)
+    labels = "\n".join(f"{index}. {plain(label)}" for index, label in enumerate(metadata.labels))
+    made = datetime.fromtimestamp(metadata.created, UTC).date().isoformat()
+    head = say("export.readme.head", project=plain(metadata.project), date=made, version=__version__)
+    parts = (f"# {plain(metadata.project)}", head, about.strip(), say("export.readme.classes"), labels, good)
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def plain(text: str) -> str:
+    """Return a name a person typed so that it stands in Markdown as it is, on one line."""
+    line = " ".join(text.split())
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>()#+-.!|&~" else letter for letter in line)
+
+
+def _moment(created: float) -> tuple[int, int, int, int, int, int]:
+    when = datetime.fromtimestamp(created, UTC)
+    return max(_EARLIEST, (when.year, when.month, when.day, when.hour, when.minute, when.second))

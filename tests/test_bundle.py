@@ -1,0 +1,63 @@
+"""Archives: the same bytes for the same model, and what a stranger needs to know inside."""
+
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from teachable.exporting import bundle
+from teachable.metadata import ModelMetadata
+from teachable.types import ClassScore, Evaluation, TrainSettings
+
+NASTY = ('say "hi"', "two\nlines", "🍎 </script>", "a,b;c", "`x` *y* [z](w)", "${1+1} {{x}} %s \\")
+PORTS = {"inputs": [{"name": "image"}], "outputs": [{"name": "probabilities"}]}
+
+
+@pytest.fixture
+def metadata() -> ModelMetadata:
+    scores = (ClassScore(1, 2),) * len(NASTY)
+    return ModelMetadata(
+        labels=NASTY,
+        project="My # project",
+        created=1_750_000_000.0,
+        backbone_id="slim-v1",
+        backbone_fingerprint="f" * 64,
+        settings=TrainSettings(),
+        evaluation=Evaluation(0.5, 0.25, 0.75, 12, 6, scores, ((0,) * len(NASTY),) * len(NASTY), (), ()),
+    )
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path, metadata: ModelMetadata) -> None:
+    for name in ("one.zip", "two.zip"):
+        bundle.write_archive(tmp_path / name, metadata, {"b.bin": b"b", "a.txt": b"a"}, PORTS)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    bundle.write_archive(tmp_path / "later.zip", replace(metadata, created=0.0), {"a.txt": b"a"}, PORTS)
+    assert zipfile.ZipFile(tmp_path / "later.zip").infolist()[0].date_time[0] == 1980
+
+
+def test_the_signature_names_labels_ports_and_digests(tmp_path: Path, metadata: ModelMetadata) -> None:
+    bundle.write_archive(tmp_path / "one.zip", metadata, {"a/b.bin": b"weights"}, PORTS)
+    described = json.loads(bundle.read_archive(tmp_path / "one.zip", "signature.json"))
+    assert described["labels"] == list(NASTY)
+    assert described["inputs"] == PORTS["inputs"]
+    assert described["files"]["a/b.bin"] == hashlib.sha256(b"weights").hexdigest()
+    assert described["files"].keys() == {"a/b.bin", "labels.txt"}
+
+
+def test_labels_stand_one_to_a_line_with_their_number(metadata: ModelMetadata) -> None:
+    lines = bundle.labels_text(metadata.labels).decode().splitlines()
+    assert lines[:2] == ['0 say "hi"', "1 two lines"]
+    assert len(lines) == len(NASTY)
+
+
+def test_the_readme_says_how_good_it_is_and_nothing_in_a_name_is_markup(metadata: ModelMetadata) -> None:
+    text = bundle.readme(metadata, "How to use it.").decode()
+    assert text.startswith("# My \\# project\n")
+    assert "50 % of the time (6 of 12)" in text
+    assert "2. 🍎 \\</script\\>" in text
+    assert "\\`x\\` \\*y\\* \\[z\\]\\(w\\)" in text
+    unknown = replace(metadata.evaluation, accuracy=None, low=None, high=None)
+    assert "not known" in bundle.readme(replace(metadata, evaluation=unknown), "x").decode()
