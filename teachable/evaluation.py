@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from teachable import heads
 from teachable.settings import check_training
-from teachable.types import ClassScore, Embeddings, EpochPoint, Evaluation, Labels, TrainSettings
+from teachable.types import ClassScore, Embeddings, EpochPoint, Evaluation, Head, Labels, TrainSettings
 
 SHARE = 0.2
 
@@ -36,17 +36,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Examination:
-    """A test, photo by photo, so that two networks can be compared on the same ones.
+    """A test, photo by photo, so that two networks, or two files of one model, can be compared on the same ones.
 
     Attributes:
         evaluation: what came out.
         held_out: row numbers of the photos tested, ascending, int64 `[M]`.
         predicted: index of the class each was named, int64 `[M]`.
+        head: the one that was tested; it never saw the photos held out.
     """
 
     evaluation: Evaluation
     held_out: NDArray[np.int64]
     predicted: NDArray[np.int64]
+    head: Head
 
 
 def split(labels: Labels, groups: Sequence[str], seed: int = 0, share: float = SHARE) -> Split:
@@ -173,7 +175,7 @@ def examine(
         unjudged=parts.unjudged,
         history=fitted.history,
     )
-    return Examination(evaluation, parts.held_out, predicted)
+    return Examination(evaluation, parts.held_out, predicted, fitted.head)
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:

@@ -11,6 +11,7 @@ alike, and needs nothing but the standard library. It does not read or write fil
 | `teachable_version`, `project`, `created` | text; the time is ISO 8601, UTC |
 | `backbone` | JSON: `id`, `fingerprint` |
 | `settings`, `evaluation`, `agreement` | JSON of the records of those names; the last is missing until it is known |
+| `precision` | `half` or `quarter`: how the numbers inside are kept; missing where they are as they were trained |
 | `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`, `Image.NominalPixelRange` | what ONNX itself says about pixels |
 """
 
@@ -25,6 +26,7 @@ from teachable.errors import ModelFileError
 from teachable.types import Agreement, ClassScore, Evaluation, TrainSettings
 
 FORMAT_VERSION = 1
+FULL = "full"
 
 Record = TypeVar("Record", TrainSettings, Agreement)
 
@@ -49,6 +51,8 @@ class ModelMetadata:
         evaluation: what is known about accuracy; the history of the epochs is not written.
         agreement: of file and preview, or None while it is not known.
         teachable_version: of the program that wrote the file, which fills it in.
+        precision: how the numbers inside the file are kept: `full` as they were trained, `half` or `quarter`, or what
+            a later version calls something else; whoever only runs the file need not care.
     """
 
     labels: tuple[str, ...]
@@ -60,6 +64,7 @@ class ModelMetadata:
     evaluation: Evaluation
     agreement: Agreement | None = None
     teachable_version: str = ""
+    precision: str = FULL
 
 
 def to_entries(metadata: ModelMetadata) -> dict[str, str]:
@@ -78,6 +83,8 @@ def to_entries(metadata: ModelMetadata) -> dict[str, str]:
     }
     if metadata.agreement is not None:
         entries["agreement"] = _json(asdict(metadata.agreement))
+    if metadata.precision != FULL:
+        entries["precision"] = metadata.precision
     return entries
 
 
@@ -108,6 +115,7 @@ def from_entries(entries: Mapping[str, str], name: str) -> ModelMetadata:
         evaluation=_evaluation(entries, name),
         agreement=_numbers(Agreement, entries, "agreement", name) if "agreement" in entries else None,
         teachable_version=entries.get("teachable_version", ""),
+        precision=entries.get("precision", FULL),
     )
 
 

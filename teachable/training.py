@@ -14,6 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from teachable import children
 from teachable.children import Arrays, Message, receive, send
 from teachable.errors import Cancelled, TeachableError
@@ -110,7 +113,7 @@ class Trainer:
     def examine(
         self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
     ) -> Examination:
-        """Only evaluate, and say what every photo was named; otherwise as `run`."""
+        """Only evaluate, and say what every photo was named, and by which head; otherwise as `run`."""
         return _examination(*self._ask(task, False, on_epoch, cancelled))
 
     def _ask(
@@ -196,7 +199,8 @@ def _outcome(answer: Mapping[str, Any], arrays: Arrays) -> Outcome:
 
 def _examination(answer: Mapping[str, Any], arrays: Arrays) -> Examination:
     _require_done(answer)
-    return Examination(evaluation_from(answer["evaluation"]), arrays["held_out"], arrays["predicted"])
+    score = evaluation_from(answer["evaluation"])
+    return Examination(score, arrays["held_out"], arrays["predicted"], _head(arrays))
 
 
 def _require_done(answer: Mapping[str, Any]) -> None:
@@ -209,8 +213,16 @@ def _require_done(answer: Mapping[str, Any]) -> None:
     raise TeachableError("training_died")
 
 
+def _layers(head: Head) -> dict[str, NDArray[np.float32]]:
+    """Return a head as arrays of a message; `_head` reads them."""
+    layers = {}
+    for index, layer in enumerate(head.layers):
+        layers[f"weight{index}"], layers[f"bias{index}"] = layer.weight, layer.bias
+    return layers
+
+
 def _head(arrays: Arrays) -> Head:
-    count = len(arrays) // 2
+    count = sum(name.startswith("weight") for name in arrays)
     return Head(tuple(Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(count)))
 
 
@@ -225,13 +237,11 @@ def _train(header: Mapping[str, Any], arrays: Arrays, answer: Callable[..., None
     test = evaluation.examine(embeddings, labels, header["groups"], count, settings, on_epoch=report("testing"))
     score = asdict(test.evaluation)
     if not header["fit"]:
-        answer({"kind": "done", "evaluation": score}, {"held_out": test.held_out, "predicted": test.predicted})
+        rows = {"held_out": test.held_out, "predicted": test.predicted}
+        answer({"kind": "done", "evaluation": score}, {**rows, **_layers(test.head)})
         return
     fitted = heads.fit(embeddings, labels, count, settings, on_epoch=report("fitting"))
-    layers = {}
-    for index, layer in enumerate(fitted.head.layers):
-        layers[f"weight{index}"], layers[f"bias{index}"] = layer.weight, layer.bias
-    answer({"kind": "done", "evaluation": score}, layers)
+    answer({"kind": "done", "evaluation": score}, _layers(fitted.head))
 
 
 def _serve(tasks: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:

@@ -198,6 +198,17 @@ def test_same_photos_same_evaluation() -> None:
     assert evaluation.evaluate(embeddings, labels, groups, 3, FAST) == first
 
 
+def test_the_head_that_was_tested_is_handed_out_and_saw_nothing_held_out() -> None:
+    embeddings, labels, groups = scene([4, 4])
+    found = evaluation.examine(embeddings, labels, groups, 2, FAST)
+    np.testing.assert_array_equal(heads.logits(found.head, embeddings[found.held_out]).argmax(1), found.predicted)
+    # Whatever the photos held out show, the head is the same to the bit.
+    changed = embeddings.copy()
+    changed[found.held_out] = 7
+    again = evaluation.examine(changed, labels, groups, 2, FAST).head
+    assert again.layers[0].weight.tobytes() == found.head.layers[0].weight.tobytes()
+
+
 def test_bad_input_is_refused_as_by_fit() -> None:
     embeddings, labels, groups = scene([2, 2])
     with pytest.raises(InvalidInput) as caught:

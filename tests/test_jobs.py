@@ -83,7 +83,7 @@ class FakeTrainer:
         self.during()
         if cancelled.is_set():
             raise Cancelled
-        return Examination(self.score, np.arange(4), np.zeros(4, np.int64))
+        return Examination(self.score, np.arange(4), np.zeros(4, np.int64), Head(()))
 
     def stop(self, cancelled: threading.Event) -> None:
         self.stopped.append(cancelled)

@@ -59,6 +59,13 @@ def test_model_that_could_not_be_judged_comes_back() -> None:
     assert from_entries(to_entries(written), "model.onnx") == written
 
 
+@pytest.mark.parametrize("precision", ["half", "quarter", "something of a later version"])
+def test_the_precision_comes_back_and_only_where_it_is_not_full(precision: str) -> None:
+    assert "precision" not in to_entries(example())
+    assert from_entries(to_entries(example()), "model.onnx").precision == metadata.FULL
+    assert from_entries(to_entries(replace(example(), precision=precision)), "model.onnx").precision == precision
+
+
 def test_labels_are_strict_json_and_names_are_a_python_dict() -> None:
     entries = to_entries(example())
     assert json.loads(entries["labels"]) == list(HOSTILE)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from making import until
 
-from teachable import training
+from teachable import evaluation, training
 from teachable.errors import Cancelled, InvalidInput, TeachableError
 from teachable.projects.records import evaluation_from
 from teachable.training import Outcome, Phase, Task, Trainer
@@ -146,6 +146,20 @@ def test_two_children_make_the_same_head_to_the_bit(warm: Trainer) -> None:
         assert left.weight.tobytes() == right.weight.tobytes()
         assert left.bias.tobytes() == right.bias.tobytes()
     assert one.evaluation == two.evaluation
+
+
+@pytest.mark.parametrize("hidden", [0, 7])
+def test_the_head_that_was_tested_comes_back_to_the_bit(warm: Trainer, hidden: int) -> None:
+    what = task(40, classes=3, settings=TrainSettings(epochs=5, hidden_units=hidden))
+    found = warm.examine(what, lambda phase, point: None, threading.Event())
+    expected = evaluation.examine(what.embeddings, what.labels, what.groups, what.class_count, what.settings)
+    assert found.evaluation == expected.evaluation
+    np.testing.assert_array_equal(found.held_out, expected.held_out)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+    assert len(found.head.layers) == (2 if hidden else 1)
+    for left, right in zip(found.head.layers, expected.head.layers, strict=True):
+        assert left.weight.tobytes() == right.weight.tobytes()
+        assert left.bias.tobytes() == right.bias.tobytes()
 
 
 def test_a_refusal_keeps_its_kind_key_and_values_and_the_child(warm: Trainer) -> None:
