@@ -1,6 +1,6 @@
 """How a project stands, as page, REST API and command line show it. It owns these records and what they say.
 
-Finding out is the business of `teachable.workflow`.
+Finding out is the business of `teachable.standing`.
 """
 
 from collections.abc import Callable

@@ -5,42 +5,30 @@ nothing else. It owns no format, no mathematics and no words.
 """
 
 import logging
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from teachable import archives, choice, images, settings
-from teachable.backlog import Backlog, Progress
+from teachable import archives, choice, images, settings, trained
+from teachable.backlog import Backlog
 from teachable.comparison import Comparison
 from teachable.comparisons import Comparisons
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
-from teachable.export import with_metadata
 from teachable.installer import Installer
-from teachable.jobs import Job, Training, digest, metadata
+from teachable.jobs import Job, Training
 from teachable.library import Library
 from teachable.loaded import Loaded
-from teachable.projects import Project, ProjectStore
+from teachable.projects import ProjectStore
 from teachable.runtime import Classifier, Prediction
 from teachable.settings import check_training
-from teachable.status import (
-    BackboneName,
-    BeforeStatus,
-    ModelStatus,
-    NetworkStatus,
-    Offer,
-    Ready,
-    Status,
-    model_status,
-    ready,
-)
+from teachable.standing import Standing
+from teachable.status import Status, ready
 from teachable.training import Trainer
 from teachable.trainings import Trainings
 from teachable.types import (
     AddResult,
-    BackboneRecord,
     ClassInfo,
     ModelRecord,
     ProjectInfo,
@@ -49,19 +37,7 @@ from teachable.types import (
     TrainSettings,
 )
 
-__all__ = [
-    "BackboneName",
-    "BeforeStatus",
-    "Comparison",
-    "ModelStatus",
-    "NetworkStatus",
-    "Offer",
-    "Progress",
-    "Ready",
-    "Status",
-    "Training",
-    "Workspace",
-]
+__all__ = ["Comparison", "Status", "Training", "Workspace"]
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +62,9 @@ class Workspace:
         self._store = ProjectStore(home)
         self._backlog = Backlog(lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))))
         self._trainer = Trainer()
-        self._lock = threading.Lock()
         self._trainings = Trainings()
+        self._standing = Standing(self._library, self._backlog, self._trainer, self._trainings)
         self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.running)
-        self._digests: dict[str, tuple[float, str]] = {}
         self._classifiers: Loaded[tuple[str, tuple[str, ...]], Classifier] = Loaded()
 
     def __enter__(self) -> "Workspace":
@@ -190,7 +165,7 @@ class Workspace:
         try:
             return project.add_photos(class_id, group, files)
         finally:
-            self._embed(project, choice.resolve(project, self._library))
+            self._standing.embed(project, choice.resolve(project, self._library))
             self._trainer.warm_up()
 
     def samples(self, project_id: str, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
@@ -230,53 +205,7 @@ class Workspace:
 
     def status(self, project_id: str) -> Status:
         """Return how a project stands, and go on with embeddings that a restart interrupted."""
-        project = self._store.open(project_id)
-        network = choice.resolve(project, self._library)
-        info = project.info()
-        progress = self._embed(project, network)
-        if progress.total:
-            # Loading torch takes two seconds of a core. At the start it would double the time until the page can be
-            # opened; from the first photo on there is time enough until somebody presses Train.
-            self._trainer.warm_up()
-        job = self._trainings.latest(project_id)
-        if job is not None and not job.ended.is_set() and job.backbone != network:
-            # It is being switched: what the person waits for is the other network.
-            progress = self._backlog.progress(project, job.backbone.fingerprint)
-        record = project.latest_model()
-        stale = record is not None and self._digest(project, info) != record.trained_on
-        checking = job is not None and job.checking
-        noted = info.network or ProjectNetwork.of(self._library.builtin())
-        title = self._library.title
-        return Status(
-            embedding=progress,
-            ready=ready(info, None if network else title(noted.id)),
-            training=job.training if job else Training(),
-            model=None
-            if record is None
-            else model_status(record, title, network=noted.fingerprint, stale=stale, checking=checking),
-            network=choice.describe(project, noted, record, self._library, self._backlog),
-            updated=info.updated,
-        )
-
-    def _embed(self, project: Project, network: BackboneRecord | None) -> Progress:
-        """Have what is missing embedded, and return how far that is."""
-        if network is None:
-            total = len({sample.sha256 for sample in project.all_samples()})
-            return Progress(0, total, 0)
-        progress = self._backlog.progress(project, network.fingerprint)
-        if progress.done + progress.failed < progress.total:
-            self._backlog.add(project, network.fingerprint)
-        return progress
-
-    def _digest(self, project: Project, info: ProjectInfo) -> str:
-        """Return the digest of the present samples; read again only after a change, because pages ask often."""
-        with self._lock:
-            updated, known = self._digests.get(project.id, (0.0, ""))
-        if updated != info.updated:
-            known = digest(info.classes, project.all_samples())
-            with self._lock:
-                self._digests[project.id] = (info.updated, known)
-        return known
+        return self._standing.of(self._store.open(project_id))
 
     def start_training(
         self, project_id: str, settings: TrainSettings | None = None, network: str | None = None
@@ -350,7 +279,7 @@ class Workspace:
             self.start_training(project_id, network=network)
             return
         self._trainings.while_idle(project_id, lambda: project.set_network(ProjectNetwork.of(target)))
-        self._embed(project, target)
+        self._standing.embed(project, target)
 
     def dismiss_network_note(self, project_id: str) -> None:
         """Note that the person has read that the network of a project was renewed."""
@@ -404,7 +333,7 @@ class Workspace:
             NotFound: nothing was trained yet.
         """
         project = self._store.open(project_id)
-        return _model_bytes(project, *self._trained(project))
+        return trained.read(project, trained.newest(project))
 
     def predict(self, project_id: str, data: bytes, name: str = "photo") -> Prediction:
         """Ask the newest model about one photo.
@@ -414,31 +343,5 @@ class Workspace:
             data: bytes of an image file.
             name: what to call it in an error.
         """
-        image = images.decode(data, name)
-        project = self._store.open(project_id)
-        record, info = self._trained(project)
-
-        def load() -> tuple[Classifier, int]:
-            # The same model with the names of before is of no use any more.
-            self._classifiers.drop(lambda key: key[0] == record.id)
-            model = _model_bytes(project, record, info)
-            return Classifier.load(model), len(model)
-
-        return self._classifiers.get((record.id, _labels(record, info)), load).predict(image)[0]
-
-    def _trained(self, project: Project) -> tuple[ModelRecord, ProjectInfo]:
-        record = project.latest_model()
-        if record is None:
-            raise NotFound("model_not_trained")
-        return record, project.info()
-
-
-def _labels(record: ModelRecord, info: ProjectInfo) -> tuple[str, ...]:
-    """Return what the classes of a model are called now; deleted ones keep their last name."""
-    names = {one.id: one.name for one in info.classes}
-    return tuple(names.get(id_, old) for id_, old in zip(record.class_ids, record.labels, strict=True))
-
-
-def _model_bytes(project: Project, record: ModelRecord, info: ProjectInfo) -> bytes:
-    data = project.model_file(record.id).read_bytes()
-    return with_metadata(data, metadata(record, _labels(record, info), info.name))
+        photo = images.decode(data, name)
+        return trained.ask(self._store.open(project_id), [photo], self._classifiers)[0]

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from teachable import comparison, installer, types, workflow
+from teachable import comparison, installer, status, types, workflow
 from teachable.api import problems, records
 
 INTRODUCTION = """
@@ -33,7 +33,7 @@ TAGS = [
 ]
 
 # Those that define or import the records of the description.
-_MODULES = (types, records, problems, workflow, installer, comparison)
+_MODULES = (types, records, problems, status, workflow, installer, comparison)
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 
 

@@ -1,0 +1,83 @@
+"""Finding out how a project stands, often and cheaply: pages ask several times a second.
+
+It owns what is remembered for that. The records, and what they say, are `teachable.status`.
+"""
+
+import threading
+
+from teachable import choice
+from teachable.backlog import Backlog, Progress
+from teachable.jobs import Training, digest
+from teachable.library import Library
+from teachable.projects import Project
+from teachable.status import Status, model_status, ready
+from teachable.training import Trainer
+from teachable.trainings import Trainings
+from teachable.types import BackboneRecord, ModelRecord, ProjectInfo, ProjectNetwork
+
+
+class Standing:
+    """Finds out how projects stand; safe to use from any thread.
+
+    Args:
+        library: the networks.
+        backlog: keeps and computes the embeddings.
+        trainer: is made ready once there is something to train on.
+        trainings: those that run.
+    """
+
+    def __init__(self, library: Library, backlog: Backlog, trainer: Trainer, trainings: Trainings) -> None:
+        self._library = library
+        self._backlog = backlog
+        self._trainer = trainer
+        self._trainings = trainings
+        self._lock = threading.Lock()
+        self._digests: dict[str, tuple[float, str]] = {}
+
+    def of(self, project: Project) -> Status:
+        """Return how a project stands, and go on with embeddings that a restart interrupted."""
+        network = choice.resolve(project, self._library)
+        info = project.info()
+        progress = self.embed(project, network)
+        if progress.total:
+            # Loading torch takes two seconds of a core. At the start it would double the time until the page can be
+            # opened; from the first photo on there is time enough until somebody presses Train.
+            self._trainer.warm_up()
+        job = self._trainings.latest(project.id)
+        if job is not None and not job.ended.is_set() and job.backbone != network:
+            # It is being switched: what the person waits for is the other network.
+            progress = self._backlog.progress(project, job.backbone.fingerprint)
+        record = project.latest_model()
+        checking = job is not None and job.checking
+        noted = info.network or ProjectNetwork.of(self._library.builtin())
+        title, stale = self._library.title, record is not None and self.stale(project, info, record)
+        return Status(
+            embedding=progress,
+            ready=ready(info, None if network else title(noted.id)),
+            training=job.training if job else Training(),
+            model=None
+            if record is None
+            else model_status(record, title, network=noted.fingerprint, stale=stale, checking=checking),
+            network=choice.describe(project, noted, record, self._library, self._backlog),
+            updated=info.updated,
+        )
+
+    def embed(self, project: Project, network: BackboneRecord | None) -> Progress:
+        """Have what is missing embedded, and return how far that is."""
+        if network is None:
+            total = len({sample.sha256 for sample in project.all_samples()})
+            return Progress(0, total, 0)
+        progress = self._backlog.progress(project, network.fingerprint)
+        if progress.done + progress.failed < progress.total:
+            self._backlog.add(project, network.fingerprint)
+        return progress
+
+    def stale(self, project: Project, info: ProjectInfo, record: ModelRecord) -> bool:
+        """Say whether samples or classes changed since a training; they are read again only after a change."""
+        with self._lock:
+            updated, known = self._digests.get(project.id, (0.0, ""))
+        if updated != info.updated:
+            known = digest(info.classes, project.all_samples())
+            with self._lock:
+                self._digests[project.id] = (info.updated, known)
+        return known != record.trained_on

@@ -1,0 +1,81 @@
+"""The newest model of a project, with the present names of its classes. It owns which model that is and its names.
+
+What is inside a model file is the business of `teachable.export`, running it of `teachable.runtime`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from teachable.errors import NotFound
+from teachable.export import with_metadata
+from teachable.jobs import metadata
+from teachable.loaded import Loaded
+from teachable.metadata import ModelMetadata
+from teachable.projects import Project
+from teachable.runtime import Classifier, Prediction
+from teachable.types import Image, ModelRecord, ProjectInfo
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model of a project.
+
+    Attributes:
+        record: what is kept of it.
+        metadata: what its file says, with the names as they are now.
+    """
+
+    record: ModelRecord
+    metadata: ModelMetadata
+
+
+def newest(project: Project) -> Trained:
+    """Return the newest model of a project.
+
+    Raises:
+        NotFound: nothing was trained yet.
+    """
+    record = project.latest_model()
+    if record is None:
+        raise NotFound("model_not_trained")
+    return named(record, project.info())
+
+
+def named(record: ModelRecord, info: ProjectInfo) -> Trained:
+    """Return a model with the names its project and classes have now; deleted classes keep their last one."""
+    names = {one.id: one.name for one in info.classes}
+    labels = [names.get(id_, old) for id_, old in zip(record.class_ids, record.labels, strict=True)]
+    return Trained(record, metadata(record, labels, info.name))
+
+
+def read(project: Project, model: Trained) -> bytes:
+    """Return the file of a model, saying what it is called now.
+
+    Raises:
+        NotFound: newer ones took its place.
+    """
+    return with_metadata(project.model_file(model.record.id).read_bytes(), model.metadata)
+
+
+def ask(
+    project: Project, photos: Sequence[Image], loaded: Loaded[tuple[str, tuple[str, ...]], Classifier]
+) -> list[Prediction]:
+    """Ask the newest model about photos.
+
+    Args:
+        project: the project.
+        photos: uint8 `[H, W, 3]` each.
+        loaded: models that are ready, by id and labels.
+
+    Raises:
+        NotFound: nothing was trained yet.
+    """
+    model = newest(project)
+
+    def load() -> tuple[Classifier, int]:
+        # The same model with the names of before is of no use any more.
+        loaded.drop(lambda key: key[0] == model.record.id)
+        data = read(project, model)
+        return Classifier.load(data), len(data)
+
+    return loaded.get((model.record.id, model.metadata.labels), load).predict(photos)
