@@ -1,0 +1,84 @@
+/** The answer: the winner in large letters, a bar per class, and the winner spoken at most once a second. */
+
+import { arrange, icon, make, write } from "../studio/dom.js";
+import { COLORS, NAMES } from "./model.js";
+import { percent, say } from "./words.js";
+
+/** Screen readers hear at most one winner in this time. */
+const SPEAK_MS = 1000;
+/** Up to so many classes stand in their own order; of more, so many of the most probable are shown. */
+const MOST = 10;
+
+export function answers() {
+  const spoken = make("p", { className: "t-spoken", role: "status", "data-testid": "spoken" });
+  const name = make("strong", { dir: "auto", "data-testid": "winner" });
+  const sure = make("span", { className: "o-sure t-number" });
+  const winner = make("p", { className: "o-winner" }, name, sure);
+  const none = make("p", { className: "o-none t-muted" }, say("answer_none"));
+  const list = make("ul", { className: "o-bars", "data-testid": "bars" });
+  const rest = NAMES.length - MOST;
+  const others = make("p", { className: "t-muted", hidden: rest <= 0 }, rest > 0 ? say("others", { count: rest }) : "");
+  const element = make(
+    "section",
+    { className: "t-card o-answer", id: "answer", tabIndex: -1, "aria-labelledby": "answer-title", "data-testid": "answer" },
+    make("h2", { className: "t-small-title", id: "answer-title" }, say("answer")),
+    make("div", { className: "o-top" }, winner, none),
+    list,
+    others,
+    spoken,
+  );
+  const rows = NAMES.map((label, index) => bar(label, COLORS[index] ?? ""));
+  let last = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let later;
+
+  /** @param {string} text */
+  function speak(text) {
+    clearTimeout(later);
+    const wait = last + SPEAK_MS - performance.now();
+    if (wait > 0) later = setTimeout(() => speak(text), wait);
+    else if (spoken.textContent !== text) {
+      last = performance.now();
+      write(spoken, text);
+    }
+  }
+
+  /** @param {import("./model.js").Seen | null} seen @param {string} [file] what it was seen in */
+  function show(seen, file) {
+    element.toggleAttribute("data-empty", !seen);
+    const best = seen ? (NAMES[seen.best] ?? "") : "";
+    const share = percent(seen?.shares[seen.best] ?? 0);
+    write(name, best);
+    write(sure, seen ? share : "");
+    const order = NAMES.map((_, index) => index);
+    if (rest > 0) order.sort((one, other) => (seen?.shares[other] ?? 0) - (seen?.shares[one] ?? 0) || one - other).splice(MOST);
+    arrange(list, order.flatMap((index) => rows[index]?.element ?? []));
+    for (const index of order) rows[index]?.show(seen ? (seen.shares[index] ?? 0) : null, index === seen?.best);
+    if (seen) speak(file === undefined ? say("winner", { name: best }) : say("winner_photo", { file, name: best, share }));
+  }
+
+  show(null);
+  return { element, show };
+}
+
+/** @param {string} label @param {string} color */
+function bar(label, color) {
+  const fill = make("span", { className: "o-fill" });
+  const value = make("span", { className: "o-value t-number", "data-testid": "bar-value" });
+  const meter = make("span", { className: "o-track", role: "meter", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+  const title = make("span", { className: "o-label", dir: "auto", "data-testid": "bar-label" }, label);
+  const element = make("li", { className: "o-bar", "data-testid": "bar" }, make("span", { className: "o-line" }, icon("check"), title, value), meter);
+  element.style.setProperty("--class", color);
+  return {
+    element,
+    /** @param {number | null} share @param {boolean} best */
+    show(share, best) {
+      fill.style.inlineSize = `${(share ?? 0) * 100}%`;
+      write(value, share === null ? "" : percent(share));
+      meter.setAttribute("aria-valuenow", String(Math.round((share ?? 0) * 100)));
+      meter.setAttribute("aria-valuetext", percent(share ?? 0));
+      element.toggleAttribute("data-best", best);
+      element.dataset.share = share === null ? "" : String(share);
+    },
+  };
+}
