@@ -3,9 +3,6 @@
 import { make } from "../studio/dom.js";
 import { about } from "./words.js";
 
-/** How much of the picture the brightest place hides, 0 to 255. */
-const STRONGEST = 190;
-
 export function heatMap() {
   const element = make("canvas", { className: "o-heat", hidden: true, "data-testid": "heat", "aria-hidden": "true" });
   return {
@@ -37,7 +34,8 @@ function draw(canvas, { values, width, height }) {
   const pixels = new ImageData(width, height);
   values.forEach((value, place) => {
     const share = most > 0 ? Math.max(0, value / most) : 0;
-    pixels.data.set([255, Math.round(60 + 165 * share), Math.round(90 - 50 * share), Math.round(STRONGEST * share)], 4 * place);
+    // From a dark veil to a warm light, so that it shows on pictures of every colour.
+    pixels.data.set([12 + 243 * share, 14 + 200 * share ** 2, 40, 175 - 65 * share], 4 * place);
   });
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   canvas.getContext("2d")?.putImageData(pixels, 0, 0);

@@ -53,7 +53,7 @@ function mount(look) {
   );
   const image = make("img", { alt: "", "data-testid": "photo" });
   const heat = heatMap();
-  const photoStage = make("div", { className: "o-stage o-photo", hidden: true }, make("div", { className: "o-picture" }, image, heat.element));
+  const photoStage = make("div", { className: "o-stage o-photo", hidden: true }, icon("photo"), make("div", { className: "o-picture" }, image, heat.element));
 
   const chooser = make("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif", hidden: true, "data-testid": "chooser" });
   const taker = make("input", { type: "file", accept: "image/*", capture: "environment", hidden: true, "data-testid": "taker" });
@@ -113,6 +113,7 @@ function mount(look) {
     if (!photo) return;
     image.src = URL.createObjectURL(photo.file);
     image.alt = photo.file.name;
+    photoStage.classList.remove("o-broken");
     if (photo.seen && heatSwitch.checked !== (photo.seen.heat !== null)) void table.again();
     else if (photo.seen || photo.problem) showPhoto(photo);
   }
@@ -121,7 +122,7 @@ function mount(look) {
   function showPhoto(photo) {
     trouble.say(photo.problem);
     hint.say(photo.note);
-    photoStage.hidden = !photo.width;
+    photoStage.classList.toggle("o-broken", !photo.width);
     heat.show(photo.seen?.heat ?? null, photo.width, photo.height);
     tell(photo.problem ? null : photo.seen, photo.file.name);
   }
