@@ -13,11 +13,13 @@ export class ApiError extends Error {
    * @param {number} status
    * @param {string} key
    * @param {string} message
+   * @param {Values} [values] what the server said about it besides
    */
-  constructor(status, key, message) {
+  constructor(status, key, message, values = {}) {
     super(message);
     this.status = status;
     this.key = key;
+    this.values = values;
   }
 }
 
@@ -62,7 +64,7 @@ async function failure(response) {
   const answer = await response.json().catch(() => null);
   if (!answer?.error) return new ApiError(response.status, "unexpected", say("page.error.unexpected"));
   const { key, values = {}, message = null } = answer.error;
-  return new ApiError(response.status, key, explain(key, values, message));
+  return new ApiError(response.status, key, explain(key, values, message), values);
 }
 
 /**
@@ -99,4 +101,24 @@ export function modelUrl(project, model) {
  */
 export function archiveUrl(project, label) {
   return `${BASE}/projects/${project}/classes/${label}/samples.zip`;
+}
+
+/**
+ * Address of an exported file.
+ * @param {string} project
+ * @param {string} format
+ * @param {string} variant
+ */
+export function exportUrl(project, format, variant) {
+  return `${BASE}${exportPath(project, format, variant)}/file`;
+}
+
+/**
+ * Path of an exported file below `/api/v1`, to ask for it and to give it up.
+ * @param {string} project
+ * @param {string} format
+ * @param {string} variant
+ */
+export function exportPath(project, format, variant) {
+  return `/projects/${project}/exports/${encodeURIComponent(format)}/${encodeURIComponent(variant)}`;
 }

@@ -7,7 +7,7 @@
 import { modelUrl } from "./api.js";
 import { bars } from "./bars.js";
 import { button, icon, make, write } from "./dom.js";
-import { openExport } from "./exports.js";
+import { openExport } from "./export-dialog.js";
 import { livePreview } from "./live.js";
 import { photoPreview } from "./photos.js";
 import { loadModel, predictHere, predictOnServer, warmUp } from "./predictor.js";

@@ -193,6 +193,70 @@ export interface Comparison {
   message: string | null;
 }
 
+/** What running an exported file over photos showed. */
+export interface Check {
+  agreeing: number;
+  total: number;
+  same_class: number;
+  largest_difference: number;
+  held_out: number;
+  correct: number | null;
+  correct_full: number | null;
+}
+
+/** One file that can be taken away, and how it stands. */
+export interface Made {
+  id: string;
+  title: string;
+  file: string;
+  quick: boolean;
+  state: "none" | "waiting" | "running" | "done" | "refused" | "failed" | "cancelled";
+  fraction: number;
+  size_bytes: number | null;
+  seconds: number | null;
+  check: Check | null;
+  ran: boolean | null;
+  held_out: boolean;
+  loses: boolean;
+  key: string | null;
+  message: string | null;
+}
+
+export interface Format {
+  id: string;
+  title: string;
+  about: string;
+  media_type: string;
+  extra: string | null;
+  command: string | null;
+  variants: Made[];
+}
+
+export interface Exports {
+  model: string | null;
+  stale: boolean;
+  checking: boolean;
+  formats: Format[];
+}
+
+/** A whole program that uses the model. */
+export interface Program {
+  id: string;
+  title: string;
+  about: string;
+  language: string;
+  file: string;
+  install: string;
+  code: string;
+  tested: boolean;
+}
+
+/** Where a phone in the same network finds the offline page; `qr` is the same address as an SVG picture. */
+export interface PhoneLink {
+  address: string;
+  qr: string;
+}
+
 /** What fills the places of a text. */
 export type Values = Record<string, string | number | null | undefined>;
 

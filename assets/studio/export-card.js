@@ -1,0 +1,127 @@
+/** One way to take the model away: its card in the list, and what belongs to it when it is chosen. */
+
+import { icon, make, write } from "./dom.js";
+import { filePanel, isModel } from "./export-file.js";
+import { phonePanel } from "./export-phone.js";
+import { going } from "./export-store.js";
+import { state } from "./store.js";
+import { megabytes, percent, say } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Format} Format */
+/** @typedef {import("./types.d.ts").Made} Made */
+
+/** The format that a phone can be given. */
+const PAGE = "page";
+
+/**
+ * @param {import("./export-store.js").ExportStore} store
+ * @param {Format} first how the format stands now: its variants are the same from then on
+ * @param {{ choose: () => void, picked: () => void }} told `choose`: the card was pressed; `picked`: another variant was
+ */
+export function formatCard(store, first, { choose, picked }) {
+  const id = first.id;
+  let format = first;
+  let variant = first.variants[0]?.id ?? "";
+  let open = false;
+  const title = make("span", { className: "t-format-title" }, first.title);
+  const mark = make("span", { className: "t-format-mark", "data-testid": "format-mark" });
+  const control = make("button", { type: "button", className: "t-format", id: `t-format-${id}`, "aria-expanded": "false", "aria-controls": `t-format-body-${id}`, "data-testid": "export-format", "data-id": id, on: { click: choose } }, title, mark);
+
+  const name = `t-export-variant-${id}`;
+  const choices = first.variants.map((made) => {
+    const input = make("input", { type: "radio", name, value: made.id, checked: made.id === variant, "data-testid": `variant-${made.id}` });
+    input.addEventListener("change", () => {
+      variant = made.id;
+      update(format, open);
+      picked();
+    });
+    const known = make("span", { className: "t-muted t-number" });
+    return { id: made.id, known, element: make("label", { className: "t-choice" }, input, make("span", { className: "t-choice-title" }, made.title), known) };
+  });
+  const group = make("div", { className: "t-choices", role: "radiogroup", "aria-label": say("page.export.size"), hidden: choices.length < 2 }, ...choices.map(({ element }) => element));
+  const file = filePanel(store, id);
+  const phone = id === PAGE ? phonePanel(store.project, id) : null;
+  const body = make(
+    "div",
+    { className: "t-format-body", id: `t-format-body-${id}`, role: "region", "aria-labelledby": control.id, hidden: true, "data-testid": "format-body" },
+    make("p", { className: "t-format-name", "aria-hidden": "true" }, first.title),
+    make("p", { className: "t-format-about" }, first.about),
+    group,
+    file.element,
+    phone?.element ?? null,
+  );
+  const element = make("div", { className: "t-format-row" }, make("h3", { className: "t-format-head" }, control), body);
+
+  function chosen() {
+    return format.variants.find((made) => made.id === variant) ?? format.variants[0];
+  }
+
+  /**
+   * @param {Format} now
+   * @param {boolean} shown its body stands open
+   */
+  function update(now, shown) {
+    format = now;
+    open = shown;
+    control.setAttribute("aria-expanded", String(open));
+    body.hidden = !open;
+    for (const choice of choices) {
+      const made = format.variants.find((one) => one.id === choice.id);
+      if (made) write(choice.known, known(format, made));
+    }
+    const made = chosen();
+    if (made) {
+      file.update(format, made, open);
+      phone?.update(made.id, made.state === "done");
+    }
+    showMark();
+  }
+
+  function showMark() {
+    const running = format.variants.find((made) => made.state === "running") ?? format.variants.find(going);
+    const ready = format.variants.some((made) => made.state === "done" || (isModel(format, made) && agrees()));
+    const trouble = format.variants.some((made) => made.state === "refused" || made.state === "failed");
+    const now = running ? `${running.state} ${percent(running.fraction)}` : ready ? "ready" : trouble ? "trouble" : format.command ? "missing" : "";
+    if (mark.dataset.now === now) return;
+    mark.dataset.now = now;
+    if (running) mark.replaceChildren(running.state === "running" ? percent(running.fraction) : "…");
+    else if (ready) mark.replaceChildren(icon("check"), spoken("page.export.mark_ready"));
+    else if (trouble) mark.replaceChildren(icon("warning"), spoken("page.export.mark_trouble"));
+    else mark.replaceChildren();
+  }
+
+  return {
+    element,
+    control,
+    body,
+    update,
+    /** The name of the chosen file. */
+    file() {
+      return chosen()?.file ?? "";
+    },
+  };
+}
+
+function agrees() {
+  const model = state.status?.model;
+  return Boolean(model?.agreement && !model.checking && model.agreement.agreeing === model.agreement.total);
+}
+
+/**
+ * What is known of a variant, in a few words, beside the others.
+ * @param {Format} format
+ * @param {Made} made
+ */
+function known(format, { state: now, size_bytes: bytes, check, fraction }) {
+  if (now === "running") return percent(fraction);
+  const trouble = now === "refused" || now === "failed";
+  if (bytes === null || trouble) return format.command ? "–" : say(trouble ? "page.export.not_to_be_had" : "page.export.not_prepared");
+  const size = say("page.network.megabytes", { size: megabytes(bytes) });
+  if (!check || !check.held_out || check.correct === null) return size;
+  return say("page.export.size_and_figure", { size, correct: check.correct, total: check.held_out });
+}
+
+/** @param {string} key */
+function spoken(key) {
+  return make("span", { className: "t-spoken" }, say(key));
+}

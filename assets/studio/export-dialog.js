@@ -1,0 +1,118 @@
+/** The export dialog: the ways to take the model away, and code to use it. */
+
+import { arrowKeys, button, icon, make, write } from "./dom.js";
+import { formatCard } from "./export-card.js";
+import { codePanel } from "./export-code.js";
+import { followExports } from "./export-store.js";
+import { say } from "./words.js";
+
+/** Tabs of the dialog. */
+const TABS = /** @type {const} */ (["take", "code"]);
+/** The format that the programs are for, and that the dialog begins with. */
+const MODEL = "onnx";
+const MODEL_FILE = "model.onnx";
+
+/** Open the dialog. */
+export function openExport() {
+  /** @type {Map<string, ReturnType<typeof formatCard>>} */
+  const cards = new Map();
+  let chosen = MODEL;
+  let marked = "";
+  const store = followExports(update);
+  const close = button({ icon: "close", label: say("page.close"), testid: "export-close", press: () => dialog.close() });
+  const stale = make("p", { className: "t-notice", hidden: true, "data-testid": "export-stale" }, icon("info"), make("span", {}, say("page.export.stale")));
+  const reason = make("p", {});
+  const again = button({ text: say("page.try_again"), look: "soft", testid: "export-reload", press: () => void store.refresh() });
+  const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true, "data-testid": "export-trouble" }, icon("warning"), make("div", {}, reason, make("div", { className: "t-actions" }, again)));
+  const list = make("div", { className: "t-formats", "data-testid": "export-formats" });
+  const taking = make(
+    "div",
+    { className: "t-export-panel", id: "t-export-take", role: "tabpanel", "aria-labelledby": "t-export-tab-take", "data-testid": "take-panel" },
+    make("p", { className: "t-export-question" }, say("page.export.question")),
+    stale,
+    problem,
+    list,
+  );
+  const code = codePanel(store.project, () => cards.get(MODEL)?.file() || MODEL_FILE);
+  code.element.setAttribute("aria-labelledby", "t-export-tab-code");
+  const panels = { take: taking, code: code.element };
+  const tabs = TABS.map((name) =>
+    make(
+      "button",
+      { type: "button", className: "t-tab", role: "tab", id: `t-export-tab-${name}`, "aria-controls": `t-export-${name}`, "data-testid": `export-tab-${name}`, on: { click: () => select(name) } },
+      say(`page.export.tab_${name}`),
+    ),
+  );
+  const tablist = make("div", { className: "t-tabs", role: "tablist", "aria-label": say("page.export.title") }, ...tabs);
+  const sheet = make("div", { className: "t-export-sheet" }, make("header", { className: "t-dialog-head" }, make("h2", { className: "t-dialog-title" }, say("page.export.title")), close), tablist, taking, code.element);
+  const dialog = make("dialog", { className: "t-root t-dialog t-export-dialog", "data-testid": "export-dialog", "aria-label": say("page.export.title") }, sheet);
+  arrowKeys(tablist, tabs);
+
+  /** @param {typeof TABS[number]} wanted */
+  function select(wanted) {
+    TABS.forEach((name, index) => {
+      const tab = tabs[index];
+      tab?.setAttribute("aria-selected", String(name === wanted));
+      if (tab) tab.tabIndex = name === wanted ? 0 : -1;
+      panels[name].hidden = name !== wanted;
+    });
+    if (wanted === "code") code.show();
+    else code.hide();
+  }
+
+  /** @param {string} id of a format */
+  function choose(id) {
+    if (id === chosen) return;
+    const card = cards.get(id);
+    const before = card?.control.getBoundingClientRect().top ?? 0;
+    chosen = id;
+    update();
+    if (!card) return;
+    // Below each other, what closes above would pull the card away from under the finger.
+    taking.scrollTop += card.control.getBoundingClientRect().top - before;
+    const room = taking.getBoundingClientRect();
+    if (card.body.getBoundingClientRect().bottom > room.bottom) card.element.firstElementChild?.scrollIntoView({ block: "start", behavior: calm() ? "instant" : "smooth" });
+  }
+
+  function update() {
+    const known = store.known;
+    problem.hidden = !store.trouble;
+    write(reason, store.trouble);
+    list.hidden = !known;
+    stale.hidden = !known?.stale;
+    if (!known) return;
+    const formats = known.formats;
+    if (!formats.some(({ id }) => id === chosen)) chosen = formats[0]?.id ?? "";
+    for (const format of formats) {
+      let card = cards.get(format.id);
+      if (!card) {
+        card = formatCard(store, format, { choose: () => choose(format.id), picked: update });
+        cards.set(format.id, card);
+        list.append(card.element);
+        list.style.setProperty("--formats", String(cards.size));
+      }
+      card.update(format, format.id === chosen);
+    }
+    // Of another model, or one whose classes are called otherwise, the programs are others.
+    if (store.mark !== marked) {
+      if (marked) code.renew();
+      marked = store.mark;
+    }
+  }
+
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", () => {
+    store.close();
+    code.close();
+    dialog.remove();
+  });
+  select("take");
+  document.body.append(dialog);
+  dialog.showModal();
+  void store.refresh().then(() => (dialog.dataset.ready = "true"));
+}
+
+/** Whether the person wants nothing to move. */
+function calm() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

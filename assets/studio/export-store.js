@@ -1,0 +1,171 @@
+/**
+ * What can be taken away of the open project's model, for as long as the dialog is open: asking the server, often while
+ * something is made and not at all otherwise, and what was said to a press. It owns the clock; it draws nothing.
+ */
+
+import { exportPath, request } from "./api.js";
+import { words } from "./project.js";
+import { state, subscribe } from "./store.js";
+
+/** @typedef {import("./types.d.ts").Exports} Exports */
+/** @typedef {import("./types.d.ts").Format} Format */
+/** @typedef {import("./types.d.ts").Made} Made */
+/** @typedef {ReturnType<typeof followExports>} ExportStore */
+
+const ASK_MS = 400;
+
+/**
+ * Follow the exports until `close`.
+ * @param {() => void} changed called when there is something new to show
+ */
+export function followExports(changed) {
+  const project = state.project?.id ?? "";
+  /** @type {Exports | null} */
+  let known = null;
+  /** Why nothing is known. */
+  let trouble = "";
+  /** What the last press led to if it failed, by file. @type {Map<string, string>} */
+  const refusals = new Map();
+  /** Files that were asked for without a press, once for each state of the model. @type {Set<string>} */
+  const begun = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let closed = false;
+  /** Counts what was asked for here: an older answer is out of date. */
+  let turn = 0;
+  let mark = modelMark();
+
+  /**
+   * @param {string} method
+   * @param {string} path below `/api/v1`
+   */
+  async function ask(method, path) {
+    clearTimeout(timer);
+    const mine = ++turn;
+    try {
+      /** @type {Exports} */
+      const answer = await request(method, path);
+      if (mine !== turn || closed) return;
+      known = answer;
+      trouble = "";
+    } finally {
+      if (mine === turn && !closed && busy()) timer = setTimeout(() => void refresh(), ASK_MS);
+    }
+    changed();
+  }
+
+  async function refresh() {
+    try {
+      await ask("GET", `/projects/${project}/exports`);
+    } catch (error) {
+      if (closed) return;
+      // While the server restarts what was known stays on the screen; the next question tells.
+      if (known && busy()) return;
+      known = null;
+      trouble = words(error);
+      changed();
+    }
+  }
+
+  function busy() {
+    return known !== null && (known.checking || known.formats.some(({ variants }) => variants.some(going)));
+  }
+
+  /**
+   * @param {"POST" | "DELETE"} method
+   * @param {string} format
+   * @param {string} variant
+   */
+  async function change(method, format, variant) {
+    const name = `${format}/${variant}`;
+    refusals.delete(name);
+    try {
+      await ask(method, exportPath(project, format, variant));
+    } catch (error) {
+      if (closed) return;
+      refusals.set(name, words(error));
+      changed();
+    }
+  }
+
+  const unsubscribe = subscribe(["status", "project"], () => {
+    const now = modelMark();
+    if (now !== mark) {
+      mark = now;
+      begun.clear();
+      refusals.clear();
+      void refresh();
+    } else changed();
+  });
+
+  return {
+    project,
+    refresh,
+    get known() {
+      return known;
+    },
+    get trouble() {
+      return trouble;
+    },
+    /** Differs as soon as files made before are out of date, as far as this page knows. */
+    get mark() {
+      return mark;
+    },
+    /**
+     * What a press on this file led to, if that failed.
+     * @param {string} format
+     * @param {string} variant
+     */
+    refusal(format, variant) {
+      return refusals.get(`${format}/${variant}`) ?? "";
+    },
+    /**
+     * Have a file made.
+     * @param {string} format
+     * @param {string} variant
+     */
+    start(format, variant) {
+      return change("POST", format, variant);
+    },
+    /**
+     * Have a file made without being asked, unless that was tried already.
+     * @param {string} format
+     * @param {string} variant
+     */
+    startOnce(format, variant) {
+      const name = `${format}/${variant}`;
+      if (begun.has(name)) return;
+      begun.add(name);
+      void change("POST", format, variant);
+    },
+    /**
+     * Give a file up.
+     * @param {string} format
+     * @param {string} variant
+     */
+    cancel(format, variant) {
+      return change("DELETE", format, variant);
+    },
+    /** Ask no more. What is being made goes on. */
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      unsubscribe();
+    },
+  };
+}
+
+/**
+ * Whether a file is being made, or is about to be.
+ * @param {Made} made
+ */
+export function going(made) {
+  return made.state === "waiting" || made.state === "running";
+}
+
+/** Of everything that makes an exported file out of date, the part that this page knows. */
+function modelMark() {
+  const model = state.status?.model;
+  const names = (state.project?.classes ?? []).map(({ id, name }) => [id, name]);
+  return JSON.stringify([model?.id, model?.stale, model?.checking, state.project?.name, names]);
+}
