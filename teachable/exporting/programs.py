@@ -1,8 +1,8 @@
 """Complete small programs that use a model file, each in a language of its own, with the real labels in them.
 
 It owns the list of programs and how a label is written in each language. The programs themselves are in
-`assets/programs`: `@@labels@@` stands for a list of labels and `@@file@@` for the name of the model file, both written
-as the language writes text.
+`assets/programs`, one file each: `@@labels@@` stands for a list of the labels, `@@file@@` for the name of the model
+file, `@@path@@` and `@@url@@` for the same as Node and bundlers want it, all written as the language writes text.
 """
 
 import re
@@ -58,7 +58,11 @@ class _Template:
     def fill(self, labels: Sequence[str], file: str) -> str:
         """Return the program with labels and file name in it."""
         text = (assets() / "programs" / f"{self.id}.txt").read_text(encoding="utf-8")
-        values = {"file": self.literal(file), "path": self.literal(f"./{file}")}
+        values = {
+            "file": self.literal(file),
+            "path": self.literal(f"./{file}"),
+            "url": self.literal(f"./{file}?url"),
+        }
 
         def value(found: re.Match[str]) -> str:
             if found["name"] != "labels":
@@ -66,7 +70,7 @@ class _Template:
             return found["before"] + _listed([self.literal(label) for label in labels], found["before"], self.brackets)
 
         # All places in one go: a label that looks like a place is left alone.
-        return re.sub(r"(?P<before>[^\n]*?)@@(?P<name>labels|file|path)@@", value, text)
+        return re.sub(r"(?P<before>[^\n]*?)@@(?P<name>labels|file|path|url)@@", value, text)
 
 
 def programs(metadata: ModelMetadata, file: str) -> tuple[Program, ...]:
@@ -112,10 +116,6 @@ def _listed(items: Sequence[str], before: str, brackets: str) -> str:
     return "\n".join([brackets[0], *lines, margin + brackets[1]])
 
 
-def _python(text: str) -> str:
-    return _quoted(text, {'"': '\\"'}, _python_escape)
-
-
 def _quoted(text: str, special: dict[str, str], escape: Literal) -> str:
     """Return a text between double quotes, with everything escaped that is special or cannot be seen.
 
@@ -124,22 +124,171 @@ def _quoted(text: str, special: dict[str, str], escape: Literal) -> str:
 
     Args:
         text: to be written.
-        special: characters that mean something inside the quotes, and what to write for them; the backslash is one in
-            all languages.
+        special: characters that mean something inside the quotes of this language only, and what to write for them.
         escape: writes any character by its number.
     """
-    known = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", **special}
+    known = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", **special}
     letters = (known.get(letter) or (letter if letter.isprintable() else escape(letter)) for letter in text)
     return f'"{"".join(letters)}"'
 
 
-def _python_escape(letter: str) -> str:
+def _by_code_point(letter: str) -> str:
     number = ord(letter)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
+def _by_utf16(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+
+def _in_braces(letter: str) -> str:
+    # Half of a surrogate pair is no character to Swift.
+    return f"\\u{{{ord(_whole(letter)):X}}}"
+
+
+def _by_bytes(letter: str) -> str:
+    # Octal, of three digits at most: a letter behind a hexadecimal number would be read as part of it.
+    return "".join(f"\\{byte:03o}" for byte in _whole(letter).encode())
+
+
+def _whole(letter: str) -> str:
+    return "\ufffd" if "\ud800" <= letter <= "\udfff" else letter
+
+
+def _python(text: str) -> str:
+    return _quoted(text, {}, _by_code_point)
+
+
+def _javascript(text: str) -> str:
+    """Return a text as JavaScript writes it, also within a page, where `</script>` would end the program."""
+    return _quoted(text, {"<": "\\u003c"}, _by_utf16)
+
+
+def _kotlin(text: str) -> str:
+    return _quoted(text, {"$": "\\$"}, _by_utf16)
+
+
+def _swift(text: str) -> str:
+    return _quoted(text, {}, _in_braces)
+
+
+def _csharp(text: str) -> str:
+    return _quoted(text, {}, _by_utf16)
+
+
+def _cpp(text: str) -> str:
+    """Return a text as C++ writes it; two question marks in a row begin a trigraph for older compilers."""
+    return re.sub(r"(?<=\?)\?", r"\\?", _quoted(text, {}, _by_bytes))
+
+
 _TEMPLATES = (
     _Template(
-        "python", "python", "predict.py", "pip install onnxruntime pillow numpy\npython predict.py", _python, True
+        id="python",
+        language="python",
+        file="predict.py",
+        install="pip install onnxruntime pillow numpy\npython predict.py",
+        literal=_python,
+        tested=True,
+    ),
+    _Template(
+        id="classifier",
+        language="python",
+        file="predict.py",
+        install="pip install teachable\npython predict.py",
+        literal=_python,
+        tested=True,
+    ),
+    _Template(
+        id="javascript",
+        language="javascript",
+        file="main.js",
+        install="npm install onnxruntime-web vite\nnpx vite",
+        literal=_javascript,
+        tested=True,
+    ),
+    _Template(
+        id="page",
+        language="html",
+        file="index.html",
+        install="npm install onnxruntime-web\npython -m http.server --bind 127.0.0.1",
+        literal=_javascript,
+        tested=True,
+    ),
+    _Template(
+        id="p5",
+        language="html",
+        file="index.html",
+        install="npm install p5 onnxruntime-web\npython -m http.server --bind 127.0.0.1",
+        literal=_javascript,
+        tested=True,
+    ),
+    _Template(
+        id="node",
+        language="javascript",
+        file="predict.mjs",
+        install="npm install onnxruntime-node sharp\nnode predict.mjs",
+        literal=_javascript,
+        tested=True,
+    ),
+    _Template(
+        id="pi",
+        language="python",
+        file="live.py",
+        install=(
+            "sudo apt install python3-picamera2\n"
+            "python3 -m venv --system-site-packages env\n"
+            "env/bin/pip install onnxruntime\n"
+            "env/bin/python live.py"
+        ),
+        literal=_python,
+        tested=False,
+    ),
+    _Template(
+        id="android",
+        language="kotlin",
+        file="MainActivity.kt",
+        install=(
+            'implementation("com.microsoft.onnxruntime:onnxruntime-android:1.20.0")\n'
+            'implementation("androidx.activity:activity-ktx:1.9.3")'
+        ),
+        literal=_kotlin,
+        tested=False,
+        brackets="()",
+    ),
+    _Template(
+        id="ios",
+        language="swift",
+        file="ClassifierApp.swift",
+        install="Xcode: File > Add Package Dependencies > microsoft/onnxruntime-swift-package-manager (GitHub)",
+        literal=_swift,
+        tested=False,
+    ),
+    _Template(
+        id="csharp",
+        language="csharp",
+        file="Program.cs",
+        install=(
+            "dotnet new console\n"
+            "dotnet add package Microsoft.ML.OnnxRuntime\n"
+            "dotnet add package SixLabors.ImageSharp\n"
+            "dotnet run"
+        ),
+        literal=_csharp,
+        tested=False,
+        brackets="{}",
+    ),
+    _Template(
+        id="cpp",
+        language="cpp",
+        file="predict.cpp",
+        install=(
+            "sudo apt install libonnxruntime-dev libstb-dev\n"
+            "g++ -std=c++17 -I/usr/include/onnxruntime -I/usr/include/stb predict.cpp -lonnxruntime -o predict\n"
+            "./predict"
+        ),
+        literal=_cpp,
+        tested=False,
+        brackets="{}",
     ),
 )
