@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from teachable.addresses import network_name, url
 from teachable.errors import Conflict, InvalidInput
 from teachable.guards import is_loopback
 from teachable.words import say
@@ -65,7 +66,7 @@ def create_app(workspace: "Workspace", host: str = "127.0.0.1") -> "FastAPI":
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        routes=[Mount(api.PREFIX, api.create(workspace)), Mount(bundle.address, bundle.app())],
+        routes=[Mount(api.PREFIX, api.create(workspace, host)), Mount(bundle.address, bundle.app())],
         middleware=[Middleware(Guard, bound=host)],
     )
     page = ui.build(workspace, static=bundle.address)
@@ -244,22 +245,12 @@ def _address(host: str, listening: socket.socket) -> str:
 
 def _network_address(host: str, listening: socket.socket) -> str:
     """Return the address a person on another device opens."""
-    name = host.strip("[]")
-    if name in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        # Connecting a datagram socket sends nothing; it only asks which way packets would leave. The address is one
-        # that is reserved for documentation (RFC 5737).
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("192.0.2.1", 9))
-                name = probe.getsockname()[0]
-            except OSError:
-                name = socket.gethostname()
-    return _url(name, listening)
+    return _url(network_name(host), listening)
 
 
 def _url(name: str, listening: socket.socket) -> str:
     port: int = listening.getsockname()[1]
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return url(name, port)
 
 
 @contextlib.contextmanager

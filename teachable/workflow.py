@@ -16,6 +16,9 @@ from teachable.comparison import Comparison
 from teachable.comparisons import Comparisons
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
+from teachable.exporting.offers import Exports, Format, Made
+from teachable.exporting.programs import Program
+from teachable.exports import ExportQueue
 from teachable.installer import Installer
 from teachable.jobs import Job, Training
 from teachable.library import Library
@@ -37,7 +40,7 @@ from teachable.types import (
     TrainSettings,
 )
 
-__all__ = ["Comparison", "Status", "Training", "Workspace"]
+__all__ = ["Comparison", "Exports", "Format", "Made", "Program", "Status", "Training", "Workspace"]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ class Workspace:
         self._trainings = Trainings()
         self._standing = Standing(self._library, self._backlog, self._trainer, self._trainings)
         self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.running)
+        self._exports = ExportQueue(self._backlog, self._trainer, self._trainings.latest, self._standing.stale)
         self._classifiers: Loaded[tuple[str, tuple[str, ...]], Classifier] = Loaded()
 
     def __enter__(self) -> "Workspace":
@@ -78,6 +82,7 @@ class Workspace:
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
         joins = [job.join for job in self._trainings.give_up()] + [one.join for one in self._comparisons.give_up()]
+        joins += [thread.join for thread in self._exports.close()]
         self._networks.close()
         self._trainer.close()
         for join in joins:
@@ -112,8 +117,9 @@ class Workspace:
         return project.info()
 
     def delete_project(self, project_id: str) -> str:
-        """Delete a project and return the undo token; a training or comparison of it is given up."""
+        """Delete a project and return the undo token; whatever is being done with it is given up."""
         self._trainings.remove(project_id)
+        self._exports.remove(project_id)
         self._comparisons.remove(project_id)
         self._backlog.forget(project_id)
         return self._store.delete(project_id)
@@ -345,3 +351,62 @@ class Workspace:
         """
         photo = images.decode(data, name)
         return trained.ask(self._store.open(project_id), [photo], self._classifiers)[0]
+
+    # Taking the model away
+
+    def exports(self, project_id: str) -> Exports:
+        """Return every format the newest model can be taken away in, and what is there of it."""
+        return self._exports.exports(self._store.open(project_id))
+
+    def start_export(self, project_id: str, format: str, variant: str) -> None:
+        """Have a file made and checked in the background; one that is there or on its way is not made again.
+
+        Raises:
+            NotFound: nothing was trained yet, or there is no such format.
+            Conflict: something has to be installed for it.
+        """
+        self._exports.start(self._store.open(project_id), format, variant)
+
+    def cancel_export(self, project_id: str, format: str, variant: str) -> None:
+        """Give an export up and wait until it has stopped; without one this does nothing."""
+        self._exports.cancel(self._store.open(project_id), format, variant)
+
+    def wait_for_export(self, project_id: str, format: str, variant: str, timeout: float | None = None) -> Made:
+        """Wait until an export has ended, or for `timeout` seconds; return how it stands."""
+        return self._exports.wait(self._store.open(project_id), format, variant, timeout)
+
+    def exported(self, project_id: str, format: str, variant: str) -> tuple[Path, Format]:
+        """Return a file that was made, and its format with this choice alone.
+
+        Raises:
+            NotFound: the file is not there.
+        """
+        return self._exports.exported(self._store.open(project_id), format, variant)
+
+    def share_page(self, project_id: str, variant: str) -> str:
+        """Return a name nobody can guess under which an offline page can be asked for, as long as it is there.
+
+        Raises:
+            NotFound: the page was not made.
+        """
+        return self._exports.share(self._store.open(project_id), "page", variant)
+
+    def shared_page(self, token: str) -> Path:
+        """Return the offline page with such a name.
+
+        Raises:
+            NotFound: there is none, or not any more.
+        """
+        return self._exports.shared(token)
+
+    def programs(self, project_id: str, file: str = "model.onnx") -> tuple[Program, ...]:
+        """Return programs that use the model, with its real labels.
+
+        Args:
+            project_id: the project.
+            file: name of the exported ONNX file they are to load.
+
+        Raises:
+            NotFound: nothing was trained yet, or no export has such a file.
+        """
+        return self._exports.programs(self._store.open(project_id), file)

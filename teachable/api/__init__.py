@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Mount
 
 from teachable import __version__, static
-from teachable.api import meta, networks, problems, projects, reference, samples, training
+from teachable.api import exports, meta, networks, problems, projects, reference, samples, training
 from teachable.resources import assets
 from teachable.words import catalogue
 from teachable.workflow import Workspace
@@ -18,11 +18,12 @@ PREFIX = "/api/v1"
 """Where the app is mounted."""
 
 
-def create(workspace: Workspace) -> FastAPI:
+def create(workspace: Workspace, bound: str = "127.0.0.1") -> FastAPI:
     """Return the app.
 
     Args:
         workspace: what it works on; it is not closed here.
+        bound: host name or address the server listens on.
     """
     app = FastAPI(
         title="Teachable",
@@ -39,8 +40,9 @@ def create(workspace: Workspace) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.workspace = workspace
-    for router in (meta.router, projects.router, samples.router, training.router, networks.router):
-        app.include_router(router)
+    app.state.bound = bound
+    for part in (meta, projects, samples, training, exports, networks):
+        app.include_router(part.router)
     problems.install(app)
     reference.install(app)
     _serve_page(app)

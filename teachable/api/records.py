@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from teachable.exporting.programs import Program
 from teachable.runtime import Prediction
 from teachable.settings import TRAINING_RANGES, limits
 from teachable.types import AddResult, BackboneRecord, ProjectInfo, TrainSettings
@@ -81,6 +82,30 @@ class Predictions:
     """
 
     predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Programs that use a model.
+
+    Attributes:
+        programs: in the order in which they are shown.
+    """
+
+    programs: tuple[Program, ...]
+
+
+@dataclass(frozen=True)
+class PhoneLink:
+    """How another device on the same network opens an offline page.
+
+    Attributes:
+        address: to open there; it holds as long as the exported file is there, at most until the server is stopped.
+        qr: the address as a picture to point a camera at, SVG.
+    """
+
+    address: str
+    qr: str
 
 
 class Body(BaseModel):

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from teachable import comparison, installer, status, types, workflow
 from teachable.api import problems, records
+from teachable.exporting import checking
 
 INTRODUCTION = """
 Everything the page does can be done by a program: make a project, add photos to its classes, train, ask, download the
@@ -29,11 +30,12 @@ TAGS = [
     {"name": "samples", "description": "The photos of a class."},
     {"name": "training", "description": "From photos to a model."},
     {"name": "model", "description": "The trained model: ask it, or take it away."},
+    {"name": "exports", "description": "The model in other forms: each is run and compared before it is handed over."},
     {"name": "networks", "description": "What sees under every model: the networks of this computer."},
 ]
 
 # Those that define or import the records of the description.
-_MODULES = (types, records, problems, status, workflow, installer, comparison)
+_MODULES = (types, records, problems, status, workflow, installer, comparison, checking)
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 
 

@@ -14,6 +14,7 @@ from teachable.types import ProjectInfo, ProjectNetwork, TrainSettings
 DATABASE = "project.sqlite"
 SAMPLES = "samples"
 MODELS = "models"
+EXPORTS = "exports"
 
 
 def create(folder: Path, name: str, class_names: Iterable[str | None], network: ProjectNetwork | None = None) -> None:

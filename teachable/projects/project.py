@@ -10,8 +10,9 @@ from pathlib import Path
 from teachable.errors import NotFound, PhotoError, TeachableError, TooLarge
 from teachable.images import prepare
 from teachable.projects import about, classes, models, names, records, samples, schema, undo
-from teachable.projects.about import DATABASE, MODELS, SAMPLES
+from teachable.projects.about import DATABASE, EXPORTS, MODELS, SAMPLES
 from teachable.projects.database import Database
+from teachable.projects.exported import ExportFiles
 from teachable.projects.files import PhotoFiles, sweep, write_whole
 from teachable.projects.samples import Incoming
 from teachable.settings import check_training, limits
@@ -37,6 +38,7 @@ class Project:
     Attributes:
         id: unguessable name; also the folder name.
         folder: with everything that belongs to the project.
+        exports: files made for taking its models away.
     """
 
     def __init__(self, folder: Path, session: str) -> None:
@@ -54,6 +56,7 @@ class Project:
         self._session = session
         self._photos = PhotoFiles(folder / SAMPLES)
         self._models = folder / MODELS
+        self.exports = ExportFiles(folder / EXPORTS)
         self._clear_away()
         self._database = Database(folder / DATABASE)
 
@@ -389,6 +392,7 @@ class Project:
             connection.execute("COMMIT")
             self._photos.sweep(samples.files_in_use(connection))
             sweep(self._models, {model_id for (model_id,) in connection.execute("SELECT id FROM models")}, ".onnx")
+            self.exports.sweep()
 
 
 def _some(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
