@@ -1,0 +1,79 @@
+// The page of index.html: camera and photos, and a bar for each class.
+import { load, predict } from "./app.js";
+
+const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const video = /** @type {HTMLVideoElement} */ ($("camera"));
+const image = /** @type {HTMLImageElement} */ ($("photo"));
+const files = /** @type {HTMLInputElement} */ ($("files"));
+const bars = new Map(
+  (await load()).map((label) => {
+    const bar = /** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ ($("bar")).content.firstElementChild?.cloneNode(true));
+    /** @type {HTMLElement} */ (bar.querySelector("span")).textContent = label;
+    $("bars").append(bar);
+    return [label, bar];
+  }),
+);
+$("waiting").hidden = true;
+$("ready").hidden = false;
+document.body.dataset.state = "ready";
+
+/** @param {HTMLImageElement | HTMLVideoElement} picture */
+async function show(picture) {
+  const answers = await predict(picture);
+  const best = answers[0]?.label ?? "";
+  if ($("winner").textContent !== best) $("winner").textContent = best;
+  for (const { label, probability } of answers) {
+    const [name, value, meter] = bars.get(label)?.children ?? [];
+    if (!(meter instanceof HTMLMeterElement) || !value || !name) continue;
+    meter.value = probability;
+    meter.setAttribute("aria-label", label);
+    value.textContent = `${(100 * probability).toFixed(0)} %`;
+    name.classList.toggle("best", label === best);
+  }
+}
+
+/** @param {boolean} live */
+function stage(live) {
+  video.hidden = !live;
+  image.hidden = live;
+  $("start").hidden = live;
+  $("stop").hidden = !live;
+  if (live) return;
+  for (const track of video.srcObject instanceof MediaStream ? video.srcObject.getTracks() : []) track.stop();
+  video.srcObject = null;
+}
+
+async function look() {
+  if (!video.srcObject) return;
+  if (video.videoWidth) await show(video);
+  requestAnimationFrame(look);
+}
+
+$("start").addEventListener("click", async () => {
+  try {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+  } catch (error) {
+    console.warn(error);
+    $("trouble").hidden = false;
+    return;
+  }
+  $("trouble").hidden = true;
+  stage(true);
+  void look();
+});
+$("stop").addEventListener("click", () => stage(false));
+files.addEventListener("change", async () => {
+  const file = files.files?.[0];
+  if (!file) return;
+  stage(false);
+  URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(file);
+  $("unreadable").hidden = true;
+  try {
+    await image.decode();
+    await show(image);
+  } catch (error) {
+    console.warn(error);
+    $("unreadable").hidden = false;
+  }
+});

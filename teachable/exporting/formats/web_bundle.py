@@ -1,0 +1,106 @@
+"""A web bundle: a folder for any static host, with a page, the model, its runtime, and a module for pages of one's own.
+
+It owns which files are in the archive; the pages and the module are in `assets/web`.
+"""
+
+import html
+import json
+import zipfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+
+from teachable.browser_runtime import PAGE_FILES, runtime_folder
+from teachable.errors import ModelFileError
+from teachable.exporting import bundle
+from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting.formats import _pages
+from teachable.metadata import ModelMetadata
+from teachable.resources import assets
+from teachable.runtime import Classifier
+from teachable.types import Image
+from teachable.words import say
+
+MODEL = "model.onnx"
+RUNTIME = "onnxruntime-web"
+_PAGES = ("index.html", "example-plain.html", "example-p5.html")
+_FILES = ("app.js", "index.js", "example-plain.js", "example-p5.js", "style.css")
+
+
+class WebBundle(Exporter):
+    """The model as files for a web host."""
+
+    id = "web"
+    place = 30
+    variants = (
+        Variant("half", "model-web.zip"),
+        Variant("full", "model-web-full.zip"),
+        Variant("quarter", "model-web-quarter.zip", quick=False, tolerance=None, share=0.9),
+    )
+
+    def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
+        """Write the archive."""
+        precision = cast(Precision, variant.id)
+        model = source.at(precision, watch.part(0, 0.5))
+        watch.done(0.5)
+        metadata = source.metadata
+        files = {MODEL: model, **_files(metadata, precision)}
+        files["README.md"] = bundle.readme(metadata, say("export.web.readme"))
+        bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)))
+        watch.done(1)
+
+    def open(self, path: Path, variant: Variant) -> Runner:
+        """Compare every file with what the archive says of it, and run the model inside."""
+        classifier = Classifier.load(_checked(path)[MODEL], MODEL)
+
+        def run(images: Sequence[Image]) -> Answers:
+            return Answers(classifier.probabilities(images))
+
+        return run
+
+
+EXPORTER = WebBundle()
+
+
+def _files(metadata: ModelMetadata, precision: Precision) -> dict[str, bytes]:
+    """Return the pages, the module and the runtime, by their path in the archive."""
+    here, runtime = assets() / "web", runtime_folder()
+    parts = {
+        "page_lang": _pages.LOCALE,
+        "page_title": html.escape(metadata.project),
+        "page_good": html.escape(_pages.goodness(metadata, precision)),
+    }
+    pages = {name: _pages.fill((here / name).read_text(encoding="utf-8"), parts, "web").encode() for name in _PAGES}
+    return {
+        **pages,
+        **{name: (here / name).read_bytes() for name in _FILES},
+        **{f"{RUNTIME}/{name}": (runtime / name).read_bytes() for name in PAGE_FILES},
+        f"{RUNTIME}/LICENSE.txt": (assets() / RUNTIME / "LICENSE.txt").read_bytes(),
+        "favicon.svg": (assets() / "studio" / "favicon.svg").read_bytes(),
+    }
+
+
+def _ports(classes: int) -> dict[str, Any]:
+    return {
+        "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3], "channels": "RGB"}],
+        "outputs": [{"name": "probabilities", "type": "float32", "shape": ["batch", classes]}],
+    }
+
+
+def _checked(path: Path) -> dict[str, bytes]:
+    """Return the files of an archive, each of them as it was written.
+
+    Raises:
+        ModelFileError: one is missing or was changed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        stated: dict[str, str] = json.loads(files["signature.json"])["files"]
+    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+        raise ModelFileError("export_web_damaged", name=path.name, part="signature.json") from error
+    for name, digest in stated.items():
+        if name not in files or sha256(files[name]).hexdigest() != digest:
+            raise ModelFileError("export_web_damaged", name=path.name, part=name)
+    return files
