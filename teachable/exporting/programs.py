@@ -288,7 +288,7 @@ _TEMPLATES = (
             "./predict"
         ),
         literal=_cpp,
-        tested=False,
+        tested=True,
         brackets="{}",
     ),
 )
