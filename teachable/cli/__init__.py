@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from teachable import __version__, settings
+from teachable.cli.export import export
 from teachable.cli.listing import projects
 from teachable.cli.networks import networks
 from teachable.cli.prediction import predict
@@ -91,6 +92,7 @@ def serve(
 
 app.command(help=say("cli.help.train"))(train)
 app.command(help=say("cli.help.predict"))(predict)
+app.command(help=say("cli.help.export"))(export)
 app.command(help=say("cli.help.projects"))(projects)
 app.add_typer(networks, name="networks")
 

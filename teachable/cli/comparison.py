@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from teachable import settings
-from teachable.errors import Conflict, NotFound
+from teachable.cli.finding import find_project
 from teachable.types import ProjectInfo
 from teachable.words import say
 
@@ -30,7 +30,7 @@ def compare(
     from teachable.workflow import Workspace
 
     with Workspace(home or settings.home()) as workspace:
-        info = _find(workspace, project)
+        info = find_project(workspace, project)
         found = _run(workspace, info.id)
     if found.state != "done":
         typer.echo(say("cli.error", message=found.message or say("error.comparison_died")), err=True)
@@ -41,17 +41,6 @@ def compare(
         typer.echo(say("cli.skipped", name=row.title, reason=row.reason), err=True)
     if failed:
         raise typer.Exit(FAILED if len(failed) == len(found.rows) else SOME_FAILED)
-
-
-def _find(workspace: "Workspace", named: str) -> ProjectInfo:
-    """Return the project with this id, or else the only one of this name."""
-    known = workspace.projects()
-    found = [one for one in known if one.id == named] or [one for one in known if one.name == named]
-    if not found:
-        raise NotFound("project_unlisted", project=named)
-    if len(found) > 1:
-        raise Conflict("project_ambiguous", project=named, ids=", ".join(one.id for one in found))
-    return found[0]
 
 
 def _run(workspace: "Workspace", project_id: str) -> "Comparison":

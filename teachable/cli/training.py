@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from teachable import settings
+from teachable.cli.finding import check_target
 from teachable.cli.folders import ClassFolder, read_classes
-from teachable.errors import Conflict, InvalidInput, NotFound, StorageFull, TeachableError
+from teachable.errors import StorageFull, TeachableError
 from teachable.types import Evaluation, ModelRecord, Rejected, TrainSettings
 from teachable.words import say
 
@@ -47,7 +48,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help=say("cli.help.quiet"))] = False,
 ) -> None:
     """Train on a folder and write the model."""
-    _check_target(out, force)
+    check_target(out, force)
     classes = read_classes(folder, independent=independent)
     chosen = TrainSettings(epochs, batch_size, learning_rate, hidden, seed)
 
@@ -68,16 +69,6 @@ def train(
             typer.echo(say("cli.train.network", network=workspace.status(project).network.title))
             if home is not None:
                 typer.echo(say("cli.train.kept", project=project, home=place))
-
-
-def _check_target(out: Path, force: bool) -> None:
-    """Refuse what would only fail after the work is done."""
-    if out.is_dir():
-        raise InvalidInput("out_is_folder", out=out)
-    if not out.resolve().parent.is_dir():
-        raise NotFound("out_folder_missing", folder=out.resolve().parent)
-    if out.exists() and not force:
-        raise Conflict("out_exists", out=out)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from teachable.metadata import ModelMetadata, to_entries
 from teachable.resources import assets
 from teachable.types import ModelRecord
 
-_INSIDE = ("page", "web", "programs", "server", "locales")
+_INSIDE = ("page", "web", "programs", "server", "studio", "locales")
 """Folders of assets whose files become parts of exports."""
 
 

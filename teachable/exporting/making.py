@@ -19,16 +19,13 @@ from teachable.exporting import checking, material
 from teachable.exporting.checking import Check, Test
 from teachable.exporting.exporter import Exporter, Precision, Source, Variant, Watch
 from teachable.exporting.material import Material, Yardstick
-from teachable.metadata import ModelMetadata
+from teachable.metadata import FULL, ModelMetadata
 from teachable.projects import Project
 from teachable.training import Trainer
 from teachable.types import Image, ModelRecord
 
 log = logging.getLogger(__name__)
 
-# Largest difference of a probability at which a file is the model itself, but for rounding: then there is no accuracy
-# to lose, and none is measured.
-_EXACT = 1e-3
 # Part of the bar until the photos are looked at, until the file is written, and until the head to test with is there.
 _QUICK, _SLOW = (0.3, 0.6, 0.7), (0.05, 0.85, 0.9)
 
@@ -216,7 +213,8 @@ class Maker:
                 return None
             chosen = [photos.samples[row] for row in yardstick.rows]
             test = None
-            if not _exact(variant):
+            # The full model has no accuracy to lose, and fitting a head takes a second or two.
+            if variant.id != FULL:
                 first = next(material.read(model.project, chosen, watch))
                 if runner([first]).embeddings is not None:
                     test = self._examine(model, photos, known, watch)
@@ -240,10 +238,6 @@ def _shares(variant: Variant) -> tuple[float, float, float]:
     return _QUICK if variant.quick else _SLOW
 
 
-def _exact(variant: Variant) -> bool:
-    return variant.tolerance is not None and variant.tolerance <= _EXACT
-
-
 def _calibration(project: Project, photos: Material, watch: Watch) -> Iterator[Image]:
     watch = Watch(lambda done: None, watch.cancelled)
     return (photo for _, photo in material.readable(project, photos.to_calibrate(), watch))
@@ -251,7 +245,7 @@ def _calibration(project: Project, photos: Material, watch: Watch) -> Iterator[I
 
 def _at(model: Model, photos: Material, precision: Precision, watch: Watch) -> bytes:
     """Return the model file at a precision. One that costs something to make is kept for other formats."""
-    if precision == "full":
+    if precision == FULL:
         return model.data
     from teachable.exporting import precision as precisions
 

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +19,21 @@ def write_whole(path: Path, data: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     try:
         _write_synced(temporary, data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file of any size to a name that is complete whenever it exists."""
+    temporary = temporary_name(path)
+    try:
+        with source.open("rb") as found, temporary.open("xb") as stream:
+            shutil.copyfileobj(found, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
