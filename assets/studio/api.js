@@ -13,13 +13,11 @@ export class ApiError extends Error {
    * @param {number} status
    * @param {string} key
    * @param {string} message
-   * @param {Values} [values] what the server said about it besides
    */
-  constructor(status, key, message, values = {}) {
+  constructor(status, key, message) {
     super(message);
     this.status = status;
     this.key = key;
-    this.values = values;
   }
 }
 
@@ -64,7 +62,7 @@ async function failure(response) {
   const answer = await response.json().catch(() => null);
   if (!answer?.error) return new ApiError(response.status, "unexpected", say("page.error.unexpected"));
   const { key, values = {}, message = null } = answer.error;
-  return new ApiError(response.status, key, explain(key, values, message), values);
+  return new ApiError(response.status, key, explain(key, values, message));
 }
 
 /**

@@ -1,9 +1,9 @@
 /** One way to take the model away: its card in the list, and what belongs to it when it is chosen. */
 
 import { icon, make, write } from "./dom.js";
-import { filePanel, isModel } from "./export-file.js";
+import { filePanel } from "./export-file.js";
 import { phonePanel } from "./export-phone.js";
-import { going } from "./export-store.js";
+import { going, isModel } from "./export-store.js";
 import { state } from "./store.js";
 import { megabytes, percent, say } from "./words.js";
 
@@ -36,7 +36,8 @@ export function formatCard(store, first, { choose, picked }) {
       picked();
     });
     const known = make("span", { className: "t-muted t-number" });
-    return { id: made.id, known, element: make("label", { className: "t-choice" }, input, make("span", { className: "t-choice-title" }, made.title), known) };
+    const figure = make("span", { className: "t-muted t-number" });
+    return { id: made.id, known, figure, element: make("label", { className: "t-choice" }, input, make("span", { className: "t-choice-title" }, made.title), known, figure) };
   });
   const group = make("div", { className: "t-choices", role: "radiogroup", "aria-label": say("page.export.size"), hidden: choices.length < 2 }, ...choices.map(({ element }) => element));
   const file = filePanel(store, id);
@@ -67,7 +68,9 @@ export function formatCard(store, first, { choose, picked }) {
     body.hidden = !open;
     for (const choice of choices) {
       const made = format.variants.find((one) => one.id === choice.id);
-      if (made) write(choice.known, known(format, made));
+      if (!made) continue;
+      write(choice.known, known(format, made));
+      write(choice.figure, figure(made));
     }
     const made = chosen();
     if (made) {
@@ -112,13 +115,17 @@ function agrees() {
  * @param {Format} format
  * @param {Made} made
  */
-function known(format, { state: now, size_bytes: bytes, check, fraction }) {
+function known(format, { state: now, size_bytes: bytes, fraction }) {
   if (now === "running") return percent(fraction);
   const trouble = now === "refused" || now === "failed";
   if (bytes === null || trouble) return format.command ? "–" : say(trouble ? "page.export.not_to_be_had" : "page.export.not_prepared");
-  const size = say("page.network.megabytes", { size: megabytes(bytes) });
-  if (!check || !check.held_out || check.correct === null) return size;
-  return say("page.export.size_and_figure", { size, correct: check.correct, total: check.held_out });
+  return say("page.network.megabytes", { size: megabytes(bytes) });
+}
+
+/** @param {Made} made */
+function figure({ state: now, check }) {
+  if (now !== "done" || !check?.held_out || check.correct === null) return "";
+  return say("page.export.figure", { correct: check.correct, total: check.held_out });
 }
 
 /** @param {string} key */

@@ -12,7 +12,8 @@ export function checkBox() {
   const figures = make("p", { "data-testid": "export-figures" });
   const source = make("p", { className: "t-muted", "data-testid": "export-learned-from" }, say("page.export.learned_from"));
   const good = make("div", { className: "t-check-row" }, icon("check"), make("div", {}, agreement, figures, source));
-  const less = make("div", { className: "t-notice", "data-testid": "export-loses" }, icon("warning"), make("p", {}, say("page.export.loses")));
+  const word = make("p", {});
+  const less = make("div", { className: "t-notice", "data-testid": "export-loses" }, icon("warning"), word);
   const element = make("div", { className: "t-check", hidden: true }, good, less);
 
   return {
@@ -35,7 +36,7 @@ export function checkBox() {
      * Of a file that was made to be taken away.
      * @param {Made} made
      */
-    showMade({ check, ran, held_out: heldOut, loses }) {
+    showMade({ check, ran, held_out: heldOut, message }) {
       element.hidden = false;
       good.dataset.state = !ran || !check ? "unknown" : check.agreeing === check.total ? "good" : "mixed";
       write(agreement, ran && check ? agreeing(check) : say("page.export.not_run"));
@@ -43,7 +44,8 @@ export function checkBox() {
       figures.hidden = !tested;
       if (tested) write(figures, say("page.export.figures", { correct: check.correct, total: check.held_out, full: check.correct_full }));
       source.hidden = !check || heldOut;
-      less.hidden = !loses;
+      less.hidden = !message;
+      write(word, message ?? "");
     },
   };
 }

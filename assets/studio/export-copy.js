@@ -53,3 +53,13 @@ export function commandLine({ testid, label }) {
     },
   };
 }
+
+/**
+ * Words in which what is to be typed stands between backticks, as elements and by itself.
+ * @param {string} text
+ * @returns {{ parts: (string | HTMLElement)[], command: string }} `command`: the first of it, or empty
+ */
+export function quoted(text) {
+  const pieces = text.split("`");
+  return { parts: pieces.map((piece, index) => (index % 2 ? make("code", { dir: "ltr" }, piece) : piece)), command: pieces[1] ?? "" };
+}

@@ -11,6 +11,8 @@ const TABS = /** @type {const} */ (["take", "code"]);
 /** The format that the programs are for, and that the dialog begins with. */
 const MODEL = "onnx";
 const MODEL_FILE = "model.onnx";
+/** Room that is left beside what is scrolled to. */
+const MARGIN_PX = 8;
 
 /** Open the dialog. */
 export function openExport() {
@@ -71,7 +73,10 @@ export function openExport() {
     // Below each other, what closes above would pull the card away from under the finger.
     taking.scrollTop += card.control.getBoundingClientRect().top - before;
     const room = taking.getBoundingClientRect();
-    if (card.body.getBoundingClientRect().bottom > room.bottom) card.element.firstElementChild?.scrollIntoView({ block: "start", behavior: calm() ? "instant" : "smooth" });
+    const beyond = card.body.getBoundingClientRect().bottom - room.bottom;
+    // As far as it takes to see what belongs to the card, but no further than the card itself.
+    const above = card.control.getBoundingClientRect().top - room.top - MARGIN_PX;
+    if (beyond > 0 && above > 0) taking.scrollBy({ top: Math.min(beyond + MARGIN_PX, above), behavior: calm() ? "instant" : "smooth" });
   }
 
   function update() {

@@ -7,8 +7,8 @@
 import { exportUrl, modelUrl } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
 import { checkBox, points } from "./export-check.js";
-import { commandLine } from "./export-copy.js";
-import { going } from "./export-store.js";
+import { commandLine, quoted } from "./export-copy.js";
+import { going, isModel } from "./export-store.js";
 import { state } from "./store.js";
 import { megabytes, percent, say } from "./words.js";
 
@@ -81,7 +81,9 @@ export function filePanel(store, format) {
     prepare.hidden = now === "checking";
     command.show(about.command ?? "");
     write(wait, words);
-    write(reason, now === "problem" ? words : "");
+    const why = now === "problem" ? words : "";
+    if (reason.dataset.said !== why) reason.replaceChildren(...quoted(why).parts);
+    reason.dataset.said = why;
     // What was found wrong with a file is found again, until another model is trained.
     again.parentElement?.toggleAttribute("hidden", made.state === "refused" || own);
     if (now === "going") showProgress(made);
@@ -147,15 +149,6 @@ export function filePanel(store, format) {
   }
 
   return { element, update };
-}
-
-/**
- * Whether it is the file that the preview runs.
- * @param {Format} format
- * @param {Made} made
- */
-export function isModel(format, made) {
-  return format.id === "onnx" && made.id === "full";
 }
 
 /** @param {Element | null} control */

@@ -1,8 +1,8 @@
 /** Handing the offline page to a phone in the same network: a picture to point its camera at, and the link itself. */
 
-import { ApiError, exportPath, request } from "./api.js";
+import { exportPath, request } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
-import { commandLine, copyButton } from "./export-copy.js";
+import { commandLine, copyButton, quoted } from "./export-copy.js";
 import { words } from "./project.js";
 import { say } from "./words.js";
 
@@ -17,7 +17,7 @@ export function phonePanel(project, format) {
   const open = button({ icon: "phone", text: say("page.export.phone"), look: "soft", testid: "phone-open", press: () => void ask() });
   const reason = make("p", { "data-testid": "phone-reason" });
   const command = commandLine({ testid: "phone-command", label: say("page.export.command") });
-  const problem = make("div", { className: "t-notice t-calm", role: "alert", hidden: true, "data-testid": "phone-problem" }, icon("info"), make("div", { className: "t-phone-problem" }, reason, command.element));
+  const problem = make("div", { className: "t-notice t-calm", role: "alert", hidden: true, "data-testid": "phone-problem" }, icon("info"), make("div", {}, reason));
   const picture = make("img", { className: "t-phone-code", alt: say("page.export.phone_code"), "data-testid": "phone-code" });
   const link = make("a", { dir: "ltr", target: "_blank", rel: "noopener", "data-testid": "phone-link" });
   const found = make(
@@ -26,7 +26,7 @@ export function phonePanel(project, format) {
     picture,
     make("div", {}, make("p", { role: "status" }, say("page.export.phone_scan")), make("p", { className: "t-phone-link" }, link, copyButton(link, { testid: "copy-phone", label: say("page.export.phone_link") })), make("p", { className: "t-muted" }, say("page.export.phone_note"))),
   );
-  const element = make("div", { className: "t-phone", hidden: true }, open, problem, found);
+  const element = make("div", { className: "t-phone", hidden: true }, open, problem, command.element, found);
 
   async function ask() {
     const wanted = variant;
@@ -40,17 +40,17 @@ export function phonePanel(project, format) {
       link.href = answer.address;
       write(link, answer.address);
       found.hidden = false;
-      problem.hidden = true;
+      problem.hidden = command.element.hidden = true;
       found.scrollIntoView({ block: "nearest" });
     } catch (error) {
       if (wanted !== variant) return;
-      const asked = error instanceof ApiError ? error.values.command : null;
-      write(reason, words(error));
-      command.show(String(asked ?? ""));
-      command.element.hidden = !asked;
+      const said = quoted(words(error));
+      reason.replaceChildren(...said.parts);
+      command.show(said.command);
+      command.element.hidden = !said.command;
       problem.hidden = false;
       found.hidden = true;
-      problem.scrollIntoView({ block: "nearest" });
+      (said.command ? command.element : problem).scrollIntoView({ block: "nearest" });
     } finally {
       open.disabled = false;
     }
@@ -66,7 +66,7 @@ export function phonePanel(project, format) {
       element.hidden = !ready;
       if (now === variant && ready) return;
       variant = now;
-      found.hidden = problem.hidden = true;
+      found.hidden = problem.hidden = command.element.hidden = true;
     },
   };
 }

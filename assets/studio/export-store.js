@@ -3,7 +3,7 @@
  * something is made and not at all otherwise, and what was said to a press. It owns the clock; it draws nothing.
  */
 
-import { exportPath, request } from "./api.js";
+import { ApiError, exportPath, modelUrl, request } from "./api.js";
 import { words } from "./project.js";
 import { state, subscribe } from "./store.js";
 
@@ -13,6 +13,8 @@ import { state, subscribe } from "./store.js";
 /** @typedef {ReturnType<typeof followExports>} ExportStore */
 
 const ASK_MS = 400;
+/** The file that the preview runs. */
+const MODEL = { format: "onnx", variant: "full" };
 
 /**
  * Follow the exports until `close`.
@@ -34,10 +36,13 @@ export function followExports(changed) {
   /** Counts what was asked for here: an older answer is out of date. */
   let turn = 0;
   let mark = modelMark();
+  /** Size of the model file, which is there without being made. @type {number | null} */
+  let modelBytes = null;
 
   /**
    * @param {string} method
    * @param {string} path below `/api/v1`
+   * @returns {Promise<boolean>} whether the answer was still the newest
    */
   async function ask(method, path) {
     clearTimeout(timer);
@@ -45,13 +50,15 @@ export function followExports(changed) {
     try {
       /** @type {Exports} */
       const answer = await request(method, path);
-      if (mine !== turn || closed) return;
+      if (mine !== turn || closed) return false;
       known = answer;
       trouble = "";
+      fill();
     } finally {
       if (mine === turn && !closed && busy()) timer = setTimeout(() => void refresh(), ASK_MS);
     }
     changed();
+    return true;
   }
 
   async function refresh() {
@@ -60,10 +67,32 @@ export function followExports(changed) {
     } catch (error) {
       if (closed) return;
       // While the server restarts what was known stays on the screen; the next question tells.
-      if (known && busy()) return;
+      if (busy() && error instanceof ApiError && error.status === 0) return;
       known = null;
       trouble = words(error);
       changed();
+    }
+  }
+
+  /** Say of the model file what it weighs: the server says so only of what was made to be taken away. */
+  function fill() {
+    for (const format of known?.formats ?? []) for (const made of format.variants) if (isModel(format, made)) made.size_bytes ??= modelBytes;
+  }
+
+  async function weigh() {
+    modelBytes = null;
+    if (!state.status?.model) return;
+    try {
+      const response = await fetch(modelUrl(project));
+      const bytes = response.ok ? Number(response.headers.get("Content-Length")) : 0;
+      await response.body?.cancel();
+      if (closed || !bytes) return;
+      modelBytes = bytes;
+      fill();
+      changed();
+    } catch (error) {
+      // Without its size the file can be had as well.
+      console.warn(error);
     }
   }
 
@@ -80,7 +109,8 @@ export function followExports(changed) {
     const name = `${format}/${variant}`;
     refusals.delete(name);
     try {
-      await ask(method, exportPath(project, format, variant));
+      // An answer that was overtaken by another question may know more than that one's.
+      if (!(await ask(method, exportPath(project, format, variant))) && !closed) await refresh();
     } catch (error) {
       if (closed) return;
       refusals.set(name, words(error));
@@ -94,9 +124,11 @@ export function followExports(changed) {
       mark = now;
       begun.clear();
       refusals.clear();
+      void weigh();
       void refresh();
     } else changed();
   });
+  void weigh();
 
   return {
     project,
@@ -168,4 +200,13 @@ function modelMark() {
   const model = state.status?.model;
   const names = (state.project?.classes ?? []).map(({ id, name }) => [id, name]);
   return JSON.stringify([model?.id, model?.stale, model?.checking, state.project?.name, names]);
+}
+
+/**
+ * Whether it is the file that the preview runs: it was written and checked when the training ended.
+ * @param {Format} format
+ * @param {Made} made
+ */
+export function isModel(format, made) {
+  return format.id === MODEL.format && made.id === MODEL.variant;
 }
