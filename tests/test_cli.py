@@ -70,7 +70,15 @@ def commands() -> list[tuple[str, Any]]:
 
 
 def test_the_commands_are_those_that_were_agreed() -> None:
-    assert [name for name, _ in commands()] == ["teachable", "serve", "train", "predict", "projects", "networks"]
+    assert [name for name, _ in commands()] == [
+        "teachable",
+        "serve",
+        "train",
+        "predict",
+        "export",
+        "projects",
+        "networks",
+    ]
 
 
 @pytest.mark.parametrize(("name", "command"), commands())

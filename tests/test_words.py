@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from teachable import words
+from teachable.exporting import programs
+from teachable.exporting.exporter import exporters
+from teachable.metadata import ModelMetadata
+from teachable.types import ClassScore, Evaluation, TrainSettings
 from teachable.words import catalogue, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,12 +174,29 @@ def test_every_text_python_asks_for_exists_and_is_filled() -> None:
 # Use in the page
 
 
+FOLDERS = {"studio": "", "api": "api.", "page": "offline.", "web": "web."}
+"""Where the pages are, and what is put before the keys they use."""
+
+
 def scripts() -> Iterator[tuple[str, str, str]]:
     """Name, prefix of the keys and text of every file of the pages."""
-    for folder, prefix in (("studio", ""), ("api", "api.")):
+    for folder, prefix in FOLDERS.items():
         for path in sorted((ROOT / "assets" / folder).rglob("*")):
             if path.suffix in {".js", ".mjs", ".html"}:
                 yield path.name, prefix, path.read_text(encoding="utf-8")
+
+
+def template_keys() -> Iterator[tuple[str, str]]:
+    """Name of a template and key of each text that is put into it; places called `page_…` are filled with other things.
+
+    The other pages fill in nothing of that kind, or what Python gives them.
+    """
+    for folder in ("page", "web"):
+        for path in sorted((ROOT / "assets" / folder).rglob("*")):
+            if path.suffix in {".html", ".json", ".md", ".js", ".mjs", ".txt"}:
+                for name in re.findall(r"\{\{([\w.]+)\}\}", path.read_text(encoding="utf-8")):
+                    if not name.startswith("page_"):
+                        yield path.name, FOLDERS[folder] + name
 
 
 def test_every_text_the_pages_ask_for_exists() -> None:
@@ -186,19 +207,61 @@ def test_every_text_the_pages_ask_for_exists() -> None:
             asked = [prefix + key for key in re.findall(r'"([a-z_.]+)"', arguments.split("{")[0])]
             count += len(asked)
             wrong += [f"{name}: {key}" for key in asked if not named(key)]
+    wrong += [f"{name}: {key}" for name, key in template_keys() if not named(key)]
     assert count > 50
     assert not wrong, "\n".join(wrong)
 
 
 def test_every_place_the_page_fills_is_in_the_text() -> None:
     wrong = []
-    for name, _, script in scripts():
-        for key, values in re.findall(r'\bsay\("([\w.-]+)",\s*\{([^{}]*)\}', script):
+    for name, prefix, script in scripts():
+        for bare, values in re.findall(r'\bsay\("([\w.-]+)",\s*\{([^{}]*)\}', script):
+            key = prefix + bare
             given = {part.split(":")[0].strip() for part in re.split(r",(?![^(\[]*[)\]])", values) if part.strip()}
             needed = set().union(*(places(TEXTS[found]) for found in named(key))) if named(key) else set()
             if needed - given:
                 wrong.append(f"{name}: {key} gets {sorted(given)}, needs {sorted(needed)}")
     assert not wrong, "\n".join(wrong)
+
+
+# Formats and programs, whose words are found by their ids
+
+
+def words_of_exports() -> set[str]:
+    """The texts of every format: what it is called and for, and its choices where there are several."""
+    found: set[str] = set()
+    for one in exporters():
+        found |= {f"export.{one.id}.title", f"export.{one.id}.about"}
+        if len(one.variants) > 1:
+            found |= {f"export.{one.id}.{variant.id}" for variant in one.variants}
+    return found
+
+
+def words_of_programs() -> set[str]:
+    known = programs.programs(ModelMetadata(("a", "b"), "P", 0.0, "x", "f", TrainSettings(), NOTHING), "model.onnx")
+    return {f"program.{one.id}.{part}" for one in known for part in ("title", "about")}
+
+
+NOTHING = Evaluation(None, None, None, 0, 0, (ClassScore(0, 0),) * 2, ((0, 0),) * 2, (0, 1), ())
+DYNAMIC = re.compile(r"(export|program)\\\.")
+
+
+def test_every_format_and_every_program_has_its_words() -> None:
+    assert not (words_of_exports() | words_of_programs()) - TEXTS.keys()
+
+
+def test_ids_of_formats_and_choices_say_one_thing_each() -> None:
+    ids = [one.id for one in exporters()]
+    assert len(set(ids)) == len(ids)
+    assert len({one.place for one in exporters()}) == len(ids)
+    files = [variant.file for one in exporters() for variant in one.variants]
+    assert len(set(files)) == len(files), "a download is called differently from any other"
+    for one in exporters():
+        choices = [variant.id for variant in one.variants]
+        assert len(set(choices)) == len(choices)
+        assert not {"title", "about", "readme"} & set(choices), "those are names of texts"
+        for name in (one.id, *choices):
+            assert re.fullmatch(r"[a-z][a-z0-9-]*", name)
 
 
 # Use at all
@@ -216,11 +279,18 @@ def test_every_text_is_used_somewhere() -> None:
         for template in re.findall(r"`([\w.]*\$\{[^{}`]+\}[\w.]*)`", script):
             shapes.append(re.escape(prefix) + r"[\w.-]+".join(map(re.escape, re.split(r"\$\{[^{}]+\}", template))))
     # The page can say any error in its own language, `error.${key}`, but it is Python that raises them.
-    matches = [re.compile(shape) for shape in shapes if shape != r"error\.[\w.-]+" and not shape.startswith("[")]
+    literal |= words_of_exports() | words_of_programs() | {key for _, key in template_keys()}
+    matches = [
+        re.compile(shape)
+        for shape in shapes
+        if shape != r"error\.[\w.-]+" and not shape.startswith("[") and not DYNAMIC.match(shape)
+    ]
     unused = []
     for key in TEXTS:
         stem = re.sub(r"\.(one|other)$", "", key)
-        used = literal & {key, stem, stem.removeprefix("error.")}
-        if not used and not any(shape.fullmatch(stem) for shape in matches):
+        # What the offline page shares with the Studio asks for `page.camera.busy` and gets `offline.camera.busy`.
+        shared = re.sub(r"^offline\.", "page.", stem)
+        used = literal & {key, stem, stem.removeprefix("error."), shared}
+        if not used and not any(shape.fullmatch(stem) or shape.fullmatch(shared) for shape in matches):
             unused.append(key)
     assert not unused, "\n".join(unused)

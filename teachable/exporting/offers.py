@@ -112,8 +112,9 @@ def describe(exporter: Exporter, variants: Sequence[Made]) -> Format:
 
 def offered(exporter: Exporter, variant: Variant) -> Made:
     """Return a choice of which there is no file."""
-    title = f"{exporter.id}.{variant.id}" if len(exporter.variants) > 1 else f"{exporter.id}.title"
-    return Made(variant.id, say(f"export.{title}"), variant.file, variant.quick)
+    several = len(exporter.variants) > 1
+    title = say(f"export.{exporter.id}.{variant.id}") if several else say(f"export.{exporter.id}.title")
+    return Made(variant.id, title, variant.file, variant.quick)
 
 
 def done(made: Made, note: Note) -> Made:
