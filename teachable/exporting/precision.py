@@ -1,0 +1,177 @@
+"""Smaller files of the same model: weights kept in half as many bytes, or weights and arithmetic in a quarter.
+
+It owns which constants are kept how, and the entries of such a file. Inputs and outputs keep their names and types, so
+whatever runs the full file runs these. How the arithmetic becomes one of whole numbers is in `quantising`; how good a
+file is, is found out by running it (`checking`).
+
+**Half**: large constants are kept as float16, and a `Cast` behind each makes float32 of it. onnxruntime does that once,
+when it loads the file, natively and in WebAssembly, and then computes as fast as with the full file. Computing in
+float16 itself is not for these files: where a processor, or WebAssembly, has no kernels for it, every layer is
+converted there and back.
+
+**Quarter**: the layers between the prepared photo and `features` get int8 weights and uint8 activations. What prepares
+the photo and the head stay float32.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Set
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable import __version__
+from teachable.errors import ModelFileError
+from teachable.exporting import quantising
+from teachable.exporting.exporter import Precision, Watch
+from teachable.types import Image
+
+if TYPE_CHECKING:
+    import onnx
+
+PHOTOS = 120
+"""Photos that are looked at, at most: with the built-in network they take less than a second, and more add nothing."""
+# Numbers in a constant below which a node more would cost as many bytes as it saves.
+_LARGE = 256
+# A constant is kept as float16 only if that moves no number by more than this part of the largest.
+_ROUNDING = 2.0**-10
+# Part of the progress that belongs to looking at photos; the rest is the quantiser's.
+_LOOKING = 0.8
+
+
+def half(model: bytes) -> bytes:
+    """Return a model file with its large constants kept as float16; see the top of this file.
+
+    Args:
+        model: a full model file.
+
+    Returns:
+        A file about half as large, with the same inputs and outputs.
+
+    Raises:
+        ModelFileError: the file is damaged.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    proto = _plain(model)
+    graph = proto.graph
+    casts = []
+    taken = quantising.names(graph)
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or math.prod(tensor.dims) < _LARGE:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if not _fits_half(values):
+            continue
+        kept = quantising.free(f"{tensor.name}.half", taken)
+        casts.append(helper.make_node("Cast", [kept], [tensor.name], f"{kept}.cast", to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), kept))
+    _replace(graph.node, [*casts, *graph.node])
+    return _written(proto, "half", {value.name for value in graph.value_info})
+
+
+def quarter(model: bytes, photos: Iterable[Image], watch: Watch) -> bytes:
+    """Return a model file that computes with whole numbers of 8 bits; see the top of this file.
+
+    Args:
+        model: a full model file.
+        photos: of all classes in turn, uint8 `[H, W, 3]`, of any sizes; the first `PHOTOS` are looked at, one at a
+            time. Only what they show is computed well afterwards.
+        watch: hears after every photo.
+
+    Returns:
+        A file about a quarter as large, with the same inputs and outputs. The same model and photos give the same
+        bytes.
+
+    Raises:
+        Cancelled: it was given up.
+        ModelFileError: the file is damaged, or holds a network in which nothing can be quantised.
+        TeachableError: there are no photos.
+    """
+    import onnx
+
+    watch.done(0.0)
+    proto = _plain(model)
+    stated = {value.name for value in proto.graph.value_info}
+    try:
+        proto = onnx.shape_inference.infer_shapes(proto)
+        part = quantising.network(proto.graph)
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelFileError("export_quarter_fails") from error
+    if not any(node.op_type in quantising.WEIGHTED for node in part):
+        raise ModelFileError("export_quarter_nothing")
+    seen = quantising.look(proto, part, _counted(photos, watch))
+    watch.done(_LOOKING)
+    made = quantising.quantise(proto, part, seen)
+    watch.done(1.0)
+    return _written(made, "quarter", stated)
+
+
+def _counted(photos: Iterable[Image], watch: Watch) -> Iterator[Image]:
+    for count, photo in enumerate(islice(photos, PHOTOS)):
+        watch.done(_LOOKING * count / PHOTOS)
+        yield photo
+
+
+def _plain(model: bytes) -> "onnx.ModelProto":
+    """Return a model whose constants are all initializers, and nothing else: imported graphs have other ways, too."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        proto: onnx.ModelProto = onnx.ModelProto.FromString(model)
+    except DecodeError as error:
+        raise ModelFileError("model_unreadable", name="model.onnx") from error
+    graph = proto.graph
+    nodes = []
+    named: set[str] = set()
+    for node in graph.node:
+        node.name = quantising.free(node.name or node.op_type, named)
+        values = [one for one in node.attribute if node.op_type == "Constant" and one.name == "value"]
+        if values:
+            graph.initializer.add().CopyFrom(values[0].t)
+            graph.initializer[-1].name = node.output[0]
+        else:
+            nodes.append(node)
+    constants = {tensor.name for tensor in graph.initializer}
+    ports = [port for port in graph.input if port.name not in constants]
+    _replace(graph.node, nodes)
+    _replace(graph.input, ports)
+    return proto
+
+
+def _replace(field: Any, messages: Iterable[Any]) -> None:
+    """Make a repeated field of a protobuf hold these messages, of which some may be in it."""
+    copies = [type(one).FromString(one.SerializeToString()) for one in messages]
+    del field[:]
+    field.extend(copies)
+
+
+def _written(proto: "onnx.ModelProto", precision: Precision, stated: Set[str]) -> bytes:
+    """Return the bytes of a file that says how it is kept, without what was noted on the way.
+
+    Args:
+        proto: the model.
+        precision: of it.
+        stated: inner values whose shapes the full file states.
+    """
+    # How well the full file agrees with the preview says nothing about this one.
+    entries = {
+        one.key: one.value for one in proto.metadata_props if one.key not in ("agreement", quantising.INFERRED[0])
+    }
+    del proto.metadata_props[:]
+    for key, value in {**entries, "precision": precision}.items():
+        proto.metadata_props.add(key=key, value=value)
+    shapes = [value for value in proto.graph.value_info if value.name in stated & quantising.names(proto.graph)]
+    _replace(proto.graph.value_info, shapes)
+    proto.producer_name, proto.producer_version = "teachable", __version__
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def _fits_half(values: NDArray[np.float32]) -> bool:
+    """Say whether float16 can hold these numbers about as they are."""
+    with np.errstate(over="ignore"):
+        moved = np.abs(values.astype(np.float16).astype(np.float32) - values)
+    # Not so for what is no number, or too large, or so small that float16 has no room for it.
+    return bool(moved.max() <= _ROUNDING * np.abs(values).max())
