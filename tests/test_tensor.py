@@ -5,15 +5,15 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from graphing import scene
+from making import tiny_graph
 from onnx import TensorProto, helper, numpy_helper
+from test_export import head, named
 
 from teachable import backbones, export, graphs
 from teachable.errors import ModelFileError
 from teachable.exporting import tensor
 from teachable.graphs import Preprocessing
-from tests.graphing import scene
-from tests.making import tiny_graph
-from tests.test_export import head, named
 
 SIZES = [(1, 1), (7, 3), (97, 131), (160, 160), (481, 320)]
 

@@ -13,6 +13,10 @@ import numpy as np
 import onnxruntime as ort
 import PIL.Image
 import pytest
+from graphing import scene
+from making import tiny_graph
+from npm import node, packages
+from test_export import about, head
 
 from teachable import backbones, export
 from teachable.errors import ModelFileError
@@ -20,10 +24,6 @@ from teachable.exporting import bundle
 from teachable.exporting.exporter import Precision, Source, Watch
 from teachable.exporting.formats.tensor_onnx import EXPORTER
 from teachable.runtime import Classifier
-from tests.graphing import scene
-from tests.making import tiny_graph
-from tests.npm import node, packages
-from tests.test_export import about, head
 
 LABELS = ("it's", 'say "hi"', "two\nlines", "🍎 </script>", "same", "same")
 SIZES = [(160, 160), (240, 320), (301, 97), (480, 640)]

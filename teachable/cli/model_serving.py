@@ -1,0 +1,37 @@
+"""`teachable serve-model`: a model file behind a small HTTP API."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from teachable.words import say
+
+PORT = 38101
+"""Where Lobe's local API listened, so that programs written for it find this one."""
+
+
+def serve_model(
+    model: Annotated[Path, typer.Argument(help=say("cli.help.model"), metavar="MODEL")],
+    host: Annotated[str, typer.Option(help=say("cli.help.host"))] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help=say("cli.help.serve_model_port"))] = PORT,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help=say("cli.help.allow_origin"), show_default=False)
+    ] = None,
+) -> None:
+    """Serve a model until it is stopped."""
+    from teachable import model_server, server
+    from teachable.guards import is_loopback
+    from teachable.runtime import Classifier
+
+    app = model_server.create_app(Classifier.load(model), host, allow_origin or ())
+    with server.open_socket(host, port) as listening:
+        if not is_loopback(host.strip("[]").lower()):
+            typer.echo(say("cli.serve_model.open", host=host), err=True)
+        address = server._address(host, listening)
+
+        def ready(port: int) -> None:
+            typer.echo(say("cli.serve_model.ready", file=model.name, address=address))
+
+        model_server.serve(app, ready, host, port, listening)
+    typer.echo(say("cli.serve_model.stopped"))

@@ -1,0 +1,137 @@
+"""A folder that serves the model over HTTP, on any computer with Python or Docker, without Teachable.
+
+It owns what is in the folder: the model, and of this package those modules that the server needs, as they are, so that
+photos are read there exactly as they are here. Which those are is found by following their imports.
+"""
+
+import ast
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import teachable
+from teachable import runtime
+from teachable.errors import ModelFileError
+from teachable.exporting import bundle, tensor
+from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.resources import assets
+from teachable.types import Image
+from teachable.words import catalogue, say
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+MODEL = "model.onnx"
+SERVER = "teachable.model_server"
+
+_PRECISIONS: dict[str, Precision] = {"full": "full", "half": "half", "quarter": "quarter"}
+# Texts of the server; those of the page and of training stay at home.
+_TEXTS = ("api.server.", "cli.help.", "cli.serve_model.", "error.")
+_PAGE_FILES = ("openapi.json", "page.css", "page.html", "page.mjs")
+_OUTPUTS = ("probabilities", "logits", "heatmap")
+
+
+class ServerFolder(Exporter):
+    """A zip file with the model, a server and a Dockerfile."""
+
+    id = "server"
+    place = 50
+    variants = (
+        Variant("full", "model-server.zip"),
+        Variant("half", "model-server-half.zip"),
+        Variant("quarter", "model-server-quarter.zip", quick=False, tolerance=None, share=0.9),
+    )
+
+    def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
+        """Write the archive."""
+        model = source.at(_PRECISIONS[variant.id], watch.part(0, 0.9))
+        about = say("export.server.readme", labels=len(source.metadata.labels))
+        files = {
+            **{
+                name: (assets() / "server" / name).read_bytes()
+                for name in ("Dockerfile", "requirements.txt", "server.py")
+            },
+            **package_files(),
+            MODEL: model,
+            "README.md": bundle.readme(source.metadata, about),
+        }
+        classes = len(source.metadata.labels)
+        ports = {
+            "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3]}],
+            "outputs": [
+                {
+                    "name": name,
+                    "type": "float32",
+                    "shape": ["batch", classes, *(["h", "w"] if name == "heatmap" else [])],
+                }
+                for name in _OUTPUTS
+            ],
+        }
+        bundle.write_archive(target, source.metadata, files, ports)
+        watch.done(1)
+
+    def open(self, path: Path, variant: Variant) -> Runner:
+        """Open the model as it is in the archive."""
+        try:
+            model = bundle.read_archive(path, MODEL)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise ModelFileError("model_unreadable", name=path.name) from error
+        return _Model(runtime._session(tensor.with_embedding(model), path.name))
+
+
+class _Model:
+    """The model file, asked for embeddings as well where it has them."""
+
+    def __init__(self, session: "ort.InferenceSession") -> None:
+        self._session = session
+        offered = {port.name: port.shape for port in session.get_outputs()}
+        self._names = [name for name in ("probabilities", "embedding") if name in offered]
+        self._classes = int(offered["probabilities"][1])
+
+    def __call__(self, images: Sequence[Image]) -> Answers:
+        """Answer for photos."""
+        rows = [self._session.run(self._names, {"image": image[None]}) for image in images]
+        if not rows:
+            return Answers(np.empty((0, self._classes), np.float32))
+        return Answers(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+
+
+def package_files() -> dict[str, bytes]:
+    """Return by path the modules of this package that the server needs, its texts and its page."""
+    package = Path(teachable.__file__).parent
+    folder = assets() / "server"
+    texts = {key: text for key, text in catalogue().items() if key.startswith(_TEXTS)}
+    words = json.dumps(texts, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return {
+        **{f"teachable/{path.name}": path.read_bytes() for path in sorted(_needed(package, SERVER))},
+        **{f"teachable/assets/server/{name}": (folder / name).read_bytes() for name in _PAGE_FILES},
+        "teachable/assets/locales/en.json": words.encode(),
+    }
+
+
+def _needed(package: Path, module: str) -> set[Path]:
+    """Return the files of a module and of all that it imports from this package, directly or not."""
+    waiting, files = [module], {package / "__init__.py"}
+    while waiting:
+        path = package / f"{waiting.pop().partition('.')[2]}.py"
+        if path in files or not path.is_file():
+            continue
+        files.add(path)
+        waiting.extend(_imports(path))
+    return files
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Yield what a file imports of this package when it is loaded."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "teachable":
+            yield from (f"teachable.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("teachable."):
+            yield str(node.module)
+
+
+EXPORTER = ServerFolder()
