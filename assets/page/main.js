@@ -77,10 +77,8 @@ function mount(look) {
     trouble.say("");
     if (live.running()) return live.stop();
     hint.say("");
-    power.disabled = true;
-    const started = await live.start();
-    power.disabled = false;
-    if (!started) return;
+    // It stays enabled meanwhile: a button that is disabled loses the keyboard, and pressing it again gives up.
+    if (!(await live.start())) return;
     welcome.hidden = photoStage.hidden = true;
     label("stop", "close");
     tell(null);
