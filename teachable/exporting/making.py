@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from teachable.backlog import Backlog
-from teachable.errors import InvalidInput, TeachableError
+from teachable.errors import InvalidInput, NotFound, TeachableError
 from teachable.exporting import checking, material
 from teachable.exporting.checking import Check, Test
 from teachable.exporting.exporter import Exporter, Precision, Source, Variant, Watch
@@ -182,11 +182,12 @@ class Maker:
     def _measure(self, model: Model, photos: Material, watch: Watch) -> _Known:
         """Return what files of this model are held against."""
         samples = tuple(sample.id for sample in photos.samples)
-        if self._known is None or (self._known.key, self._known.samples) != (model.key, samples):
+        known = self._known
+        if known is None or (known.key, known.samples) != (model.key, samples) or not _there(model, photos, known):
             self._known = None
             yardstick = material.measure(model.project, photos, model.data, watch)
-            self._known = _Known(model.key, samples, yardstick)
-        return self._known
+            known = self._known = _Known(model.key, samples, yardstick)
+        return known
 
     def _check(
         self,
@@ -222,6 +223,7 @@ class Maker:
             check = checking.check(runner, images, yardstick.expected, variant, test, watch.part(examined, 1.0))
             checking.require(check, variant)
         except InvalidInput:
+            self._known = None
             raise  # the photos are to blame, not the file
         except TeachableError as error:
             raise Refused(error, check, yardstick.held_out) from error
@@ -236,6 +238,14 @@ class Maker:
 
 def _shares(variant: Variant) -> tuple[float, float, float]:
     return _QUICK if variant.quick else _SLOW
+
+
+def _there(model: Model, photos: Material, known: _Known) -> bool:
+    """Say whether the photos that files are held against are still on the disk."""
+    try:
+        return all(model.project.photo_file(photos.samples[row].sha256) for row in known.yardstick.rows)
+    except NotFound:
+        return False
 
 
 def _calibration(project: Project, photos: Material, watch: Watch) -> Iterator[Image]:
