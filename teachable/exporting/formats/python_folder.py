@@ -1,0 +1,63 @@
+"""A folder with the model and small Python programs that use it: photos, a webcam, a Raspberry Pi.
+
+It owns what is in the folder. The programs are in `assets/programs/folder`, but for the one for the Raspberry Pi, which
+is the one that people can also copy from the page.
+"""
+
+from pathlib import Path
+
+from teachable.exporting import bundle
+from teachable.exporting.exporter import Exporter, Precision, Source, Variant, Watch
+from teachable.exporting.model_file import ModelFile
+from teachable.exporting.programs import programs
+from teachable.resources import assets
+from teachable.words import say
+
+MODEL = "model.onnx"
+
+_PRECISIONS: dict[str, Precision] = {"full": "full", "half": "half", "quarter": "quarter"}
+
+
+class PythonFolder(Exporter):
+    """A zip file with the model, programs and what they need."""
+
+    id = "python"
+    place = 40
+    variants = (
+        Variant("full", "model-python.zip"),
+        Variant("half", "model-python-half.zip"),
+        Variant("quarter", "model-python-quarter.zip", quick=False, tolerance=None, share=0.9),
+    )
+
+    def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
+        """Write the archive."""
+        model = source.at(_PRECISIONS[variant.id], watch.part(0, 0.9))
+        folder = assets() / "programs" / "folder"
+        board = next(one for one in programs(source.metadata, MODEL) if one.id == "pi")
+        about = say("export.python.readme", program=board.file, install=board.install)
+        files = {
+            MODEL: model,
+            "predict.py": (folder / "predict.py.txt").read_bytes(),
+            "webcam.py": (folder / "webcam.py.txt").read_bytes(),
+            "requirements.txt": (folder / "requirements.txt").read_bytes(),
+            board.file: board.code.encode(),
+            "README.md": bundle.readme(source.metadata, about),
+        }
+        classes = len(source.metadata.labels)
+        ports = {
+            "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3]}],
+            "outputs": [
+                {"name": "probabilities", "type": "float32", "shape": ["batch", classes]},
+                {"name": "logits", "type": "float32", "shape": ["batch", classes]},
+                {"name": "heatmap", "type": "float32", "shape": ["batch", classes, "rows", "columns"]},
+            ],
+        }
+        bundle.write_archive(target, source.metadata, files, ports)
+        watch.done(1)
+
+    def open(self, path: Path, variant: Variant) -> ModelFile:
+        """Open the model as it is in the archive."""
+        return ModelFile.inside(path, MODEL)
+
+
+EXPORTER = PythonFolder()
