@@ -1,5 +1,8 @@
 """A model file in two halves: the very same answers, and what the first half does is told right."""
 
+import threading
+from functools import cache
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -12,7 +15,8 @@ from test_export import head, named
 
 from teachable import backbones, export, graphs
 from teachable.errors import ModelFileError
-from teachable.exporting import tensor
+from teachable.exporting import precision, tensor
+from teachable.exporting.exporter import Watch
 from teachable.graphs import Preprocessing
 
 SIZES = [(1, 1), (7, 3), (97, 131), (160, 160), (481, 320)]
@@ -32,6 +36,7 @@ def run(model: bytes, names: list[str], **given: np.ndarray) -> list[np.ndarray]
     return ort.InferenceSession(model, providers=["CPUExecutionProvider"]).run(names, given)
 
 
+@cache
 def built(preprocessing: Preprocessing) -> bytes:
     """A model file with a small network behind this preprocessing."""
     side = preprocessing.size // 4
@@ -95,8 +100,9 @@ def test_the_same_model_gives_the_same_halves(model: bytes, halves: tensor.Cut) 
     assert tensor.cut(model) == halves
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("resize", [None, 32, 37])
+@pytest.mark.parametrize(
+    ("resize", "interpolation"), [(None, "bilinear"), (None, "bicubic"), (32, "bilinear"), (37, "bicubic")]
+)
 def test_what_the_first_half_does_is_told_exactly(resize: int | None, interpolation: str) -> None:
     wanted = Preprocessing(32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), resize, interpolation)
     assert tensor.cut(built(wanted)).preprocessing == wanted
@@ -130,6 +136,20 @@ def test_a_value_that_is_called_like_the_cut_is_renamed() -> None:
     assert np.array_equal(run(found.body, ["logits"], pixel_values=pixels)[0], whole[0])
 
 
+@pytest.mark.parametrize("kind", ["half", "quarter"])
+def test_smaller_models_are_cut_as_well(model: bytes, halves: tensor.Cut, kind: str) -> None:
+    watch = Watch(lambda part: None, threading.Event())
+    photos = [scene(60, 80, seed) for seed in range(4)]
+    smaller = precision.half(model) if kind == "half" else precision.quarter(model, photos, watch)
+    found = tensor.cut(smaller)
+    assert found.front == halves.front
+    assert found.preprocessing == halves.preprocessing
+    (wanted,) = run(smaller, ["probabilities"], image=photos[0][None])
+    (pixels,) = run(found.front, ["pixel_values"], image=photos[0][None])
+    (said,) = run(found.body, ["probabilities"], pixel_values=pixels)
+    assert np.array_equal(said, wanted)
+
+
 def test_numbers_that_are_rounded_for_the_network_belong_to_it() -> None:
     """A network of whole numbers begins where they are rounded, not behind."""
     around = (np.array(0.02, np.float32), np.array(120, np.uint8))
@@ -144,6 +164,29 @@ def test_numbers_that_are_rounded_for_the_network_belong_to_it() -> None:
     found = tensor.cut(model)
     assert found.mean == (0.5, 0.5, 0.5)
     assert "QuantizeLinear" not in {node.op_type for node in onnx.load_from_string(found.front).graph.node}
+
+
+def test_nodes_may_stand_in_any_order(model: bytes, halves: tensor.Cut) -> None:
+    """What quantises a model leaves them so, and onnxruntime does not mind."""
+    proto = onnx.load_from_string(model)
+    mixed = [proto.graph.node[index] for index in np.random.default_rng(0).permutation(len(proto.graph.node))]
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in mixed]
+    del proto.graph.node[:]
+    proto.graph.node.extend(copies)
+    found = tensor.cut(proto.SerializeToString())
+    assert found.preprocessing == halves.preprocessing
+    onnx.checker.check_model(onnx.load_from_string(found.body), full_check=True)
+    photos = scene(40, 60)[None]
+    (pixels,) = run(found.front, ["pixel_values"], image=photos)
+    (wanted,) = run(model, ["logits"], image=photos)
+    assert np.array_equal(run(found.body, ["logits"], pixel_values=pixels)[0], wanted)
+
+
+def test_nodes_that_wait_for_each_other_are_refused(model: bytes) -> None:
+    proto = onnx.load_from_string(model)
+    proto.graph.node[0].input[0] = "logits"
+    with pytest.raises(ModelFileError, match="damaged"):
+        tensor.cut(proto.SerializeToString())
 
 
 def test_a_preprocessing_without_words_is_not_guessed() -> None:

@@ -129,7 +129,29 @@ def _parse(model: bytes) -> "onnx.ModelProto":
         raise ModelFileError("model_unreadable", name="model.onnx") from error
     if not set(KEPT) & set(_outputs(proto)):
         raise ModelFileError("model_foreign", name="model.onnx")
+    _sort(proto.graph)
     return proto
+
+
+def _sort(graph: "onnx.GraphProto") -> None:
+    """Put each node behind those it takes from, as ONNX demands; what quantises a model leaves them in any order."""
+    waiting = list(graph.node)
+    unmade = {name for node in waiting for name in node.output}
+    done: list[onnx.NodeProto] = []
+    while waiting:
+        later = []
+        for node in waiting:
+            if unmade.isdisjoint(node.input):
+                done.append(node)
+                unmade.difference_update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            raise ModelFileError("model_unreadable", name="model.onnx")
+        waiting = later
+    copies = [type(node).FromString(node.SerializeToString()) for node in done]
+    del graph.node[:]
+    graph.node.extend(copies)
 
 
 def _outputs(proto: "onnx.ModelProto") -> list[str]:

@@ -7,28 +7,22 @@ photos are read there exactly as they are here. Which those are is found by foll
 import ast
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import cast
 
 import teachable
-from teachable import runtime
 from teachable.errors import ModelFileError
-from teachable.exporting import bundle, tensor
-from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting import bundle
+from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting.formats.onnx_file import OnnxFile, OnnxRunner
 from teachable.resources import assets
-from teachable.types import Image
 from teachable.words import catalogue, say
-
-if TYPE_CHECKING:
-    import onnxruntime as ort
 
 MODEL = "model.onnx"
 SERVER = "teachable.model_server"
 
-_PRECISIONS: dict[str, Precision] = {"full": "full", "half": "half", "quarter": "quarter"}
 # Texts of the server; those of the page and of training stay at home.
 _TEXTS = ("api.server.", "cli.help.", "cli.serve_model.", "error.")
 _PAGE_FILES = ("openapi.json", "page.css", "page.html", "page.mjs")
@@ -40,15 +34,15 @@ class ServerFolder(Exporter):
 
     id = "server"
     place = 50
-    variants = (
-        Variant("full", "model-server.zip"),
-        Variant("half", "model-server-half.zip"),
-        Variant("quarter", "model-server-quarter.zip", quick=False, tolerance=None, share=0.9),
+    # The model in it is that file, and held to the same.
+    variants = tuple(
+        replace(one, file=one.file.replace("model", "model-server").replace(".onnx", ".zip"))
+        for one in OnnxFile.variants
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
-        model = source.at(_PRECISIONS[variant.id], watch.part(0, 0.9))
+        model = source.at(cast(Precision, variant.id), watch.part(0, 0.9))
         about = say("export.server.readme", labels=len(source.metadata.labels))
         files = {
             **{
@@ -80,24 +74,7 @@ class ServerFolder(Exporter):
             model = bundle.read_archive(path, MODEL)
         except (KeyError, zipfile.BadZipFile) as error:
             raise ModelFileError("model_unreadable", name=path.name) from error
-        return _Model(runtime._session(tensor.with_embedding(model), path.name))
-
-
-class _Model:
-    """The model file, asked for embeddings as well where it has them."""
-
-    def __init__(self, session: "ort.InferenceSession") -> None:
-        self._session = session
-        offered = {port.name: port.shape for port in session.get_outputs()}
-        self._names = [name for name in ("probabilities", "embedding") if name in offered]
-        self._classes = int(offered["probabilities"][1])
-
-    def __call__(self, images: Sequence[Image]) -> Answers:
-        """Answer for photos."""
-        rows = [self._session.run(self._names, {"image": image[None]}) for image in images]
-        if not rows:
-            return Answers(np.empty((0, self._classes), np.float32))
-        return Answers(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+        return OnnxRunner(model, path.name)
 
 
 def package_files() -> dict[str, bytes]:

@@ -8,9 +8,10 @@ and the programs in the archive use them.
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from teachable import runtime
 from teachable.errors import ModelFileError
 from teachable.exporting import bundle, tensor
 from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting.formats.onnx_file import OnnxFile
 from teachable.graphs import Preprocessing
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
@@ -34,12 +36,12 @@ BATCH = 8
 _RESAMPLE = {"bilinear": 2, "bicubic": 3}
 """As Pillow counts, `PIL.Image.Resampling`."""
 
-_PRECISIONS: dict[str, tuple[Precision, str, str]] = {
-    "full": ("full", "model.onnx", "fp32"),
-    "half": ("half", "model_fp16.onnx", "fp16"),
-    "quarter": ("quarter", "model_quantized.onnx", "q8"),
+_FILES = {
+    "full": ("model.onnx", "fp32"),
+    "half": ("model_fp16.onnx", "fp16"),
+    "quarter": ("model_quantized.onnx", "q8"),
 }
-"""Of each variant: precision, file, and what transformers.js calls it (its `DEFAULT_DTYPE_SUFFIX_MAPPING`)."""
+"""Of each variant: file, and what transformers.js calls its precision (its `DEFAULT_DTYPE_SUFFIX_MAPPING`)."""
 
 
 class TensorOnnx(Exporter):
@@ -47,16 +49,16 @@ class TensorOnnx(Exporter):
 
     id = "transformers"
     place = 60
-    variants = (
-        Variant("full", "model-transformers.zip"),
-        Variant("half", "model-transformers-half.zip"),
-        Variant("quarter", "model-transformers-quarter.zip", quick=False, tolerance=None, share=0.9),
+    # The network in it is that of the model file, and held to the same.
+    variants = tuple(
+        replace(one, file=one.file.replace("model", "model-transformers").replace(".onnx", ".zip"))
+        for one in OnnxFile.variants
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
-        precision, file, dtype = _PRECISIONS[variant.id]
-        model = source.at(precision, watch.part(0, 0.8))
+        file, dtype = _FILES[variant.id]
+        model = source.at(cast(Precision, variant.id), watch.part(0, 0.8))
         halves = tensor.cut(model)
         preprocessing = halves.preprocessing
         watch.done(0.9)
@@ -77,7 +79,7 @@ class TensorOnnx(Exporter):
     def open(self, path: Path, variant: Variant) -> Runner:
         """Open both halves as they are in the archive."""
         try:
-            front, body = (bundle.read_archive(path, name) for name in (FRONT, f"onnx/{_PRECISIONS[variant.id][1]}"))
+            front, body = (bundle.read_archive(path, name) for name in (FRONT, f"onnx/{_FILES[variant.id][0]}"))
         except (KeyError, zipfile.BadZipFile) as error:
             raise ModelFileError("model_unreadable", name=path.name) from error
         return _Halves(runtime._session(front, path.name), runtime._session(tensor.with_embedding(body), path.name))
