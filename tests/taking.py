@@ -11,7 +11,7 @@ import pytest
 from comparing import COLORS, SIGHTED, HereTrainer
 from making import photos, tiny_network
 
-from teachable import evaluation, export, jobs
+from teachable import evaluation, export, exports, jobs
 from teachable.backlog import Backlog
 from teachable.embeddings import Embedder
 from teachable.exporting import offers
@@ -78,16 +78,26 @@ class Single(Copy):
     extra = Extra("lacking", ("teachable_lacks_this",))
 
 
-class Bench:
-    """A project with a model, the formats above and the queue that makes them."""
+def use(patch: pytest.MonkeyPatch, *formats: Exporter) -> None:
+    """Have these formats alone; they need no words in the catalogue."""
+    patch.setattr("teachable.exports.exporters", lambda: formats)
+    for module in (offers, exports):
+        patch.setattr(module, "say", lambda key, **values: key)
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+
+class Bench:
+    """A project with a model, and the queue that makes files of it.
+
+    Args:
+        folder: to put everything in.
+        patch: puts the formats above in place of the real ones; without it, those stay.
+    """
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch | None = None) -> None:
         self.folder = folder
         self.copy, self.single = Copy(), Single()
-        registered: tuple[Exporter, ...] = (self.copy, self.single)
-        patch.setattr("teachable.exports.exporters", lambda: registered)
-        for module in (offers, __import__("teachable.exports", fromlist=["say"])):
-            patch.setattr(module, "say", lambda key, **values: key)
+        if patch is not None:
+            use(patch, self.copy, self.single)
         self.open()
         self.library.add(*self.network())
         self.project: Project = self.store.create("Colours", ProjectNetwork.of(self.library.find("sighted")))
