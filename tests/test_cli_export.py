@@ -1,0 +1,145 @@
+"""`teachable export`: the file, what is said about it, and how it fails."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from making import photo, photos
+from taking import Copy, use
+from typer.testing import CliRunner, Result
+
+from teachable.cli import app
+from teachable.exporting.exporter import Source, Watch
+from teachable.runtime import Classifier
+from teachable.types import TrainSettings
+from teachable.workflow import Workspace
+
+RED, BLUE = (220, 60, 60), (60, 60, 220)
+
+
+def teachable(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(one) for one in arguments], prog_name="teachable")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a trained project and one that is not."""
+    home = tmp_path_factory.mktemp("home")
+    with Workspace(home, offline=True) as space:
+        project = space.create_project("Colours").id
+        for place, one in enumerate(space.project(project).classes):
+            for group in range(4):
+                seed = 10_000 * place + 100 * group
+                space.add_photos(project, one.id, f"{seed}", photos(range(seed, seed + 5), (RED, BLUE)[place]))
+        space.start_training(project, TrainSettings(epochs=20))
+        assert space.wait_for_training(project, 60).training.state == "done"
+        space.create_project("Empty")
+    return home
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_options_it_is_the_model_file(home: Path, here: Path) -> None:
+    result = teachable("export", "Colours", "--home", home)
+    assert result.exit_code == 0, result.output
+    assert Classifier.load(here / "model.onnx").predict([photo(1, RED)])[0].label == "Class 1"
+    first, second = result.stdout.splitlines()
+    assert first.startswith("Wrote model.onnx: Full precision, ")
+    assert second.startswith("Checked: it agrees with the preview on 10 of 10 photos that were kept aside")
+    assert "Exporting" in result.stderr
+
+
+@pytest.mark.parametrize("variant", ["half", "quarter"])
+def test_smaller_ones_say_what_they_cost(home: Path, here: Path, variant: str) -> None:
+    out = here / "small.onnx"
+    result = teachable("export", "Colours", "--variant", variant, "--out", out, "--home", home)
+    assert result.exit_code == 0, result.output
+    labels = [one.label for one in Classifier.load(out).predict([photo(1, RED), photo(2, BLUE)])]
+    assert labels == ["Class 1", "Class 2"]
+    assert "On 10 photos nothing was learned from it is right 10 times, and the full model 10 times." in result.stdout
+    assert sorted(path.name for path in here.iterdir()) == ["small.onnx"]
+
+
+def test_another_format_has_its_usual_name(home: Path, here: Path) -> None:
+    result = teachable("export", "Colours", "--format", "page", "--home", home, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    assert (here / "teachable-page.html").read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+
+
+def test_nothing_is_replaced_unasked(home: Path, here: Path) -> None:
+    (here / "model.onnx").write_bytes(b"mine")
+    result = teachable("export", "Colours", "--home", home)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--force" in result.stderr
+    assert (here / "model.onnx").read_bytes() == b"mine"
+    assert teachable("export", "Colours", "--home", home, "--force").exit_code == 0
+    assert (here / "model.onnx").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["Nobody"], "There is no project “Nobody”"),
+        (["Empty"], "There is no model yet"),
+        (["Colours", "--format", "floppy"], "There is no format “floppy”. Choose one of these: onnx, page"),
+        (["Colours", "--variant", "tiny"], "The format “onnx” has no choice “tiny”. Choose one of these: full, half"),
+        (["Colours", "--out", "."], "folder"),
+        (["Colours", "--out", "no/such/model.onnx"], "no"),
+        ([], "No project was named"),
+    ],
+)
+def test_what_cannot_be_done_is_said(home: Path, here: Path, arguments: list[str], said: str) -> None:
+    result = teachable("export", *arguments, "--home", home)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert not list(here.iterdir())
+
+
+def test_the_list_says_what_each_is_for(here: Path) -> None:
+    result = teachable("export", "--list")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("onnx: ")
+    assert "    --variant half: Half size, model-half.onnx" in result.stdout
+    for one in ("page: ", "web: "):
+        assert one in result.stdout
+
+
+def test_a_file_that_is_no_good_is_not_written(home: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Copy()
+    copy.asked = lambda answers: type(answers)(np.ascontiguousarray(answers.probabilities[:, ::-1]))
+    use(monkeypatch, copy)
+    monkeypatch.setattr("teachable.exporting.exporter.exporters", lambda: (copy,))
+    result = teachable("export", "Colours", "--format", "copy", "--home", home)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "copy.onnx" in result.stderr
+    assert not list(here.iterdir())
+
+
+def test_a_failure_is_said(home: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: Source, target: Path, watch: Watch) -> None:
+        raise ZeroDivisionError
+
+    copy = Copy()
+    copy.writing = fail
+    use(monkeypatch, copy)
+    monkeypatch.setattr("teachable.exporting.exporter.exporters", lambda: (copy,))
+    result = teachable("export", "Colours", "--format", "copy", "--home", home, "--quiet")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Exporting broke off" in result.stderr
+
+
+def test_a_disk_that_is_full_leaves_the_file_of_before(home: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "model.onnx").write_bytes(b"mine")
+
+    def full(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    result = teachable("export", "Colours", "--home", home, "--force")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "could not be written" in result.stderr
+    assert [(path.name, path.read_bytes()) for path in here.iterdir()] == [("model.onnx", b"mine")]
