@@ -204,6 +204,11 @@ def imshow(title, pixels):
     shown.append(pixels)
     Image.fromarray(cvtColor(pixels, COLOR_BGR2RGB)).save("shown.png")
 
+def setWindowTitle(title, text):
+    assert title == "Camera"
+    with open("title", "w", encoding="utf-8") as file:
+        file.write(text)
+
 def waitKey(milliseconds):
     return ord("q") if len(shown) == 2 else -1
 
@@ -223,6 +228,11 @@ def test_the_webcam_program_shows_what_it_sees(folder: Path, tmp_path: Path) -> 
     # The answer stands at the top, the rest of the picture is as it was, and in its own colours.
     assert changed[:48].any()
     assert not changed[100:].any()
+    # A window says it in every script, in whole per cents.
+    label, _, percent = (tmp_path / "title").read_text(encoding="utf-8").rpartition(" ")
+    expected = said(tmp_path / "camera.png")
+    assert label == expected.label
+    assert abs(float(percent.rstrip("%")) - expected.percent) <= 0.5 + TOLERANCE
     done = run(folder, folder / "webcam.py", "1")
     assert done.returncode == 0, done.stderr
     done = run(folder, folder / "webcam.py", "7")

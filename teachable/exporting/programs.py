@@ -271,7 +271,7 @@ _TEMPLATES = (
         install=(
             "dotnet new console\n"
             "dotnet add package Microsoft.ML.OnnxRuntime\n"
-            "dotnet add package SixLabors.ImageSharp\n"
+            'dotnet add package SixLabors.ImageSharp --version "3.*"\n'
             "dotnet run"
         ),
         literal=_csharp,
