@@ -143,10 +143,11 @@ def look(proto: "onnx.ModelProto", part: Sequence["onnx.NodeProto"], photos: Ite
         sums = [before + mean for before, mean in zip(sums, means, strict=True)]
     if not ends:
         raise TeachableError("export_no_photos")
-    low = np.quantile(np.stack(ends)[:, :, 0], 1 - WITHIN, axis=0).astype(np.float32)
-    high = np.quantile(np.stack(ends)[:, :, 1], WITHIN, axis=0).astype(np.float32)
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+    every = np.stack(ends)
+    if not np.isfinite(every).all():
         raise ModelFileError("export_quarter_fails")
+    low = np.quantile(every[:, :, 0], 1 - WITHIN, axis=0).astype(np.float32)
+    high = np.quantile(every[:, :, 1], WITHIN, axis=0).astype(np.float32)
     return Seen(
         {name: (low[index], high[index]) for index, name in enumerate(values)},
         {name: total / len(ends) for name, total in zip(channels, sums, strict=True)},
@@ -208,6 +209,8 @@ def quantise(proto: "onnx.ModelProto", part: Sequence["onnx.NodeProto"], seen: S
                 extra_options={"TensorQuantOverrides": every_bit},
             )
             made: onnx.ModelProto = quantiser.quantize_model()
+            # What it added stands at the end, which onnxruntime forgives, and other readers need not.
+            quantiser.model.topological_sort()
         convolutions = [node for node in weighted if node.op_type == "Conv" and len(node.input) == 3]
         _correct_biases(made.graph, convolutions, constants, seen.means)
     except Exception as error:  # whatever it meets in a graph of a stranger's
