@@ -15,16 +15,17 @@ export async function load() {
 
 /**
  * Look at a picture: an image, video, canvas, ImageBitmap or ImageData of any size; the model crops and resizes it itself.
- * @param {ImageBitmapSource} picture
+ * @param {HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | ImageBitmap | ImageData} picture
  * @returns {Promise<{ label: string, probability: number }[]>} the most probable class first
  */
 export async function predict(picture) {
-  const bitmap = await createImageBitmap(picture);
-  const { width, height } = bitmap;
+  const source = /** @type {any} */ (picture instanceof ImageData ? await createImageBitmap(picture) : picture);
+  const width = source.videoWidth || source.naturalWidth || source.width;
+  const height = source.videoHeight || source.naturalHeight || source.height;
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(width, height).getContext("2d"));
   context.fillStyle = "white"; // what transparent parts are shown on
   context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0);
+  context.drawImage(source, 0, 0, width, height);
   const rgb = new Uint8Array(context.getImageData(0, 0, width, height).data.filter((_, at) => at % 4 < 3));
   const { probabilities } = await session.run({ image: new ort.Tensor("uint8", rgb, [1, height, width, 3]) }, ["probabilities"]);
   const sums = new Map(labels.map((label) => [label, 0])); // two classes may have one name

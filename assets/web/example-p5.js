@@ -26,7 +26,8 @@ function sketch(p) {
   };
 
   async function look() {
-    if (camera.elt.videoWidth) {
+    // From 2 on there is a picture.
+    if (camera.elt.readyState >= 2) {
       const [best] = await predict(camera.elt);
       answer = best ? `${best.label}, ${Math.round(100 * best.probability)} %` : "…";
       document.body.dataset.answer = best?.label ?? "";

@@ -6,7 +6,7 @@ const video = /** @type {HTMLVideoElement} */ ($("camera"));
 const image = /** @type {HTMLImageElement} */ ($("photo"));
 const files = /** @type {HTMLInputElement} */ ($("files"));
 const bars = new Map(
-  (await load()).map((label) => {
+  [...new Set(await load())].map((label) => {
     const bar = /** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ ($("bar")).content.firstElementChild?.cloneNode(true));
     /** @type {HTMLElement} */ (bar.querySelector("span")).textContent = label;
     $("bars").append(bar);
@@ -45,7 +45,7 @@ function stage(live) {
 
 async function look() {
   if (!video.srcObject) return;
-  if (video.videoWidth) await show(video);
+  if (video.readyState >= video.HAVE_CURRENT_DATA) await show(video);
   requestAnimationFrame(look);
 }
 
