@@ -448,3 +448,12 @@ def test_the_model_with_other_labels_stays_small(small: bytes) -> None:
     again = export.with_metadata(quarter, metadata)
     assert Classifier.load(again).metadata.precision == "quarter"
     assert len(again) == len(quarter)
+
+
+def test_what_a_file_is_held_to_depends_on_its_precision() -> None:
+    full, half, quarter = (precision.variant(one, "x.zip") for one in ("full", "half", "quarter"))
+    assert (full.tolerance, full.share, full.quick) == (1e-3, 1.0, True)
+    assert half.tolerance is not None
+    assert half.quick
+    assert (quarter.tolerance, quarter.quick) == (None, False)
+    assert (full.id, half.id, quarter.id, full.file) == ("full", "half", "quarter", "x.zip")

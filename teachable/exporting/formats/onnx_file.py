@@ -1,7 +1,6 @@
 """The model file itself, as the preview runs it, and two smaller ones.
 
-It owns the choices, what counts as the same answer for each, and running them. How the smaller ones are made is
-`precision`.
+It owns the choices and running them. How the smaller ones are made, and what they are held to, is in `precision`.
 """
 
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from teachable.errors import ModelFileError
+from teachable.exporting import precision
 from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.metadata import from_entries
 from teachable.runtime import _UNUSABLE, _batches, _check_ports, _session
@@ -18,27 +18,15 @@ from teachable.types import Embeddings, Image
 
 
 class OnnxFile(Exporter):
-    """One ONNX file: raw photo in, probabilities out.
-
-    What the choices are held to, and what was measured with `tests/benchmarks/exports.py`, the built-in network and the
-    photo sets trashnet, grocery and rps_greenscreen, 570 photos their heads had not seen:
-
-    - `full` is what the preview runs, so that it must say the same.
-    - `half` named 99.7 to 100 % as the full file does, and a probability was off by 0.001 to 0.003 on average and by
-      0.019 at most. One photo in ten may differ by more than two and a half times that: where two classes are nearly
-      even, the name may change.
-    - `quarter` named 95 to 99 %; a probability was off by 0.01 to 0.04 on average, and by 0.25 at most. How sure it is
-      therefore does not count, but eight of ten names must be the same. Less is a network that does not stand this, or
-      photos that do not show what the classes look like. What it costs in accuracy is said in words.
-    """
+    """One ONNX file: raw photo in, probabilities out."""
 
     id = "onnx"
     place = 10
     media_type = "application/octet-stream"
     variants = (
-        Variant("full", "model.onnx"),
-        Variant("half", "model-half.onnx", tolerance=0.05, share=0.9),
-        Variant("quarter", "model-quarter.onnx", quick=False, tolerance=None, share=0.8),
+        precision.variant("full", "model.onnx"),
+        precision.variant("half", "model-half.onnx"),
+        precision.variant("quarter", "model-quarter.onnx"),
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
