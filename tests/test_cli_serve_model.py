@@ -11,14 +11,7 @@ import httpx
 import pytest
 from sourcing import model_of
 
-RUN = """
-from teachable import cli
-from teachable.cli.model_serving import serve_model
-if all(one.callback is not serve_model for one in cli.app.registered_commands):
-    cli.app.command()(serve_model)
-cli.main()
-"""
-COMMAND = [sys.executable, "-c", RUN, "serve-model"]
+COMMAND = [sys.executable, "-m", "teachable", "serve-model"]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -191,6 +192,7 @@ def test_the_requirements_are_those_of_the_modules() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     ours = dict(one.split(">=") for one in project["dependencies"] if "," not in one)
     assert all(ours[name] == version for name, version in asked.items() if name in ours)
+    assert all(metadata.distribution(name) for name in asked), "these are the names pip knows"
 
 
 # The archive
