@@ -8,15 +8,14 @@ import ast
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import teachable
 from teachable.errors import ModelFileError
-from teachable.exporting import bundle
+from teachable.exporting import bundle, precision
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
-from teachable.exporting.formats.onnx_file import OnnxFile, OnnxRunner
+from teachable.exporting.formats.onnx_file import OnnxRunner
 from teachable.resources import assets
 from teachable.words import catalogue, say
 
@@ -34,10 +33,10 @@ class ServerFolder(Exporter):
 
     id = "server"
     place = 50
-    # The model in it is that file, and held to the same.
-    variants = tuple(
-        replace(one, file=one.file.replace("model", "model-server").replace(".onnx", ".zip"))
-        for one in OnnxFile.variants
+    variants = (
+        precision.variant("full", "model-server.zip"),
+        precision.variant("half", "model-server-half.zip"),
+        precision.variant("quarter", "model-server-quarter.zip"),
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:

@@ -8,7 +8,6 @@ and the programs in the archive use them.
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,9 +16,8 @@ import numpy as np
 
 from teachable import runtime
 from teachable.errors import ModelFileError
-from teachable.exporting import bundle, tensor
+from teachable.exporting import bundle, precision, tensor
 from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
-from teachable.exporting.formats.onnx_file import OnnxFile
 from teachable.graphs import Preprocessing
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
@@ -49,10 +47,10 @@ class TensorOnnx(Exporter):
 
     id = "transformers"
     place = 60
-    # The network in it is that of the model file, and held to the same.
-    variants = tuple(
-        replace(one, file=one.file.replace("model", "model-transformers").replace(".onnx", ".zip"))
-        for one in OnnxFile.variants
+    variants = (
+        precision.variant("full", "model-transformers.zip"),
+        precision.variant("half", "model-transformers-half.zip"),
+        precision.variant("quarter", "model-transformers-quarter.zip"),
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
