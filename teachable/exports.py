@@ -105,7 +105,7 @@ class ExportQueue:
         self._waiting: deque[_Order] = deque()
         self._orders: dict[_Id, _Order] = {}
         self._models: dict[str, tuple[float, Trained, str]] = {}
-        self._shared: dict[str, tuple[Project, Path]] = {}
+        self._shared: dict[str, tuple[str, Path]] = {}
 
     # What there is
 
@@ -231,6 +231,7 @@ class ExportQueue:
             for order in orders:
                 self._orders.pop(order.id, None)
             self._models.pop(project_id, None)
+            self._shared = {token: one for token, one in self._shared.items() if one[0] != project_id}
 
     def close(self) -> list[threading.Thread]:
         """Tell all to stop, let none begin any more, and return what is to be joined."""
@@ -249,7 +250,7 @@ class ExportQueue:
                     order.state = "cancelled"
                     order.ended.set()
             if not order.ended.is_set():
-                self._maker.stop(Watch(order.report, order.cancelled))
+                self._maker.stop(order.cancelled)
         for order in orders if wait else []:
             order.ended.wait()
 
@@ -337,9 +338,9 @@ class ExportQueue:
         """
         path, _ = self.exported(project, format_id, variant_id)
         with self._lock:
-            known = next((token for token, one in self._shared.items() if one == (project, path)), None)
+            known = next((token for token, one in self._shared.items() if one == (project.id, path)), None)
             token = known or secrets.token_urlsafe(16)
-            self._shared[token] = project, path
+            self._shared[token] = project.id, path
         return token
 
     def shared(self, token: str) -> Path:

@@ -183,6 +183,19 @@ def test_photos_that_are_still_being_prepared_are_left_out(bench: Bench) -> None
     assert found.check.held_out == found.check.total == 10
 
 
+def test_a_test_that_cannot_be_made_does_not_speak_against_the_file(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def died() -> None:
+        raise TeachableError("training_died")
+
+    bench.trainer.before = died
+    found = bench.make("other")
+    assert found.check is not None
+    assert (found.state, found.check.total, found.check.correct, found.loses) == ("done", 10, None, False)
+    assert "no head could be fitted" in caplog.text
+
+
 def test_the_network_need_not_be_there_any_more(bench: Bench) -> None:
     fingerprint = bench.library.find("sighted").fingerprint
     bench.library.remove("sighted")
@@ -656,6 +669,14 @@ def test_a_shared_file_has_a_name_nobody_can_guess_and_only_while_it_is_there(be
         with pytest.raises(NotFound) as caught:
             bench.queue.shared(unknown)
         assert caught.value.key == "page_unknown"
+
+
+def test_a_link_ends_with_its_project(bench: Bench) -> None:
+    bench.make()
+    token = bench.queue.share(bench.project, "copy", "full")
+    bench.queue.remove(bench.project.id)
+    with pytest.raises(NotFound):
+        bench.queue.shared(token)
 
 
 # Cheap to ask

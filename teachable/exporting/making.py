@@ -7,6 +7,7 @@ person sees of it are `teachable.exports`.
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -139,9 +140,9 @@ class Maker:
         self._trainer = trainer
         self._known: _Known | None = None
 
-    def stop(self, watch: Watch) -> None:
-        """End a test of a head that is being given up."""
-        self._trainer.stop(watch.cancelled)
+    def stop(self, cancelled: threading.Event) -> None:
+        """End the test of a head for an export that is given up."""
+        self._trainer.stop(cancelled)
 
     def make(self, model: Model, exporter: Exporter, variant: Variant, watch: Watch) -> Note:
         """Make a file, check it and put it in its place.
@@ -230,8 +231,13 @@ class Maker:
         return check
 
     def _examine(self, model: Model, photos: Material, known: _Known, watch: Watch) -> Test | None:
+        """Return what a loss of accuracy is measured with, or None where that cannot be known."""
         if not known.examined:
-            known.test = material.examine(photos, known.yardstick, model.record, self._trainer, watch.cancelled)
+            try:
+                known.test = material.examine(photos, known.yardstick, model.record, self._trainer, watch.cancelled)
+            except TeachableError:
+                # That says nothing against the file; whoever looks at it sees that there are no figures.
+                log.warning("no head could be fitted to test exports of project %s", model.project.id, exc_info=True)
             known.examined = True
         return known.test
 
