@@ -38,7 +38,10 @@ def test_code_passes(command: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("part", ["studio", "api"])
+SCRIPTED = ("api", "page", "server", "studio", "web")
+
+
+@pytest.mark.parametrize("part", SCRIPTED)
 def test_javascript_types_are_right(part: str) -> None:
     npm = shutil.which("npm")
     if npm is None:
@@ -53,7 +56,7 @@ def test_javascript_types_are_right(part: str) -> None:
 def test_no_module_is_longer_than_a_newcomer_can_read() -> None:
     longest = {
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
-        for folder in ("teachable", "assets/studio", "assets/api")
+        for folder in ("teachable", *(f"assets/{part}" for part in SCRIPTED))
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".js", ".mjs"}
     }
