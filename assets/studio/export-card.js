@@ -5,7 +5,7 @@ import { filePanel } from "./export-file.js";
 import { phonePanel } from "./export-phone.js";
 import { going, isModel } from "./export-store.js";
 import { state } from "./store.js";
-import { megabytes, percent, say } from "./words.js";
+import { known, megabytes, percent, say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Format} Format */
 /** @typedef {import("./types.d.ts").Made} Made */
@@ -23,7 +23,8 @@ export function formatCard(store, first, { choose, picked }) {
   let format = first;
   let variant = first.variants[0]?.id ?? "";
   let open = false;
-  const title = make("span", { className: "t-format-title" }, first.title);
+  const purpose = `page.export.for_${id}`;
+  const title = make("span", { className: "t-format-title" }, make("span", {}, first.title), known(purpose) ? make("span", { className: "t-muted" }, say(purpose)) : null);
   const mark = make("span", { className: "t-format-mark", "data-testid": "format-mark" });
   const control = make("button", { type: "button", className: "t-format", id: `t-format-${id}`, "aria-expanded": "false", "aria-controls": `t-format-body-${id}`, "data-testid": "export-format", "data-id": id, on: { click: choose } }, title, mark);
 
@@ -35,23 +36,23 @@ export function formatCard(store, first, { choose, picked }) {
       update(format, open);
       picked();
     });
-    const known = make("span", { className: "t-muted t-number" });
+    const weight = make("span", { className: "t-muted t-number" });
     const figure = make("span", { className: "t-muted t-number" });
-    return { id: made.id, known, figure, element: make("label", { className: "t-choice" }, input, make("span", { className: "t-choice-title" }, made.title), known, figure) };
+    return { id: made.id, weight, figure, element: make("label", { className: "t-choice" }, input, make("span", { className: "t-choice-title" }, made.title), weight, figure) };
   });
   const group = make("div", { className: "t-choices", role: "radiogroup", "aria-label": say("page.export.size"), hidden: choices.length < 2 }, ...choices.map(({ element }) => element));
   const file = filePanel(store, id);
   const phone = id === PAGE ? phonePanel(store.project, id) : null;
   const body = make(
     "div",
-    { className: "t-format-body", id: `t-format-body-${id}`, role: "region", "aria-labelledby": control.id, hidden: true, "data-testid": "format-body" },
+    { className: "t-format-body", id: `t-format-body-${id}`, role: "region", "aria-labelledby": control.id, "data-testid": "format-body" },
     make("p", { className: "t-format-name", "aria-hidden": "true" }, first.title),
     make("p", { className: "t-format-about" }, first.about),
     group,
     file.element,
     phone?.element ?? null,
   );
-  const element = make("div", { className: "t-format-row" }, make("h3", { className: "t-format-head" }, control), body);
+  const element = make("div", { className: "t-format-row" }, make("h3", { className: "t-format-head" }, control));
 
   function chosen() {
     return format.variants.find((made) => made.id === variant) ?? format.variants[0];
@@ -65,11 +66,12 @@ export function formatCard(store, first, { choose, picked }) {
     format = now;
     open = shown;
     control.setAttribute("aria-expanded", String(open));
-    body.hidden = !open;
+    if (open && body.parentElement !== element) element.append(body);
+    else if (!open) body.remove();
     for (const choice of choices) {
       const made = format.variants.find((one) => one.id === choice.id);
       if (!made) continue;
-      write(choice.known, known(format, made));
+      write(choice.weight, weight(format, made));
       write(choice.figure, figure(made));
     }
     const made = chosen();
@@ -111,18 +113,21 @@ function agrees() {
 }
 
 /**
- * What is known of a variant, in a few words, beside the others.
+ * What a variant weighs, or why that is not known, in a word.
  * @param {Format} format
  * @param {Made} made
  */
-function known(format, { state: now, size_bytes: bytes, fraction }) {
+function weight(format, { state: now, size_bytes: bytes, fraction }) {
   if (now === "running") return percent(fraction);
   const trouble = now === "refused" || now === "failed";
   if (bytes === null || trouble) return format.command ? "–" : say(trouble ? "page.export.not_to_be_had" : "page.export.not_prepared");
   return say("page.network.megabytes", { size: megabytes(bytes) });
 }
 
-/** @param {Made} made */
+/**
+ * How many test photos it gets right, where that was tried.
+ * @param {Made} made
+ */
 function figure({ state: now, check }) {
   if (now !== "done" || !check?.held_out || check.correct === null) return "";
   return say("page.export.figure", { correct: check.correct, total: check.held_out });

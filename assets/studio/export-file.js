@@ -31,18 +31,18 @@ export function filePanel(store, format) {
   const missing = make("div", { className: "t-export-missing", "data-testid": "export-missing" }, make("p", {}, say("page.export.missing")), command.element);
 
   const wait = make("p", { className: "t-muted", "data-testid": "export-wait" });
-  const prepare = button({ text: say("page.export.prepare"), look: "primary", testid: "export-prepare", press: () => void begin() });
+  const prepare = button({ text: say("page.export.prepare"), look: "primary", testid: "export-prepare", press: begin });
   const asking = make("div", { className: "t-export-ask" }, prepare, wait);
 
   const doing = make("span", { "data-testid": "export-doing" });
   const share = make("span", { className: "t-number" });
   const bar = make("progress", { className: "t-progress", max: 1, "aria-label": say("page.export.progress") });
-  const cancel = button({ text: say("page.export.cancel"), look: "ghost", testid: "export-cancel", press: () => void giveUp() });
+  const cancel = button({ text: say("page.export.cancel"), look: "ghost", testid: "export-cancel", press: () => store.cancel(format, variant) });
   const foot = make("div", { className: "t-between" }, make("p", { className: "t-muted" }, say("page.export.goes_on")), cancel);
   const progress = make("div", { className: "t-export-progress", "data-testid": "export-progress" }, make("div", { className: "t-between" }, doing, share), bar, foot);
 
   const reason = make("p", {});
-  const again = button({ text: say("page.try_again"), look: "soft", testid: "export-again", press: () => void begin() });
+  const again = button({ text: say("page.try_again"), look: "soft", testid: "export-again", press: begin });
   const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", "data-testid": "export-problem" }, icon("warning"), make("div", {}, reason, make("div", { className: "t-actions" }, again)));
 
   const link = make("a", { className: "t-button t-primary", download: "", "data-testid": "download-model" }, icon("download"), make("span", {}, say("page.export.download")));
@@ -55,12 +55,8 @@ export function filePanel(store, format) {
   let shown = null;
   let shownFile = "";
 
-  async function begin() {
-    await store.start(format, variant);
-  }
-
-  async function giveUp() {
-    await store.cancel(format, variant);
+  function begin() {
+    store.start(format, variant);
   }
 
   /**
@@ -71,6 +67,7 @@ export function filePanel(store, format) {
   function update(about, made, open) {
     variant = made.id;
     const own = isModel(about, made);
+    if (open && made.quick && standing(about, made)[0] === "ask") store.startOnce(format, variant);
     const [now, words] = standing(about, made);
     const hadFocus = element.contains(document.activeElement);
     missing.hidden = now !== "missing";
@@ -100,7 +97,6 @@ export function filePanel(store, format) {
     shownFile = name;
     element.dataset.state = now;
     element.dataset.variant = made.id;
-    if (open && now === "ask" && made.quick) store.startOnce(format, variant);
   }
 
   /**
@@ -117,7 +113,7 @@ export function filePanel(store, format) {
     }
     if (about.command) return ["missing", ""];
     if (made.state === "done") return ["done", ""];
-    if (going(made)) return ["going", ""];
+    if (going(made) || store.starting(format, variant)) return ["going", ""];
     if (refusal) return ["problem", refusal];
     if (made.state === "refused" || made.state === "failed") return ["problem", made.message ?? say("page.error.unexpected")];
     if (store.known?.checking) return ["checking", say("page.export.checking")];
@@ -128,7 +124,8 @@ export function filePanel(store, format) {
   /** @param {Made} made */
   function showProgress({ state: phase, fraction }) {
     const running = phase === "running";
-    write(doing, say(running ? "page.export.preparing" : "page.export.waiting"));
+    const queued = phase === "waiting";
+    write(doing, say(queued ? "page.export.waiting" : "page.export.preparing"));
     write(share, running ? percent(fraction) : "");
     if (running && fraction > 0) bar.value = fraction;
     else bar.removeAttribute("value");

@@ -28,6 +28,8 @@ export function followExports(changed) {
   let trouble = "";
   /** What the last press led to if it failed, by file. @type {Map<string, string>} */
   const refusals = new Map();
+  /** Files that are being asked for at this moment. @type {Set<string>} */
+  const asking = new Set();
   /** Files that were asked for without a press, once for each state of the model. @type {Set<string>} */
   const begun = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -108,14 +110,15 @@ export function followExports(changed) {
   async function change(method, format, variant) {
     const name = `${format}/${variant}`;
     refusals.delete(name);
+    if (method === "POST") asking.add(name);
     try {
       // An answer that was overtaken by another question may know more than that one's.
       if (!(await ask(method, exportPath(project, format, variant))) && !closed) await refresh();
     } catch (error) {
-      if (closed) return;
       refusals.set(name, words(error));
-      changed();
     }
+    asking.delete(name);
+    if (!closed) changed();
   }
 
   const unsubscribe = subscribe(["status", "project"], () => {
@@ -152,12 +155,21 @@ export function followExports(changed) {
       return refusals.get(`${format}/${variant}`) ?? "";
     },
     /**
+     * Whether a file is being asked for, and the server has not answered yet.
+     * @param {string} format
+     * @param {string} variant
+     */
+    starting(format, variant) {
+      return asking.has(`${format}/${variant}`);
+    },
+    /**
      * Have a file made.
      * @param {string} format
      * @param {string} variant
      */
     start(format, variant) {
-      return change("POST", format, variant);
+      void change("POST", format, variant);
+      changed();
     },
     /**
      * Have a file made without being asked, unless that was tried already.
@@ -176,7 +188,7 @@ export function followExports(changed) {
      * @param {string} variant
      */
     cancel(format, variant) {
-      return change("DELETE", format, variant);
+      void change("DELETE", format, variant);
     },
     /** Ask no more. What is being made goes on. */
     close() {

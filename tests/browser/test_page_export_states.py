@@ -286,7 +286,7 @@ def test_everything_goes_by_keyboard(visit: Visit) -> None:
     tab_to(page, card(page, "web"))
     keys.press("Enter")
     expect(card(page, "web")).to_be_focused()
-    body = page.at("format-body").locator("visible=true")
+    body = page.at("format-body")
     keys.press("Tab")
     expect(body.get_by_test_id("variant-full")).to_be_focused()
     keys.press("ArrowRight")
@@ -363,4 +363,4 @@ def test_a_card_stays_under_the_finger_when_another_closes_above(visit: Visit) -
     assert after
     assert after["y"] <= before["y"] + 1
     expect(control).to_be_in_viewport()
-    expect(page.at("export-progress").locator("visible=true")).to_be_in_viewport()
+    expect(page.at("export-progress")).to_be_in_viewport()
