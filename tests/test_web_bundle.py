@@ -89,8 +89,8 @@ def test_names_are_text_and_never_markup(hostile: tuple[ModelMetadata, bytes], a
 
 def test_it_answers_as_the_model_inside_it_does(hostile: tuple[ModelMetadata, bytes], archive: Path) -> None:
     photos = [scene(60, 80, 1), scene(90, 50, 2)]
-    expected = Classifier.load(hostile[1]).probabilities(photos)
-    np.testing.assert_allclose(EXPORTER.open(archive, HALF)(photos).probabilities, expected, atol=1e-3)
+    expected = Classifier.load(source_of(*hostile).at("half", watch())).probabilities(photos)
+    np.testing.assert_allclose(EXPORTER.open(archive, HALF)(photos).probabilities, expected, atol=1e-5)
 
 
 def test_an_archive_with_a_changed_or_missing_file_is_refused(archive: Path, tmp_path: Path) -> None:

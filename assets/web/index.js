@@ -24,9 +24,10 @@ async function show(picture) {
   if ($("winner").textContent !== best) $("winner").textContent = best;
   for (const { label, probability } of answers) {
     const [name, value, meter] = bars.get(label)?.children ?? [];
-    if (!(meter instanceof HTMLMeterElement) || !value || !name) continue;
-    meter.value = probability;
+    if (!(meter?.firstElementChild instanceof HTMLElement) || !value || !name) continue;
+    meter.firstElementChild.style.width = `${100 * probability}%`;
     meter.setAttribute("aria-label", label);
+    meter.setAttribute("aria-valuenow", (100 * probability).toFixed(2));
     value.textContent = `${(100 * probability).toFixed(0)} %`;
     name.classList.toggle("best", label === best);
   }

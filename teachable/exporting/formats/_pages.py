@@ -152,13 +152,18 @@ def view(model: bytes) -> float | None:
     return 1.0 if halves.resize is None else halves.size / halves.resize
 
 
-def goodness(metadata: ModelMetadata, precision: Precision) -> str:
-    """Return what is honestly known about how good the model is, in words."""
+def goodness(metadata: ModelMetadata, kept: Precision) -> str:
+    """Return what is honestly known about how good the model is, in words.
+
+    Args:
+        metadata: of the model.
+        kept: how its numbers are kept in the file.
+    """
     score = metadata.evaluation
     if score.accuracy is None or score.low is None or score.high is None:
         return f"{say('offline.good_unjudged')} {say('offline.good_always')}"
     shares = {"share": score.accuracy, "low": score.low, "high": score.high}
     percents = {name: f"{100 * share:.0f}" for name, share in shares.items()}
     judged = say("offline.good_judged", correct=score.correct, count=score.held_out, **percents)
-    rounded = f" {say('offline.good_quarter')}" if precision == "quarter" else ""
+    rounded = f" {say('offline.good_quarter')}" if kept == "quarter" else ""
     return f"{judged}{rounded} {say('offline.good_always')}"

@@ -15,12 +15,12 @@ from typing import cast
 from teachable import __version__
 from teachable.browser_runtime import BUNDLED_FILES, runtime_folder
 from teachable.errors import ModelFileError
-from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting import precision
+from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
+from teachable.exporting.formats.onnx_file import OnnxRunner
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
-from teachable.runtime import Classifier
-from teachable.types import Image
 from teachable.words import say
 
 _MODEL = re.compile(r'<script type="text/plain" id="model">([^<]*)</script>')
@@ -34,17 +34,17 @@ class OfflinePage(Exporter):
     place = 20
     media_type = "text/html; charset=utf-8"
     variants = (
-        Variant("half", "teachable-page.html"),
-        Variant("full", "teachable-page-full.html"),
-        Variant("quarter", "teachable-page-quarter.html", quick=False, tolerance=None, share=0.9),
+        precision.variant("half", "teachable-page.html"),
+        precision.variant("full", "teachable-page-full.html"),
+        precision.variant("quarter", "teachable-page-quarter.html"),
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the page."""
-        precision = cast(Precision, variant.id)
-        model = source.at(precision, watch.part(0, 0.6))
+        kept = cast(Precision, variant.id)
+        model = source.at(kept, watch.part(0, 0.6))
         watch.done(0.6)
-        page = _page(source.metadata, model, precision)
+        page = _page(source.metadata, model, kept)
         watch.done(0.9)
         target.write_text(page, encoding="utf-8", newline="\n")
         watch.done(1)
@@ -54,18 +54,13 @@ class OfflinePage(Exporter):
         found = _MODEL.search(path.read_text(encoding="utf-8"))
         if found is None:
             raise ModelFileError("export_page_damaged", name=path.name)
-        classifier = Classifier.load(_pages.unpack(found[1], path.name), path.name)
-
-        def run(images: Sequence[Image]) -> Answers:
-            return Answers(classifier.probabilities(images))
-
-        return run
+        return OnnxRunner(_pages.unpack(found[1], path.name), path.name)
 
 
 EXPORTER = OfflinePage()
 
 
-def _page(metadata: ModelMetadata, model: bytes, precision: Precision) -> str:
+def _page(metadata: ModelMetadata, model: bytes, kept: Precision) -> str:
     """Return the HTML of the page."""
     here, studio, runtime = assets() / "page", assets() / "studio", runtime_folder()
     program, wasm = (runtime / name for name in BUNDLED_FILES)
@@ -90,7 +85,7 @@ def _page(metadata: ModelMetadata, model: bytes, precision: Precision) -> str:
         "page_icon": base64.b64encode((studio / "favicon.svg").read_bytes()).decode(),
         "page_style": style,
         "page_support": support,
-        "page_good": html.escape(_pages.goodness(metadata, precision)),
+        "page_good": html.escape(_pages.goodness(metadata, kept)),
         "page_made": html.escape(say("offline.made", version=__version__, date=made)),
         "page_about": _pages.json_text(about),
         "page_runtime": _pages.pack(program.read_bytes()),

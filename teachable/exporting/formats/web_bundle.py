@@ -6,20 +6,18 @@ It owns which files are in the archive; the pages and the module are in `assets/
 import html
 import json
 import zipfile
-from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
 from teachable.browser_runtime import PAGE_FILES, runtime_folder
 from teachable.errors import ModelFileError
-from teachable.exporting import bundle
-from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting import bundle, precision
+from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
+from teachable.exporting.formats.onnx_file import OnnxRunner
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
-from teachable.runtime import Classifier
-from teachable.types import Image
 from teachable.words import say
 
 MODEL = "model.onnx"
@@ -34,42 +32,37 @@ class WebBundle(Exporter):
     id = "web"
     place = 30
     variants = (
-        Variant("half", "model-web.zip"),
-        Variant("full", "model-web-full.zip"),
-        Variant("quarter", "model-web-quarter.zip", quick=False, tolerance=None, share=0.9),
+        precision.variant("half", "model-web.zip"),
+        precision.variant("full", "model-web-full.zip"),
+        precision.variant("quarter", "model-web-quarter.zip"),
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
-        precision = cast(Precision, variant.id)
-        model = source.at(precision, watch.part(0, 0.5))
+        kept = cast(Precision, variant.id)
+        model = source.at(kept, watch.part(0, 0.5))
         watch.done(0.5)
         metadata = source.metadata
-        files = {MODEL: model, **_files(metadata, precision)}
+        files = {MODEL: model, **_files(metadata, kept)}
         files["README.md"] = bundle.readme(metadata, say("export.web.readme"))
         bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)))
         watch.done(1)
 
     def open(self, path: Path, variant: Variant) -> Runner:
         """Compare every file with what the archive says of it, and run the model inside."""
-        classifier = Classifier.load(_checked(path)[MODEL], MODEL)
-
-        def run(images: Sequence[Image]) -> Answers:
-            return Answers(classifier.probabilities(images))
-
-        return run
+        return OnnxRunner(_checked(path)[MODEL], MODEL)
 
 
 EXPORTER = WebBundle()
 
 
-def _files(metadata: ModelMetadata, precision: Precision) -> dict[str, bytes]:
+def _files(metadata: ModelMetadata, kept: Precision) -> dict[str, bytes]:
     """Return the pages, the module and the runtime, by their path in the archive."""
     here, runtime = assets() / "web", runtime_folder()
     parts = {
         "page_lang": _pages.LOCALE,
         "page_title": html.escape(metadata.project),
-        "page_good": html.escape(_pages.goodness(metadata, precision)),
+        "page_good": html.escape(_pages.goodness(metadata, kept)),
     }
     pages = {name: _pages.fill((here / name).read_text(encoding="utf-8"), parts, "web").encode() for name in _PAGES}
     return {
