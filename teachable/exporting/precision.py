@@ -6,11 +6,12 @@ file is, is found out by running it (`checking`).
 
 **Half**: large constants are kept as float16, and a `Cast` behind each makes float32 of it. onnxruntime does that once,
 when it loads the file, natively and in WebAssembly, and then computes as fast as with the full file. Computing in
-float16 itself is not for these files: where a processor, or WebAssembly, has no kernels for it, every layer is
-converted there and back.
+float16 itself takes the built-in network 1.35 times as long natively and 1.15 times in WebAssembly, which have no
+kernels for it and convert every layer there and back.
 
 **Quarter**: the layers between the prepared photo and `features` get int8 weights and uint8 activations. What prepares
-the photo and the head stay float32.
+the photo and the head stay float32. With the built-in network it takes 0.8 times as long as the full file natively, and
+1.2 times in WebAssembly, where it is worth its size only.
 """
 
 import math
@@ -48,10 +49,10 @@ def variant(precision: Precision, file: str) -> Variant:
     rps_greenscreen, on 570 photos that their heads had not seen:
 
     - `full` is what the preview runs, so it must say the same.
-    - `half` named 99.7 to 100 % as the full file does, and a probability was off by 0.001 to 0.003 on average and by
-      0.019 at most. Two and a half times that is allowed, and one photo in ten may be off by more: where two classes
-      are nearly even, the name may change.
-    - `quarter` named 95 to 99 %, and a probability was off by 0.01 to 0.04 on average, by 0.25 at most. How sure it is
+    - `half` named 99 to 100 % as the full file does, and a probability was off by 0.001 to 0.004 on average and by 0.02
+      at most. Two and a half times that is allowed, and one photo in ten may be off by more: where two classes are
+      nearly even, the name may change.
+    - `quarter` named 94 to 98 %, and a probability was off by 0.01 to 0.04 on average, by 0.27 at most. How sure it is
       therefore does not count, but eight of ten names must be the same. Where they are not, the network does not stand
       this, or the photos did not show what the classes look like. What it costs in accuracy is said in words.
 

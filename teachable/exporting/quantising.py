@@ -7,8 +7,10 @@ photos, on photos the head never saw, against the full model; `tests/benchmarks/
 - Every output channel has a scale of its own. With one for a whole layer the network only guesses.
 - Weights that are multiplied as matrices use 7 of the 8 bits: the instruction of processors without VNNI adds two
   products in 16 bits, which overflow otherwise, so that the file would say something else there than where it was
-  checked. Depthwise convolutions are computed another way and use all 8. All 8 everywhere gained nothing that could be
-  told from chance.
+  checked. All 8 gained nothing that could be told from chance. Depthwise convolutions are computed another way, and
+  lose when they do not use all 8.
+- Depthwise convolutions in float32 would be quicker in WebAssembly. But a float32 layer between two of whole numbers is
+  quantised by onnxruntime itself, when it loads the file, with one scale for the whole layer: see the first point.
 - The mean error that rounding the weights makes in each channel is taken off its bias ("bias correction", Nagel et al.
   2019), given what the channels see on average. That halves how far probabilities are off.
 - A range is what 95 % of the photos stay within, so that one odd photo does not coarsen the steps for all others.
