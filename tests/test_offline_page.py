@@ -19,7 +19,6 @@ from teachable.exporting.formats import _pages
 from teachable.exporting.formats.offline_page import EXPORTER
 from teachable.graphs import Preprocessing, build
 from teachable.metadata import ModelMetadata
-from teachable.resources import assets
 from teachable.runtime import Classifier
 from teachable.words import catalogue
 from tests.graphing import scene, tiny
@@ -28,7 +27,6 @@ from tests.sourcing import HOSTILE, model_of, source_of, watch
 from tests.test_export import about, head
 
 HALF, FULL, QUARTER = EXPORTER.variants
-MODULES = [*sorted((assets() / "page").glob("*.js")), assets() / "studio" / "camera.js"]
 
 
 class Elements(HTMLParser):
@@ -186,22 +184,3 @@ def test_modules_become_one_script(tmp_path: Path) -> None:
     assert made.index("say = 2") < made.index("function twice") < made.index("const { twice } = $maths;")
     assert "return { say, Word };" in made
     assert not re.search(r"^\s*(import|export) ", made, re.MULTILINE)
-
-
-def test_the_page_has_every_word_it_asks_for_and_no_other() -> None:
-    offline = {key.removeprefix("offline.") for key in catalogue() if key.startswith("offline.")}
-    stems = {re.sub(r"\.(one|other)$", "", key) for key in offline}
-    asked: set[str] = set()
-    for path in MODULES:
-        text = path.read_text(encoding="utf-8")
-        asked |= {key.removeprefix("page.") for key in re.findall(r'\bsay\("([\w.]+)"', text)}
-    asked |= set(re.findall(r'\blabel\("(\w+)"', (assets() / "page" / "main.js").read_text(encoding="utf-8")))
-    asked |= {f"camera.{trouble}" for trouble in ("refused", "missing", "busy", "insecure", "lost", "failed")}
-    asked |= set(re.findall(r"\{\{(\w+)\}\}", (assets() / "page" / "page.html").read_text(encoding="utf-8")))
-    asked |= set(re.findall(r"""["']offline\.(\w+)["']""", "".join(p.read_text("utf-8") for p in _sources())))
-    asked = {key for key in asked if not key.startswith("page_")}
-    assert asked == stems
-
-
-def _sources() -> list[Path]:
-    return list(Path(_pages.__file__).parent.glob("*.py"))

@@ -14,7 +14,6 @@ from teachable.exporting.formats.web_bundle import EXPORTER
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.runtime import Classifier
-from teachable.words import catalogue
 from tests.graphing import scene
 from tests.sourcing import HOSTILE, model_of, source_of, watch
 from tests.test_offline_page import Elements
@@ -116,13 +115,3 @@ def test_the_module_can_be_read_in_a_minute() -> None:
     text = (assets() / "web" / "app.js").read_text(encoding="utf-8")
     code = [line for line in text.splitlines() if line.strip() and not re.match(r"\s*(//|/\*\*|\*)", line)]
     assert len(code) <= 25
-
-
-def test_the_pages_have_every_word_they_ask_for_and_no_other() -> None:
-    asked = {
-        name
-        for page in PAGES
-        for name in re.findall(r"\{\{(\w+)\}\}", (assets() / "web" / page).read_text(encoding="utf-8"))
-        if not name.startswith("page_")
-    }
-    assert asked == {key.removeprefix("web.") for key in catalogue() if key.startswith("web.")}

@@ -120,7 +120,12 @@ export function photoTable({ look, chosen, drawn }) {
       if (small && !picture.firstChild) picture.append(make("img", { src: small, alt: "", width: 48, height: 48 }));
       else if (problem && !picture.firstChild) picture.append(icon("warning"));
       const values = seen ? [NAMES[seen.best] ?? "", percent(seen.shares[seen.best] ?? 0), ...seen.shares.map(percent)] : [problem];
-      cells.forEach((cell, index) => write(cell, values[index] ?? ""));
+      cells.forEach((cell, index) => {
+        write(cell, values[index] ?? "");
+        // Why there is no answer takes the place of all figures.
+        cell.hidden = problem !== "" && index > 0;
+        cell.colSpan = problem ? head.length - 1 : 1;
+      });
       row.toggleAttribute("data-problem", problem !== "");
       row.toggleAttribute("data-current", photo === current);
       if (photo === current) open.setAttribute("aria-current", "true");
