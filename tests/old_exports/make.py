@@ -71,8 +71,8 @@ def main() -> None:
     kept = {}
     for name, data in files.items():
         (folder / f"{name}.onnx").write_bytes(data)
-        rows = Classifier.load(data).probabilities(photos())
-        kept[name] = {"sha256": hashlib.sha256(data).hexdigest(), "probabilities": rows.astype(np.float64).round(6).tolist()}
+        rows = Classifier.load(data).probabilities(photos()).astype(np.float64).round(6)
+        kept[name] = {"sha256": hashlib.sha256(data).hexdigest(), "probabilities": rows.tolist()}
     text = json.dumps({"labels": LABELS, "files": kept}, ensure_ascii=False, indent=1)
     (folder / "expected.json").write_text(f"{text}\n", encoding="utf-8")
 
