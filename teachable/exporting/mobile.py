@@ -1,0 +1,236 @@
+"""A network becomes a file for phones, in a child process that may load what it likes and may be killed.
+
+It owns that process: what is said to it, how far it is, its limit of time, and its end when nobody wants it any more.
+What it does is in `mobile_tflite`, `mobile_int8` and `mobile_coreml`. Why a process of its own: Core ML is made with
+torch, which costs two seconds and half a gigabyte that the server does not give back.
+"""
+
+import logging
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable import children
+from teachable.children import Message
+from teachable.errors import TeachableError
+from teachable.exporting.exporter import Watch
+from teachable.exporting.tensor import Cut
+
+log = logging.getLogger(__name__)
+
+SECONDS = 1800.0
+"""The largest networks take a minute; old laptops are ten times slower."""
+_LOOK_SECONDS = 0.05
+_CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.exporting.mobile import main; main()"
+
+Progress = Callable[[float], None]
+Task = Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]], Progress], dict[str, bytes]]
+
+
+def convert(
+    task: str,
+    cut: Cut,
+    watch: Watch,
+    *,
+    squares: NDArray[np.uint8] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> dict[str, bytes]:
+    """Let a child make the files of a format.
+
+    Args:
+        task: `tflite`, `tflite-int8` or `coreml`.
+        cut: the model.
+        watch: hears how far it is.
+        squares: photos to measure with, uint8 `[N, S, S, 3]`.
+        about: what else the task wants to know.
+
+    Returns:
+        Bytes by the name or path that the format gives them.
+
+    Raises:
+        ModelFileError: the format cannot express this network, or how photos are prepared for it.
+        TeachableError: as for `ask`.
+    """
+    stated = cut.preprocessing
+    header = {"mean": stated.mean, "std": stated.std, **(about or {})}
+    arrays: dict[str, NDArray[Any]] = {"body": np.frombuffer(cut.body, np.uint8)}
+    if squares is not None:
+        arrays["squares"] = squares
+    return ask(task, header, arrays, watch)
+
+
+def ask(
+    task: str,
+    header: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    watch: Watch,
+    seconds: float = SECONDS,
+) -> dict[str, bytes]:
+    """Let a child do a task.
+
+    Args:
+        task: which of those at the end of this file.
+        header: what it wants to know.
+        arrays: likewise.
+        watch: hears how far it is.
+        seconds: after which it counts as stuck.
+
+    Returns:
+        What it made, by name.
+
+    Raises:
+        Cancelled: it was given up.
+        TeachableError: it refused, died, or took too long; the words say why.
+    """
+    watch.require_wanted()
+    try:
+        child = children.start(_CHILD)
+    except OSError as error:
+        log.warning("the process that converts could not be started", exc_info=True)
+        raise TeachableError("export_stopped") from error
+    done, late = threading.Event(), threading.Event()
+    guard = threading.Thread(target=_guard, args=(child, seconds, watch.cancelled, done, late), daemon=True)
+    guard.start()
+    try:
+        answer, files = _converse(child, {**header, "task": task}, arrays, watch)
+    except (EOFError, OSError) as error:
+        watch.require_wanted()
+        if late.is_set():
+            raise TeachableError("export_slow", seconds=round(seconds)) from error
+        children.end(child)
+        log.warning("the process that converts died with exit status %s", child.returncode)
+        raise TeachableError("export_stopped") from error
+    finally:
+        done.set()
+        guard.join()
+        children.end(child)
+    watch.require_wanted()
+    if answer["kind"] == "refused":
+        raise children.refused(answer)
+    if answer["kind"] == "crashed":
+        log.error("a network could not be converted:\n%s", answer["trace"])
+        raise TeachableError("export_failed", reason=answer["reason"])
+    return {name: data.tobytes() for name, data in zip(answer["files"], files.values(), strict=True)}
+
+
+def _converse(
+    child: "subprocess.Popen[bytes]", header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], watch: Watch
+) -> Message:
+    if child.stdin is None or child.stdout is None:
+        raise EOFError
+    children.send(child.stdin, header, arrays)
+    while True:
+        answer, files = children.receive(child.stdout)
+        if answer["kind"] != "progress":
+            return answer, files
+        watch.done(answer["done"])
+
+
+def _guard(
+    child: "subprocess.Popen[bytes]",
+    seconds: float,
+    cancelled: threading.Event,
+    done: threading.Event,
+    late: threading.Event,
+) -> None:
+    """Kill a child that nobody wants any more, or that takes too long."""
+    end = time.monotonic() + seconds
+    while not done.wait(_LOOK_SECONDS):
+        if time.monotonic() > end:
+            late.set()
+        if cancelled.is_set() or late.is_set():
+            child.kill()
+            return
+
+
+# In the child
+
+
+def main() -> None:
+    """Entry point of the child."""
+    children.step_back()
+    children.serve(_work)
+
+
+def _work(messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
+    """Do one task."""
+    import traceback
+    import warnings
+
+    # What the converters have to say about themselves is nothing a person can act on.
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    os.environ["TQDM_DISABLE"] = "1"
+    header, arrays = messages.get()
+    try:
+        files = _TASKS[header["task"]](
+            header, arrays, lambda part: children.send(answers, {"kind": "progress", "done": part})
+        )
+        found = {str(index): np.frombuffer(data, np.uint8) for index, data in enumerate(files.values())}
+        children.send(answers, {"kind": "done", "files": list(files)}, found)
+    except TeachableError as error:
+        children.send(answers, children.refusal(error))
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the parent logs it and tells the person
+        reason = f"{type(error).__name__}: {error}"[:200]
+        children.send(answers, {"kind": "crashed", "trace": traceback.format_exc(), "reason": reason})
+
+
+def _tflite(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], progress: Progress) -> dict[str, bytes]:
+    from teachable.exporting import mobile_graph, mobile_tflite
+
+    mean, std = np.asarray(header["mean"], np.float32), np.asarray(header["std"], np.float32)
+    network = mobile_graph.read(arrays["body"].tobytes())
+    progress(0.5)
+    # A number from -1 to 1 is a byte / 127.5 - 1.
+    return {"model": mobile_tflite.write(network, 0.5 / std, (0.5 - mean) / std, header["name"])}
+
+
+def _tflite_int8(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], progress: Progress) -> dict[str, bytes]:
+    from teachable.exporting import mobile_graph, mobile_int8
+
+    mean, std = np.asarray(header["mean"], np.float32), np.asarray(header["std"], np.float32)
+    network = mobile_graph.read(arrays["body"].tobytes())
+    return {"model": mobile_int8.write(network, mean, std, arrays["squares"], header["name"], progress)}
+
+
+def _coreml(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], progress: Progress) -> dict[str, bytes]:
+    from teachable.exporting import mobile_coreml, mobile_graph
+
+    network = mobile_graph.read(arrays["body"].tobytes())
+    return mobile_coreml.write(network, header, progress)
+
+
+def _look(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], progress: Progress) -> dict[str, bytes]:
+    from teachable.exporting import mobile_coreml
+
+    mobile_coreml.look(_files(header, arrays), header["labels"], header["size"])
+    return {}
+
+
+def _run(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], progress: Progress) -> dict[str, bytes]:
+    from teachable.exporting import mobile_coreml
+
+    found = mobile_coreml.run(_files(header, arrays), header["labels"], arrays["squares"])
+    return {"probabilities": found.tobytes()}
+
+
+def _files(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+    return {name: arrays[str(index)].tobytes() for index, name in enumerate(header["files"])}
+
+
+_TASKS: Mapping[str, Task] = {
+    "tflite": _tflite,
+    "tflite-int8": _tflite_int8,
+    "coreml": _coreml,
+    "coreml-look": _look,
+    "coreml-run": _run,
+}
