@@ -37,7 +37,7 @@ WINDOW = 32
 # A batch of large photos is cut short of this many bytes; a single photo may be larger.
 BATCH_BYTES = 64 * 2**20
 
-_UNUSABLE = (
+UNUSABLE = (
     *(ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf),
     *(ort_errors.NotImplemented, ort_errors.RuntimeException),
 )
@@ -81,9 +81,9 @@ class Classifier:
         """
         shown = name or ("model.onnx" if isinstance(model, bytes) else Path(model).name)
         data = model if isinstance(model, bytes) else _read(Path(model), shown)
-        session = _session(data, shown)
+        session = open_session(data, shown)
         metadata = from_entries(session.get_modelmeta().custom_metadata_map, shown)
-        _check_ports(session, len(metadata.labels), shown)
+        check_ports(session, len(metadata.labels), shown)
         return cls(session, metadata, shown)
 
     @property
@@ -131,14 +131,14 @@ class Classifier:
     def _run(self, window: Sequence[Image]) -> NDArray[np.float32]:
         """Return probabilities float32 `[N, K]` of decoded photos; those of one size share a batch."""
         out = np.empty((len(window), len(self.labels)), np.float32)
-        for chosen in _batches(window):
+        for chosen in batches(window):
             out[chosen] = self._run_batch(np.stack([window[index] for index in chosen]))
         return out
 
     def _run_batch(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
             (found,) = self._session.run(["probabilities"], {"image": batch})
-        except _UNUSABLE as error:
+        except UNUSABLE as error:
             raise ModelFileError("model_fails", name=self._name) from error
         if found.shape != (len(batch), len(self.labels)):
             raise ModelFileError("model_fails", name=self._name)
@@ -163,7 +163,7 @@ def _read(path: Path, shown: str) -> bytes:
         raise ModelFileError("model_unreadable", name=shown) from error
 
 
-def _session(data: bytes, shown: str) -> ort.InferenceSession:
+def open_session(data: bytes, shown: str) -> ort.InferenceSession:
     """Return a session for a file that may be hostile."""
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what is wrong is said in our own words
@@ -177,11 +177,11 @@ def _session(data: bytes, shown: str) -> ort.InferenceSession:
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", nowhere)
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise ModelFileError("model_unreadable", name=shown) from error
 
 
-def _check_ports(session: ort.InferenceSession, labels: int, shown: str) -> None:
+def check_ports(session: ort.InferenceSession, labels: int, shown: str) -> None:
     """Refuse a graph that does not take one photo batch or does not give one probability per label."""
     inputs = {port.name: port for port in session.get_inputs()}
     outputs = {port.name: port for port in session.get_outputs()}
@@ -235,7 +235,7 @@ def _load(path: Path) -> Image:
     return photos.decode(data, path.name)
 
 
-def _batches(window: Sequence[Image]) -> Iterator[list[int]]:
+def batches(window: Sequence[Image]) -> Iterator[list[int]]:
     """Group the places of photos of one size, in batches bounded by number and bytes."""
     by_size: dict[tuple[int, ...], list[int]] = {}
     for index, image in enumerate(window):

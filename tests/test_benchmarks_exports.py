@@ -10,6 +10,7 @@ from teachable.errors import TeachableError
 from teachable.exporting.checking import Check
 from teachable.exporting.exporter import Exporter, Extra, Runner, Source, Variant, Watch
 from teachable.exporting.formats import onnx_file
+from teachable.exporting.onnx_runner import OnnxRunner
 from tests.benchmarks import exports, scene
 from tests.benchmarks.exports import File, Files, Halves
 
@@ -73,7 +74,7 @@ class Copy(Exporter):
         target.write_bytes(source.at("full", watch))
 
     def open(self, path: Path, variant: Variant) -> Runner:
-        return onnx_file.OnnxRunner(path.read_bytes(), variant.file)
+        return OnnxRunner(path.read_bytes(), variant.file)
 
 
 class Unable(Copy):

@@ -22,7 +22,7 @@ from teachable.embeddings import Embedder
 from teachable.errors import Cancelled, ModelFileError, TeachableError
 from teachable.exporting import checking, precision, quantising
 from teachable.exporting.exporter import Variant, Watch
-from teachable.exporting.formats.onnx_file import OnnxRunner
+from teachable.exporting.onnx_runner import OnnxRunner
 from teachable.runtime import Classifier
 from teachable.types import Head, Image, Layer
 

@@ -317,11 +317,11 @@ def test_order_is_kept_among_many_photos_of_many_sizes(classifier: Classifier) -
 
 def test_batches_are_bounded_by_number_and_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     small = [np.zeros((10, 10, 3), np.uint8)] * (2 * runtime.BATCH + 1)
-    assert [len(places) for places in runtime._batches(small)] == [runtime.BATCH, runtime.BATCH, 1]
+    assert [len(places) for places in runtime.batches(small)] == [runtime.BATCH, runtime.BATCH, 1]
     monkeypatch.setattr(runtime, "BATCH_BYTES", 700)
-    assert [len(places) for places in runtime._batches(small[:5])] == [2, 2, 1]
+    assert [len(places) for places in runtime.batches(small[:5])] == [2, 2, 1]
     monkeypatch.setattr(runtime, "BATCH_BYTES", 10)
-    assert [len(places) for places in runtime._batches(small[:2])] == [1, 1]
+    assert [len(places) for places in runtime.batches(small[:2])] == [1, 1]
 
 
 def test_photo_turned_by_its_camera_is_seen_upright(classifier: Classifier) -> None:

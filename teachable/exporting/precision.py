@@ -26,7 +26,7 @@ from teachable import __version__
 from teachable.errors import ModelFileError
 from teachable.exporting import quantising
 from teachable.exporting.exporter import Precision, Variant, Watch
-from teachable.runtime import _session
+from teachable.runtime import open_session
 from teachable.types import Image
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def quarter(model: bytes, photos: Iterable[Image], watch: Watch) -> bytes:
     made = _written(quantising.quantise(proto, part, seen), "quarter", stated)
     try:
         # With some graphs of strangers onnxruntime stumbles over its own rearrangement of whole numbers.
-        _session(made, "model.onnx")
+        open_session(made, "model.onnx")
     except ModelFileError as error:
         raise ModelFileError("export_quarter_fails") from error
     watch.done(1.0)

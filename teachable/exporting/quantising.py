@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable.errors import ModelFileError, TeachableError
-from teachable.runtime import _UNUSABLE, _session
+from teachable.runtime import UNUSABLE, open_session
 from teachable.types import Image
 
 if TYPE_CHECKING:
@@ -131,14 +131,14 @@ def look(proto: "onnx.ModelProto", part: Sequence["onnx.NodeProto"], photos: Ite
     constants = {tensor.name for tensor in proto.graph.initializer}
     values = sorted({name for node in part for name in (*node.input, *node.output) if name} - constants)
     channels = sorted({node.input[0] for node in part if node.op_type == "Conv"})
-    session = _session(_telling(proto, values, channels), "model.onnx")
+    session = open_session(_telling(proto, values, channels), "model.onnx")
     asked = [port.name for port in session.get_outputs()][len(proto.graph.output) :]
     ends: list[NDArray[np.float32]] = []
     sums = [np.zeros(1) for _ in channels]
     for photo in photos:
         try:
             found = session.run(asked, {"image": photo[None]})
-        except _UNUSABLE as error:
+        except UNUSABLE as error:
             raise ModelFileError("model_fails", name="model.onnx") from error
         ends.append(np.array([float(one) for one in found[: 2 * len(values)]], np.float32).reshape(-1, 2))
         means = (one.reshape(one.shape[:2]).mean(axis=0, dtype=np.float64) for one in found[2 * len(values) :])

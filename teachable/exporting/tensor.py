@@ -109,16 +109,6 @@ def cut(model: bytes) -> Cut:
     return Cut(data, network, size, found.mean, found.std, found.resize, found.interpolation)
 
 
-def with_embedding(body: bytes) -> bytes:
-    """Return a second half that gives `embedding` as well, where there is such a value in it, to judge it by."""
-    import onnx
-
-    proto = onnx.ModelProto.FromString(body)
-    if any("embedding" in node.output for node in proto.graph.node):
-        proto.graph.output.append(onnx.ValueInfoProto(name="embedding"))
-    return bytes(proto.SerializeToString())
-
-
 def _parse(model: bytes) -> "onnx.ModelProto":
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]

@@ -28,7 +28,7 @@ from teachable.errors import TeachableError
 from teachable.exporting import checking, precision
 from teachable.exporting.checking import Check, Test
 from teachable.exporting.exporter import Exporter, Precision, Source, Variant, Watch, exporters
-from teachable.exporting.formats.onnx_file import OnnxRunner
+from teachable.exporting.onnx_runner import OnnxRunner
 from teachable.metadata import ModelMetadata
 from teachable.runtime import Classifier
 from teachable.types import Evaluation, Image, Labels, TrainSettings

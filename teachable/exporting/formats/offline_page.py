@@ -18,7 +18,7 @@ from teachable.errors import ModelFileError
 from teachable.exporting import precision
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
-from teachable.exporting.formats.onnx_file import OnnxRunner
+from teachable.exporting.onnx_runner import OnnxRunner
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.words import say

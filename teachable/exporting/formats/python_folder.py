@@ -5,17 +5,16 @@ is the one that people can also copy from the page.
 """
 
 from pathlib import Path
+from typing import cast
 
-from teachable.exporting import bundle
+from teachable.exporting import bundle, precision
 from teachable.exporting.exporter import Exporter, Precision, Source, Variant, Watch
-from teachable.exporting.model_file import ModelFile
+from teachable.exporting.onnx_runner import OnnxRunner
 from teachable.exporting.programs import programs
 from teachable.resources import assets
 from teachable.words import say
 
 MODEL = "model.onnx"
-
-_PRECISIONS: dict[str, Precision] = {"full": "full", "half": "half", "quarter": "quarter"}
 
 
 class PythonFolder(Exporter):
@@ -24,14 +23,14 @@ class PythonFolder(Exporter):
     id = "python"
     place = 40
     variants = (
-        Variant("full", "model-python.zip"),
-        Variant("half", "model-python-half.zip"),
-        Variant("quarter", "model-python-quarter.zip", quick=False, tolerance=None, share=0.9),
+        precision.variant("full", "model-python.zip"),
+        precision.variant("half", "model-python-half.zip"),
+        precision.variant("quarter", "model-python-quarter.zip"),
     )
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
-        model = source.at(_PRECISIONS[variant.id], watch.part(0, 0.9))
+        model = source.at(cast(Precision, variant.id), watch.part(0, 0.9))
         folder = assets() / "programs" / "folder"
         board = next(one for one in programs(source.metadata, MODEL) if one.id == "pi")
         about = say("export.python.readme", program=board.file, install=board.install)
@@ -55,9 +54,9 @@ class PythonFolder(Exporter):
         bundle.write_archive(target, source.metadata, files, ports)
         watch.done(1)
 
-    def open(self, path: Path, variant: Variant) -> ModelFile:
+    def open(self, path: Path, variant: Variant) -> OnnxRunner:
         """Open the model as it is in the archive."""
-        return ModelFile.inside(path, MODEL)
+        return OnnxRunner.inside(path, MODEL)
 
 
 EXPORTER = PythonFolder()

@@ -6,16 +6,14 @@ photos are read there exactly as they are here. Which those are is found by foll
 
 import ast
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import teachable
-from teachable.errors import ModelFileError
 from teachable.exporting import bundle, precision
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
-from teachable.exporting.formats.onnx_file import OnnxRunner
+from teachable.exporting.onnx_runner import OnnxRunner
 from teachable.resources import assets
 from teachable.words import catalogue, say
 
@@ -69,11 +67,7 @@ class ServerFolder(Exporter):
 
     def open(self, path: Path, variant: Variant) -> Runner:
         """Open the model as it is in the archive."""
-        try:
-            model = bundle.read_archive(path, MODEL)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise ModelFileError("model_unreadable", name=path.name) from error
-        return OnnxRunner(model, path.name)
+        return OnnxRunner.inside(path, MODEL)
 
 
 def package_files() -> dict[str, bytes]:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from teachable import runtime
 from teachable.errors import ModelFileError
 from teachable.exporting import bundle, precision, tensor
 from teachable.exporting.exporter import Answers, Exporter, Precision, Runner, Source, Variant, Watch
+from teachable.exporting.onnx_runner import with_embedding
 from teachable.graphs import Preprocessing
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
+from teachable.runtime import open_session
 from teachable.types import Image
 from teachable.words import say
 
@@ -80,7 +81,7 @@ class TensorOnnx(Exporter):
             front, body = (bundle.read_archive(path, name) for name in (FRONT, f"onnx/{_FILES[variant.id][0]}"))
         except (KeyError, zipfile.BadZipFile) as error:
             raise ModelFileError("model_unreadable", name=path.name) from error
-        return _Halves(runtime._session(front, path.name), runtime._session(tensor.with_embedding(body), path.name))
+        return _Halves(open_session(front, path.name), open_session(with_embedding(body, path.name), path.name))
 
 
 class _Halves:
