@@ -15,6 +15,7 @@ probability per photo: 0.093, 0.093 and 0.018 as the quantiser does it by itself
 - **Corrected biases**: what rounding the weights adds on average, given what the channels see, is taken off again.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,7 +89,10 @@ def write(
     }
     machine = quantizer.Quantizer(bytearray(given))
     machine.load_quantization_recipe(recipe.static_wi8_ai8())
-    made = machine.quantize(ends, enable_progress_bar=False, enable_progress_report=False)
+    with warnings.catch_warnings():
+        # It warns of what it does itself.
+        warnings.simplefilter("ignore")
+        made = machine.quantize(ends, enable_progress_bar=False, enable_progress_report=False)
     progress(0.95)
     return _with_bytes(_corrected(bytes(made.quantized_model), given, seen.means))
 

@@ -68,6 +68,8 @@ class CoreML(Exporter):
             labels = _labels(path)
         except (KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ModelFileError("model_unreadable", name=path.name) from error
+        if not files:
+            raise ModelFileError("model_unreadable", name=PACKAGE)
         package = Packaged(files, labels, squares)
         package.look()
         return package if runs_here() else None
