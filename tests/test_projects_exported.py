@@ -66,6 +66,13 @@ def test_only_one_key_is_left_after_the_others_are_forgotten(files: ExportFiles,
     assert (first.exists(), second.exists(), stranger.exists()) == (False, True, True)
 
 
+def test_a_deleted_project_does_not_come_back_as_an_empty_folder(tmp_path: Path) -> None:
+    files = ExportFiles(tmp_path / "deleted" / "exports")
+    with pytest.raises(FileNotFoundError), files.workshop(KEY):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_discarding_what_is_not_there_is_fine(files: ExportFiles) -> None:
     files.discard(KEY, "a.zip")
     path = keep(files, "a.zip")

@@ -63,9 +63,15 @@ class ExportFiles:
 
     @contextmanager
     def workshop(self, key: str) -> Iterator[Path]:
-        """Give an empty folder to make a file in, and remove it afterwards, with all that was left there."""
+        """Give an empty folder to make a file in, and remove it afterwards, with all that was left there.
+
+        Raises:
+            FileNotFoundError: the project is gone.
+        """
         place = self.path(key, "any").parent / f".{secrets.token_hex(6)}.new"
-        place.mkdir(parents=True)
+        # Not with all parents: a project that was deleted meanwhile must not come back as an empty folder.
+        for folder in (self._folder, place.parent, place):
+            folder.mkdir(exist_ok=folder != place)
         try:
             yield place
         finally:
