@@ -306,10 +306,11 @@ class ExportQueue:
         """Return the newest model; while it is still being checked, wait for that: the file says how it went."""
         while True:
             watch.require_wanted()
-            model, key = self._model(project, project.info())
+            model, _ = self._model(project, project.info())
             job = self._checking(project, model)
             if job is None:
-                return model, key
+                # Read again: the check may have ended, and been noted, since the line above.
+                return self._model(project, project.info())
             job.checked.wait(_LOOK_SECONDS)
 
     # Handing it on

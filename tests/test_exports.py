@@ -434,6 +434,30 @@ def test_an_export_waits_for_the_check_of_the_model(bench: Bench) -> None:
     assert Classifier.load(bench.file()).metadata.agreement == AGREEMENT
 
 
+def test_a_check_that_ends_at_this_very_moment_is_in_the_file(bench: Bench) -> None:
+    record = bench.project.latest_model()
+    assert record is not None
+    agreed = replace(record, agreement=AGREEMENT)
+    described = jobs.metadata(agreed, agreed.labels, "Colours")
+    data = export.with_metadata(bench.project.model_file(record.id).read_bytes(), described)
+
+    class Checked(threading.Event):
+        def is_set(self) -> bool:
+            if not super().is_set():
+                bench.project.replace_model(agreed, data)
+                self.set()
+            return True
+
+    class Checking:
+        checking = True
+        checked = Checked()
+
+    bench.job = Checking()
+    bench.queue.start(bench.project, "copy", "full")
+    assert bench.queue.wait(bench.project, "copy", "full", 30).state == "done"
+    assert Classifier.load(bench.file()).metadata.agreement == AGREEMENT
+
+
 def test_a_mistake_of_ours_is_said_calmly_and_does_not_stop_the_next(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
