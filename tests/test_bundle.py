@@ -38,6 +38,24 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path, metadata: ModelMeta
     assert zipfile.ZipFile(tmp_path / "later.zip").infolist()[0].date_time[0] == 1980
 
 
+def test_the_bytes_are_those_of_every_system(
+    tmp_path: Path, metadata: ModelMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle.write_archive(tmp_path / "here.zip", metadata, {"a.txt": b"a"}, PORTS)
+    for system in ("linux", "win32"):
+        monkeypatch.setattr(zipfile.sys, "platform", system)  # type: ignore[attr-defined]
+        bundle.write_archive(tmp_path / "there.zip", metadata, {"a.txt": b"a"}, PORTS)
+        assert (tmp_path / "there.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
+
+
+def test_figures_of_the_full_model_are_not_passed_off_as_those_of_a_smaller_one(metadata: ModelMetadata) -> None:
+    smaller = "full precision"
+    assert smaller in bundle.readme(metadata, "x", "quarter").decode()
+    assert smaller not in bundle.readme(metadata, "x").decode()
+    unknown = replace(metadata, evaluation=replace(metadata.evaluation, accuracy=None, low=None, high=None))
+    assert smaller not in bundle.readme(unknown, "x", "quarter").decode()
+
+
 def test_the_signature_names_labels_ports_and_digests(tmp_path: Path, metadata: ModelMetadata) -> None:
     bundle.write_archive(tmp_path / "one.zip", metadata, {"a/b.bin": b"weights"}, PORTS)
     described = json.loads(bundle.read_archive(tmp_path / "one.zip", "signature.json"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from teachable import __version__
+from teachable.exporting.exporter import Precision
 from teachable.metadata import FORMAT_VERSION, ModelMetadata
 from teachable.words import say
 
@@ -39,6 +40,8 @@ def write_archive(target: Path, metadata: ModelMetadata, files: Mapping[str, byt
             # Weights and the runtime hardly shrink, but somebody pays for every megabyte.
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
+            # Unix, as these attributes are; Python would note the system it runs on.
+            entry.create_system = 3
             archive.writestr(entry, whole[name])
 
 
@@ -72,12 +75,13 @@ def signature(metadata: ModelMetadata, ports: Mapping[str, Any], files: Mapping[
     return (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def readme(metadata: ModelMetadata, about: str) -> bytes:
+def readme(metadata: ModelMetadata, about: str, kept: Precision = "full") -> bytes:
     """Return the README of an archive: what this is, from when, what it knows, and how good it is.
 
     Args:
         metadata: of the model.
         about: what the files are for and how to use them, Markdown.
+        kept: how the numbers of the model in the archive are kept; the figures are those of the full one.
     """
     score = metadata.evaluation
     if score.accuracy is None or score.low is None or score.high is None:
@@ -86,6 +90,8 @@ def readme(metadata: ModelMetadata, about: str) -> bytes:
         shares = {"share": score.accuracy, "low": score.low, "high": score.high}
         percents = {name: f"{100 * share:.0f}" for name, share in shares.items()}
         good = say("export.readme.judged", correct=score.correct, count=score.held_out, **percents)
+        if kept == "quarter":
+            good = f"{good} {say('export.readme.judged_full')}"
     labels = "\n".join(f"{index}. {plain(label)}" for index, label in enumerate(metadata.labels))
     made = datetime.fromtimestamp(metadata.created, UTC).date().isoformat()
     head = say("export.readme.head", project=plain(metadata.project), date=made, version=__version__)

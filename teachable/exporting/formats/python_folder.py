@@ -30,7 +30,8 @@ class PythonFolder(Exporter):
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
-        model = source.at(cast(Precision, variant.id), watch.part(0, 0.9))
+        kept = cast(Precision, variant.id)
+        model = source.at(kept, watch.part(0, 0.9))
         folder = assets() / "programs" / "folder"
         board = next(one for one in programs(source.metadata, MODEL) if one.id == "pi")
         about = say("export.python.readme", program=board.file, install=board.install)
@@ -40,7 +41,7 @@ class PythonFolder(Exporter):
             "webcam.py": (folder / "webcam.py.txt").read_bytes(),
             "requirements.txt": (folder / "requirements.txt").read_bytes(),
             board.file: board.code.encode(),
-            "README.md": bundle.readme(source.metadata, about),
+            "README.md": bundle.readme(source.metadata, about, kept),
         }
         classes = len(source.metadata.labels)
         ports = {

@@ -39,7 +39,8 @@ class ServerFolder(Exporter):
 
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
-        model = source.at(cast(Precision, variant.id), watch.part(0, 0.9))
+        kept = cast(Precision, variant.id)
+        model = source.at(kept, watch.part(0, 0.9))
         about = say("export.server.readme", labels=len(source.metadata.labels))
         files = {
             **{
@@ -48,7 +49,7 @@ class ServerFolder(Exporter):
             },
             **package_files(),
             MODEL: model,
-            "README.md": bundle.readme(source.metadata, about),
+            "README.md": bundle.readme(source.metadata, about, kept),
         }
         classes = len(source.metadata.labels)
         ports = {

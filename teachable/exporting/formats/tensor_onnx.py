@@ -57,7 +57,8 @@ class TensorOnnx(Exporter):
     def write(self, source: Source, variant: Variant, target: Path, watch: Watch) -> None:
         """Write the archive."""
         file, dtype = _FILES[variant.id]
-        model = source.at(cast(Precision, variant.id), watch.part(0, 0.8))
+        kept = cast(Precision, variant.id)
+        model = source.at(kept, watch.part(0, 0.8))
         halves = tensor.cut(model)
         preprocessing = halves.preprocessing
         watch.done(0.9)
@@ -70,7 +71,7 @@ class TensorOnnx(Exporter):
             FRONT: halves.front,
             "classify.mjs": (programs / "classify.mjs").read_bytes(),
             "classify.py": python.encode(),
-            "README.md": bundle.readme(source.metadata, say("export.transformers.readme", file=file)),
+            "README.md": bundle.readme(source.metadata, say("export.transformers.readme", file=file), kept),
         }
         bundle.write_archive(target, source.metadata, files, _ports(source.metadata, halves.size))
         watch.done(1)

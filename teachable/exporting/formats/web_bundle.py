@@ -44,7 +44,7 @@ class WebBundle(Exporter):
         watch.done(0.5)
         metadata = source.metadata
         files = {MODEL: model, **_files(metadata, kept)}
-        files["README.md"] = bundle.readme(metadata, say("export.web.readme"))
+        files["README.md"] = bundle.readme(metadata, say("export.web.readme"), kept)
         bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)))
         watch.done(1)
 
