@@ -130,7 +130,12 @@ def unpack(text: str, name: str) -> bytes:
     values[np.frombuffer(_LETTERS, np.uint8)] = np.arange(85, dtype=np.uint8)
     missing = -len(text) % 5
     digits = values[np.frombuffer(text.encode("latin-1", "replace") + _LETTERS[-1:] * missing, np.uint8)].reshape(-1, 5)
-    words = digits.astype(np.uint64) @ np.array([85**place for place in range(4, -1, -1)], np.uint64)
+    # In place, because a large network has a hundred million digits. What no page of ours holds overflows, and is no
+    # gzip then.
+    words = np.zeros(len(digits), np.uint32)
+    for place in range(5):
+        words *= 85
+        words += digits[:, place]
     data = words.astype(">u4").tobytes()
     try:
         return gzip.decompress(data[: len(data) - missing])
