@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,7 +79,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
-            self._check_host(headers)
+            self.check_host(headers)
             _check_origin(scope, headers)
             limit = _check_length(headers)
         except TeachableError as error:
@@ -87,11 +87,17 @@ class Guard:
             await _refuse(error, scope, receive, send)
             return
         if scope["type"] == "http":
-            await _Exchange(receive, _with_headers(send), limit).run(self._app, scope)
+            await _Exchange(receive, with_headers(send, _HEADERS), limit).run(self._app, scope)
         else:
             await self._app(scope, receive, send)
 
-    def _check_host(self, headers: Headers) -> None:
+    def check_host(self, headers: Headers) -> None:
+        """Go on only if a request names this server.
+
+        Raises:
+            Forbidden: it names another one.
+            TeachableError: it names none.
+        """
         named = headers.getlist("host")
         parsed = _HOST.fullmatch(named[0].lower()) if len(named) == 1 else None
         if parsed is None:
@@ -157,14 +163,14 @@ def _check_origin(scope: Scope, headers: Headers) -> None:
     data = scope["path"].startswith(_DATA)
     navigating = reading and headers.get("sec-fetch-mode") == "navigate"
     origin = headers.get("origin")
-    if origin is not None and not _same(origin, headers["host"]) and (data or not navigating):
+    if origin is not None and not same_origin(origin, headers["host"]) and (data or not navigating):
         raise Forbidden("origin_foreign", origin=origin)
     cross_site = headers.get("sec-fetch-site") == "cross-site"
     if cross_site and (not reading or (data and not navigating)):
         raise Forbidden("origin_foreign", origin=origin or "cross-site")
 
 
-def _same(origin: str, host: str) -> bool:
+def same_origin(origin: str, host: str) -> bool:
     """Say whether an `Origin` and a `Host` header name the same host and port."""
     try:
         page = urlsplit(origin)
@@ -194,11 +200,13 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge("request_bytes", allowed=limit // 2**20)
 
 
-def _with_headers(send: Send) -> Send:
+def with_headers(send: Send, added: Mapping[str, str]) -> Send:
+    """Return a `send` that adds headers to an answer, but for those it has already."""
+
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in added.items():
                 headers.setdefault(name, value)
         await send(message)
 

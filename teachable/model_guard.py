@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -46,19 +46,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        send = guards.with_headers(send, _HEADERS)
         try:
             self._check(headers)
         except TeachableError as error:
             log.info("refused %s %s: %s", scope["method"], scope["path"], error.key)
-            await JSONResponse(guards.error_body(error), error.status)(scope, receive, _with_headers(send))
+            await JSONResponse(guards.error_body(error), error.status)(scope, receive, send)
             return
-        await self._app(scope, _counted(receive), _with_headers(send))
+        await self._app(scope, _counted(receive), send)
 
     def _check(self, headers: Headers) -> None:
-        self._hosts._check_host(headers)
+        self._hosts.check_host(headers)
         origin = headers.get("origin")
         allowed = "*" in self._origins or origin in self._origins
-        if origin is not None and not allowed and not guards._same(origin, headers["host"]):
+        if origin is not None and not allowed and not guards.same_origin(origin, headers["host"]):
             raise Forbidden("server_origin", origin=origin[:200])
         stated = headers.get("content-length", "0")
         if not re.fullmatch("[0-9]{1,18}", stated) or int(stated) > LARGEST_BODY:
@@ -81,14 +82,3 @@ def _counted(receive: Receive) -> Receive:
 
 def _too_large() -> TooLarge:
     return TooLarge("server_body", allowed=LARGEST_BODY // 2**20)
-
-
-def _with_headers(send: Send) -> Send:
-    async def wrapped(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return wrapped

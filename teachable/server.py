@@ -109,7 +109,7 @@ def serve(
     """
     return_memory()
     with _told_to_stop(), open_socket(host, port) as listening:
-        address = _address(host, listening)
+        address = local_address(host, listening)
         announce(say("cli.serve.starting"))
         if not is_loopback(host.strip("[]").lower()):
             announce(say("cli.serve.open_to_network", host=host))
@@ -236,7 +236,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _address(host: str, listening: socket.socket) -> str:
+def local_address(host: str, listening: socket.socket) -> str:
     """Return the address a person on this computer opens."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
     name = host.strip("[]")

@@ -28,7 +28,7 @@ def serve_model(
     with server.open_socket(host, port) as listening:
         if not is_loopback(host.strip("[]").lower()):
             typer.echo(say("cli.serve_model.open", host=host), err=True)
-        address = server._address(host, listening)
+        address = server.local_address(host, listening)
 
         def ready(port: int) -> None:
             typer.echo(say("cli.serve_model.ready", file=model.name, address=address))
