@@ -146,7 +146,7 @@ class ExportQueue:
             if record is None:
                 raise NotFound("model_not_trained")
             model = trained.named(record, info)
-            known = info.updated, model, key_of(record, model.metadata)
+            known = info.updated, model, key_of(record, model.metadata, model.colors)
             with self._lock:
                 self._models[project.id] = known
         return known[1], known[2]
@@ -298,9 +298,8 @@ class ExportQueue:
         with schema.in_words(project.folder):
             data = trained.read(project, model)
             project.exports.forget_others(key)
-            self._maker.make(
-                Model(project, model.record, model.metadata, data, key), order.exporter, order.variant, watch
-            )
+            whole = Model(project, model.record, model.metadata, data, key, model.colors)
+            self._maker.make(whole, order.exporter, order.variant, watch)
 
     def _checked_model(self, project: Project, watch: Watch) -> tuple[Trained, str]:
         """Return the newest model; while it is still being checked, wait for that: the file says how it went."""

@@ -12,6 +12,7 @@ from teachable.jobs import metadata
 from teachable.loaded import Loaded
 from teachable.metadata import ModelMetadata
 from teachable.projects import Project
+from teachable.projects.classes import COLORS
 from teachable.runtime import Classifier, Prediction
 from teachable.types import Image, ModelRecord, ProjectInfo
 
@@ -23,10 +24,12 @@ class Trained:
     Attributes:
         record: what is kept of it.
         metadata: what its file says, with the names as they are now.
+        colors: `#RRGGBB` of each label; a deleted class has the one that new classes get in its place.
     """
 
     record: ModelRecord
     metadata: ModelMetadata
+    colors: tuple[str, ...]
 
 
 def newest(project: Project) -> Trained:
@@ -43,9 +46,13 @@ def newest(project: Project) -> Trained:
 
 def named(record: ModelRecord, info: ProjectInfo) -> Trained:
     """Return a model with the names its project and classes have now; deleted classes keep their last one."""
-    names = {one.id: one.name for one in info.classes}
-    labels = [names.get(id_, old) for id_, old in zip(record.class_ids, record.labels, strict=True)]
-    return Trained(record, metadata(record, labels, info.name))
+    classes = {one.id: one for one in info.classes}
+    labels, colors = [], []
+    for index, (id_, old) in enumerate(zip(record.class_ids, record.labels, strict=True)):
+        one = classes.get(id_)
+        labels.append(one.name if one else old)
+        colors.append(one.color if one else COLORS[index % len(COLORS)])
+    return Trained(record, metadata(record, labels, info.name), tuple(colors))
 
 
 def read(project: Project, model: Trained) -> bytes:

@@ -323,6 +323,12 @@ def test_a_renamed_class_or_project_needs_a_new_file(bench: Bench) -> None:
     assert bench.made().state == "none"
 
 
+def test_another_colour_needs_a_new_file(bench: Bench) -> None:
+    bench.make()
+    bench.project.update_class(bench.project.info().classes[0].id, color="#123456")
+    assert bench.made().state == "none"
+
+
 def test_a_damaged_note_or_file_counts_for_nothing(bench: Bench) -> None:
     bench.make()
     path = bench.file()

@@ -19,6 +19,7 @@ from teachable.exporting.formats import _pages
 from teachable.exporting.formats.offline_page import EXPORTER
 from teachable.graphs import Preprocessing, build
 from teachable.metadata import ModelMetadata
+from teachable.projects.classes import COLORS
 from teachable.runtime import Classifier
 from teachable.words import catalogue
 from tests.graphing import scene, tiny
@@ -93,6 +94,16 @@ def test_names_are_text_and_never_markup(hostile: tuple[ModelMetadata, bytes], p
     assert stated["project"] == dict(nasty.inside)["title"] == HOSTILE[2]
     assert len(stated["colors"]) == len(HOSTILE)
     assert stated["view"] == 1
+
+
+def test_the_bars_have_the_colours_the_person_chose(tmp_path: Path) -> None:
+    source = source_of(*model_of(["a", "b"]))
+    stated = []
+    for name, one in (("chosen", replace(source, colors=("#123456", "#654321"))), ("given", source)):
+        EXPORTER.write(one, HALF, tmp_path / name, watch())
+        page = Elements((tmp_path / name).read_text(encoding="utf-8"))
+        stated.append(json.loads(dict(page.inside)["about"])["colors"])
+    assert stated == [["#123456", "#654321"], list(COLORS[:2])]
 
 
 def test_it_may_run_its_own_scripts_only_and_names_nothing_outside(page: Path) -> None:

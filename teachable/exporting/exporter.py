@@ -70,11 +70,13 @@ class Source:
         at: returns the model file at a precision; made once and kept. `at("full", watch)` is what the preview runs.
         photos: yields stored photos, uint8 `[H, W, 3]`, of all classes in turn, to calibrate with; the same ones in
             the same order every time it is called.
+        colors: `#RRGGBB` of each label, as the person chose them; empty where nobody did.
     """
 
     metadata: ModelMetadata
     at: Callable[[Precision, Watch], bytes]
     photos: Callable[[], Iterator[Image]]
+    colors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,10 @@ _INSIDE = ("page", "web", "programs", "server", "studio", "locales")
 """Folders of assets whose files become parts of exports."""
 
 
-def key_of(record: ModelRecord, metadata: ModelMetadata) -> str:
+def key_of(record: ModelRecord, metadata: ModelMetadata, colors: Sequence[str] = ()) -> str:
     """Return the key of the files made from a model that says this about itself, 32 hexadecimal digits."""
     says = to_entries(replace(metadata, teachable_version=teachable.__version__))
-    return hashlib.sha256(json.dumps([record.id, _program(), says]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([record.id, _program(), says, list(colors)]).encode()).hexdigest()[:32]
 
 
 @cache

@@ -94,6 +94,7 @@ class Model:
         metadata: what its file says, with the present names.
         data: the file.
         key: of the exports of this model.
+        colors: `#RRGGBB` of each label.
     """
 
     project: Project
@@ -101,6 +102,7 @@ class Model:
     metadata: ModelMetadata
     data: bytes
     key: str
+    colors: tuple[str, ...] = ()
 
 
 def file_name(format_id: str, variant: Variant) -> str:
@@ -164,6 +166,7 @@ class Maker:
                 model.metadata,
                 lambda precision, watch: _at(model, photos, precision, watch),
                 lambda: _calibration(model.project, photos, watch),
+                model.colors,
             )
             exporter.write(source, variant, target, watch.part(looked, written))
             try:

@@ -15,6 +15,8 @@ probability per photo: 0.093, 0.093 and 0.018 as the quantiser does it by itself
 - **Corrected biases**: what rounding the weights adds on average, given what the channels see, is taken off again.
 """
 
+import contextlib
+import io
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -89,8 +91,8 @@ def write(
     }
     machine = quantizer.Quantizer(bytearray(given))
     machine.load_quantization_recipe(recipe.static_wi8_ai8())
-    with warnings.catch_warnings():
-        # It warns of what it does itself.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        # It warns of what it does itself, and draws a bar however it is asked.
         warnings.simplefilter("ignore")
         made = machine.quantize(ends, enable_progress_bar=False, enable_progress_report=False)
     progress(0.95)

@@ -11,13 +11,13 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from teachable.errors import ModelFileError
-from teachable.exporting.exporter import Precision
+from teachable.exporting.exporter import Precision, Source
 from teachable.exporting.tensor import cut
 from teachable.metadata import ModelMetadata
 from teachable.projects.classes import COLORS
@@ -143,10 +143,10 @@ def unpack(text: str, name: str) -> bytes:
         raise ModelFileError("export_page_damaged", name=name) from error
 
 
-def colors(labels: Sequence[str]) -> Iterator[str]:
-    """Yield a colour for each label, in the order in which the Studio gives them."""
-    for index, _ in enumerate(labels):
-        yield COLORS[index % len(COLORS)]
+def colors(source: Source) -> Iterator[str]:
+    """Yield the colour of each label: the person's own, or else in the order in which the Studio gives them."""
+    for index, _ in enumerate(source.metadata.labels):
+        yield source.colors[index] if source.colors else COLORS[index % len(COLORS)]
 
 
 def view(model: bytes) -> float | None:

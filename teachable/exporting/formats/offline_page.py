@@ -19,7 +19,6 @@ from teachable.exporting import precision
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
 from teachable.exporting.onnx_runner import OnnxRunner
-from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.words import say
 
@@ -44,7 +43,7 @@ class OfflinePage(Exporter):
         kept = cast(Precision, variant.id)
         model = source.at(kept, watch.part(0, 0.6))
         watch.done(0.6)
-        page = _page(source.metadata, model, kept)
+        page = _page(source, model, kept)
         watch.done(0.9)
         target.write_text(page, encoding="utf-8", newline="\n")
         watch.done(1)
@@ -60,8 +59,9 @@ class OfflinePage(Exporter):
 EXPORTER = OfflinePage()
 
 
-def _page(metadata: ModelMetadata, model: bytes, kept: Precision) -> str:
+def _page(source: Source, model: bytes, kept: Precision) -> str:
     """Return the HTML of the page."""
+    metadata = source.metadata
     here, studio, runtime = assets() / "page", assets() / "studio", runtime_folder()
     program, wasm = (runtime / name for name in BUNDLED_FILES)
     support = (here / "support.js").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def _page(metadata: ModelMetadata, model: bytes, kept: Precision) -> str:
         "lang": _pages.LOCALE,
         "project": metadata.project,
         "labels": list(metadata.labels),
-        "colors": list(_pages.colors(metadata.labels)),
+        "colors": list(_pages.colors(source)),
         "view": _pages.view(model),
         "texts": _pages.texts("offline"),
         "worker": _pages.script(here / "worker.js", here),
