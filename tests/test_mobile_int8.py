@@ -53,6 +53,10 @@ def test_everything_is_computed_in_whole_numbers() -> None:
     assert "DEQUANTIZE" not in found
 
 
+def test_a_hard_swish_is_spelled_out_because_that_is_faster() -> None:
+    assert "HARD_SWISH" not in kinds(made(BODIES["activations"]()))
+
+
 def test_uneven_channels_cost_little() -> None:
     body = uneven()
     model = made(body)

@@ -80,6 +80,7 @@ def write(
     def exact(network: Network) -> bytes:
         return mobile_tflite.write(network, (1 / (255 * std)).astype(np.float32), -mean / std, name)
 
+    network = _spelled_out(network)
     peaks = _look(exact(network), squares, lambda part: progress(0.45 * part)).peaks
     given = exact(_equalised(network, peaks))
     seen = _look(given, squares, lambda part: progress(0.45 + 0.45 * part))
@@ -134,6 +135,21 @@ def _look(model: bytes, squares: NDArray[np.uint8], progress: Callable[[float], 
         peaks,
         {name: total / len(squares) for name, total in sums.items()},
     )
+
+
+def _spelled_out(network: Network) -> Network:
+    """Return a network with hard swish as a multiplication, which is four times as fast in whole numbers."""
+    steps: list[Step] = []
+    shapes = dict(network.shapes)
+    for step in network.steps:
+        if step.op != "HardSwish":
+            steps.append(step)
+            continue
+        gate = f"{step.outputs[0]}.gate"
+        shapes[gate] = shapes[step.outputs[0]]
+        steps.append(Step("HardSigmoid", step.inputs, (gate,), {"alpha": 1 / 6, "beta": 0.5}))
+        steps.append(Step("Mul", (step.inputs[0], gate), step.outputs, {}))
+    return replace(network, steps=tuple(steps), shapes=shapes)
 
 
 def _equalised(network: Network, peaks: Mapping[str, NDArray[np.float32]]) -> Network:
