@@ -119,6 +119,17 @@ def test_a_file_that_is_no_good_is_not_written(home: Path, here: Path, monkeypat
     assert not list(here.iterdir())
 
 
+def test_the_largest_difference_is_not_made_smaller_by_rounding(
+    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Copy()
+    copy.asked = lambda answers: type(answers)(answers.probabilities - np.float32(4e-5))
+    use(monkeypatch, copy)
+    monkeypatch.setattr("teachable.exporting.exporter.exporters", lambda: (copy,))
+    result = teachable("export", "Colours", "--format", "copy", "--home", home)
+    assert "No probability differs by more than 0.01 %." in result.stdout
+
+
 def test_a_failure_is_said(home: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(source: Source, target: Path, watch: Watch) -> None:
         raise ZeroDivisionError

@@ -1,5 +1,6 @@
 """`teachable export`: the model of a project in a form to take away, made, run and compared with the preview."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -117,7 +118,9 @@ def _report(target: Path, made: "Made") -> None:
     if check is None:
         typer.echo(say("cli.export.not_run"))
         return
-    figures = {"agreeing": check.agreeing, "total": check.total, "percent": f"{100 * check.largest_difference:.2f}"}
+    # Rounded up: it is said that no difference is larger.
+    percent = f"{math.ceil(10_000 * check.largest_difference) / 100:.2f}"
+    figures = {"agreeing": check.agreeing, "total": check.total, "percent": percent}
     typer.echo(say("cli.export.checked_held_out" if made.held_out else "cli.export.checked", **figures))
     if check.correct is not None and check.correct_full is not None:
         shares = {"correct": check.correct, "count": check.held_out, "full": check.correct_full}
