@@ -181,6 +181,8 @@ class ExportQueue:
         exporter, variant = find(format_id, variant_id)
         if exporter.extra is not None and not exporter.extra.installed():
             title, command = say(f"export.{exporter.id}.title"), offers.installing(exporter.extra)
+            if not exporter.extra.fits():
+                raise Conflict("export_extra_unfit", title=title)
             raise Conflict("export_extra_missing", title=title, command=command)
         _, key = self._model(project, project.info())
         there = _note(project.exports.notes(key), file_name(exporter.id, variant)) is not None

@@ -75,7 +75,7 @@ class Single(Copy):
     id = "single"
     place = 2
     variants = (Variant("only", "single.bin"),)
-    extra = Extra("lacking", ("teachable_lacks_this",))
+    extra = Extra("heif", ("teachable_lacks_this",))
 
 
 def use(patch: pytest.MonkeyPatch, *formats: Exporter) -> None:

@@ -61,20 +61,32 @@ def test_a_format_says_what_it_is_and_how_to_get_what_it_lacks(bench: Bench, mon
     copy, single = bench.queue.exports(bench.project).formats
     assert (copy.title, copy.about, copy.extra, copy.command) == ("export.copy.title", "export.copy.about", None, None)
     assert [one.title for one in copy.variants] == ["export.copy.full", "export.copy.other"]
-    assert single.extra == "lacking"
-    assert single.command == "uv sync --inexact --extra lacking"
+    assert single.extra == "heif"
+    assert single.command == "uv sync --inexact --extra heif"
     assert [one.title for one in single.variants] == ["export.single.title"]
 
     class Installed:
+        requires = ("pillow-heif; extra == 'heif'",)
+
         def read_text(self, name: str) -> None:
             return None
 
     monkeypatch.setattr("importlib.metadata.distribution", lambda name: Installed())
-    assert bench.queue.exports(bench.project).formats[1].command == 'pip install "teachable[lacking]"'
+    assert bench.queue.exports(bench.project).formats[1].command == 'pip install "teachable[heif]"'
     with pytest.raises(Conflict) as caught:
         bench.queue.start(bench.project, "single", "only")
     assert caught.value.key == "export_extra_missing"
-    assert 'pip install "teachable[lacking]"' in str(caught.value)
+    assert 'pip install "teachable[heif]"' in str(caught.value)
+
+
+def test_what_is_not_published_for_this_computer_is_not_advised(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = ["other>=1", "thing>=1; sys_platform == 'amiga' and extra == 'heif'", "more>=1; extra == 'tflite'"]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: stated)
+    copy, single = bench.queue.exports(bench.project).formats
+    assert (copy.fits, single.fits, single.command) == (True, False, None)
+    with pytest.raises(Conflict) as caught:
+        bench.queue.start(bench.project, "single", "only")
+    assert caught.value.key == "export_extra_unfit"
 
 
 @pytest.mark.parametrize(("format", "variant"), [("copy", "none"), ("none", "full"), ("", ""), ("../x", "full")])

@@ -86,7 +86,7 @@ export function formatCard(store, first, { choose, picked }) {
     const running = format.variants.find((made) => made.state === "running") ?? format.variants.find(going);
     const ready = format.variants.some((made) => made.state === "done" || (isModel(format, made) && agrees()));
     const trouble = format.variants.some((made) => made.state === "refused" || made.state === "failed");
-    const now = running ? `${running.state} ${percent(running.fraction)}` : ready ? "ready" : trouble ? "trouble" : format.command ? "missing" : "";
+    const now = running ? `${running.state} ${percent(running.fraction)}` : ready ? "ready" : trouble ? "trouble" : format.command || !format.fits ? "missing" : "";
     if (mark.dataset.now === now) return;
     mark.dataset.now = now;
     if (running) mark.replaceChildren(running.state === "running" ? percent(running.fraction) : "…");
@@ -120,7 +120,7 @@ function agrees() {
 function weight(format, { state: now, size_bytes: bytes, fraction }) {
   if (now === "running") return percent(fraction);
   const trouble = now === "refused" || now === "failed";
-  if (bytes === null || trouble) return format.command ? "–" : say(trouble ? "page.export.not_to_be_had" : "page.export.not_prepared");
+  if (bytes === null || trouble) return format.command || !format.fits ? "–" : say(trouble ? "page.export.not_to_be_had" : "page.export.not_prepared");
   return say("page.network.megabytes", { size: megabytes(bytes) });
 }
 

@@ -82,7 +82,7 @@ export function filePanel(store, format) {
     if (reason.dataset.said !== why) reason.replaceChildren(...quoted(why).parts);
     reason.dataset.said = why;
     // What was found wrong with a file is found again, until another model is trained.
-    again.parentElement?.toggleAttribute("hidden", made.state === "refused" || own);
+    again.parentElement?.toggleAttribute("hidden", made.state === "refused" || own || !about.fits);
     if (now === "going") showProgress(made);
     if (now === "done") showDownload(made, own);
     else check.hide();
@@ -112,6 +112,7 @@ export function filePanel(store, format) {
       return agreeing === total ? ["done", ""] : ["problem", say("page.export.differs", { count: total - agreeing, total, difference: points(difference) })];
     }
     if (about.command) return ["missing", ""];
+    if (!about.fits) return ["problem", say("page.export.unfit")];
     if (made.state === "done") return ["done", ""];
     if (going(made) || store.starting(format, variant)) return ["going", ""];
     if (refusal) return ["problem", refusal];

@@ -229,6 +229,7 @@ export interface Format {
   media_type: string;
   extra: string | null;
   command: string | null;
+  fits: boolean;
   variants: Made[];
 }
 

@@ -84,6 +84,8 @@ def _list() -> None:
             typer.echo(say("cli.export.variant", id=one.id, title=one.title, file=one.file))
         if found.command is not None:
             typer.echo(say("cli.export.missing", command=found.command))
+        elif not found.fits:
+            typer.echo(say("cli.export.unfit"))
         typer.echo()
 
 

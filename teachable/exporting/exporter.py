@@ -5,6 +5,7 @@ It owns the interface and the list of formats. A new format is a new file in `te
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
 import pkgutil
 import threading
@@ -134,6 +135,17 @@ class Extra:
     def installed(self) -> bool:
         """Say whether it is there, without importing it."""
         return all(importlib.util.find_spec(module) is not None for module in self.modules)
+
+    def fits(self) -> bool:
+        """Say whether there is anything to install for this system and this Python; its makers decide that."""
+        from packaging.requirements import Requirement
+
+        try:
+            stated = importlib.metadata.requires("teachable") or []
+        except importlib.metadata.PackageNotFoundError:
+            return True
+        markers = [marker for text in stated if (marker := Requirement(text).marker) is not None]
+        return any(marker.evaluate({"extra": self.name}) and not marker.evaluate({"extra": ""}) for marker in markers)
 
 
 class Exporter(ABC):

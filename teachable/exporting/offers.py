@@ -66,7 +66,8 @@ class Format:
         about: what it is for and how to use it, in words.
         media_type: of the file.
         extra: name of what has to be installed besides Teachable, or None.
-        command: the command that installs it, or None if it is there.
+        command: the command that installs it, or None if it is there, or there is none for this computer.
+        fits: it can be had on this computer.
         variants: the choices, the first to begin with.
     """
 
@@ -76,6 +77,7 @@ class Format:
     media_type: str
     extra: str | None
     command: str | None
+    fits: bool
     variants: tuple[Made, ...]
 
 
@@ -99,13 +101,15 @@ class Exports:
 def describe(exporter: Exporter, variants: Sequence[Made]) -> Format:
     """Say what a format is, with the choices given."""
     missing = exporter.extra if exporter.extra and not exporter.extra.installed() else None
+    fits = missing is None or missing.fits()
     return Format(
         id=exporter.id,
         title=say(f"export.{exporter.id}.title"),
         about=say(f"export.{exporter.id}.about"),
         media_type=exporter.media_type,
         extra=exporter.extra.name if exporter.extra else None,
-        command=installing(missing) if missing else None,
+        command=installing(missing) if missing and fits else None,
+        fits=fits,
         variants=tuple(variants),
     )
 

@@ -28,11 +28,13 @@ def done(id_: str, title: str, file: str, size: int = 5_400_000, **values: Any) 
     )
 
 
-def form(id_: str, title: str, *variants: Json, about: str = "What it is for.", command: str | None = None) -> Json:
+def form(
+    id_: str, title: str, *variants: Json, about: str = "What it is for.", command: str | None = None, fits: bool = True
+) -> Json:
     """Return a format."""
     extra = "extra" if command else None
     said = {"id": id_, "title": title, "about": about, "media_type": "application/zip"}
-    return {**said, "extra": extra, "command": command, "variants": list(variants)}
+    return {**said, "extra": extra, "command": command, "fits": fits, "variants": list(variants)}
 
 
 def model(*others: Json) -> Json:

@@ -224,6 +224,16 @@ def test_a_press_that_is_refused_says_why(visit: Visit) -> None:
     expect(body.get_by_test_id("export-progress")).to_be_visible()
 
 
+def test_what_cannot_be_had_on_this_computer_is_said(visit: Visit) -> None:
+    lite = form("coreml", "iPhone", made("half", "Half size", "model.mlpackage"), fits=False)
+    page, shelf = visit(model(), lite)
+    body = choose(page, "coreml")
+    expect(body.get_by_test_id("export-problem")).to_contain_text(say("page.export.unfit"))
+    for hidden in ("export-prepare", "export-again", "export-missing", "export-download"):
+        expect(body.get_by_test_id(hidden)).to_be_hidden()
+    assert shelf.asked == ["GET "]
+
+
 def test_what_has_to_be_installed_is_said_with_the_command(visit: Visit) -> None:
     lite = form("tflite", "Android", made("float", "Full precision", "model.tflite"), command=COMMAND)
     page, shelf = visit(model(), lite, permissions=CLIPBOARD)
