@@ -17,7 +17,7 @@ from teachable.errors import Forbidden, TeachableError, TooLarge
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 128 * 2**20
+LARGEST_BODY = 64 * 2**20
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -49,7 +49,7 @@ PORT = 38101
 
 MOST_PHOTOS = 64
 """Photos in one request."""
-MOST_WAITING = 32
+MOST_WAITING = 16
 """Requests with photos that are read or wait for their turn; more are told to come back."""
 BODY_SECONDS = 60
 """How long a body may take to arrive."""

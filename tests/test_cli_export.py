@@ -49,7 +49,7 @@ def test_without_options_it_is_the_model_file(home: Path, here: Path) -> None:
     assert Classifier.load(here / "model.onnx").predict([photo(1, RED)])[0].label == "Class 1"
     first, second = result.stdout.splitlines()
     assert first.startswith("Wrote model.onnx: Full precision, ")
-    assert second.startswith("Checked: it agrees with the preview on 10 of 10 photos that were kept aside")
+    assert second.startswith("Checked: it agrees with the preview on 40 of 40 photos.")
     assert "Exporting" in result.stderr
 
 

@@ -122,4 +122,4 @@ def test_whole_numbers_need_photos(made: tuple[ModelMetadata, bytes], tmp_path: 
     source = replace(source_of(*made), photos=lambda: iter(()))
     with pytest.raises(InvalidInput) as caught:
         EXPORTER.write(source, EXPORTER.variants[1], tmp_path / "none.zip", watch())
-    assert caught.value.key == "export_photos"
+    assert caught.value.key == "export_no_photos"

@@ -27,6 +27,9 @@ from teachable.types import Image, ModelRecord
 
 log = logging.getLogger(__name__)
 
+MODEL_FILE = "onnx"
+"""The format whose files are the model itself; others are made from what is kept of it."""
+
 # Part of the bar until the photos are looked at, until the file is written, and until the head to test with is there.
 _QUICK, _SLOW = (0.3, 0.6, 0.7), (0.05, 0.85, 0.9)
 
@@ -170,15 +173,14 @@ class Maker:
             )
             exporter.write(source, variant, target, watch.part(looked, written))
             try:
-                check = self._check(model, exporter, variant, target, photos, known, watch)
+                check, held_out = self._check(model, exporter, variant, target, photos, known, watch)
             except Refused:
                 model.project.exports.discard(model.key, name)
                 raise
             with target.open("rb") as stream:
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
             seconds = round(time.monotonic() - started, 3)
-            ran = check is not None
-            note = Note(target.stat().st_size, sha256, seconds, ran, ran and known.yardstick.held_out, check)
+            note = Note(target.stat().st_size, sha256, seconds, check is not None, held_out, check)
             watch.done(1.0)
             model.project.exports.keep(target, model.key, name, note.text())
         return note
@@ -202,8 +204,11 @@ class Maker:
         photos: Material,
         known: _Known,
         watch: Watch,
-    ) -> Check | None:
-        """Run a file over photos; None where this computer cannot.
+    ) -> tuple[Check | None, bool]:
+        """Run a file over photos; None where this computer cannot. Also say whether these photos were held out.
+
+        The model file itself agrees with itself, whatever it says. What counts for it is the comparison with the
+        preview that was made when it was trained.
 
         Raises:
             Refused: it does not work, or does not say what the preview says.
@@ -215,7 +220,13 @@ class Maker:
             runner = exporter.open(path, variant)
             watch.done(written)
             if runner is None:
-                return None
+                return None, False
+            trained = model.record.agreement
+            if trained is not None and (exporter.id, variant.id) == (MODEL_FILE, FULL):
+                largest = trained.largest_difference
+                check = Check(trained.agreeing, trained.total, trained.agreeing, largest)
+                checking.require(check, variant)
+                return check, False
             chosen = [photos.samples[row] for row in yardstick.rows]
             test = None
             # The full model has no accuracy to lose, and fitting a head takes a second or two.
@@ -231,7 +242,7 @@ class Maker:
             raise  # the photos are to blame, not the file
         except TeachableError as error:
             raise Refused(error, check, yardstick.held_out) from error
-        return check
+        return check, yardstick.held_out
 
     def _examine(self, model: Model, photos: Material, known: _Known, watch: Watch) -> Test | None:
         """Return what a loss of accuracy is measured with, or None where that cannot be known."""
@@ -268,7 +279,7 @@ def _at(model: Model, photos: Material, precision: Precision, watch: Watch) -> b
         return model.data
     from teachable.exporting import precision as precisions
 
-    files, name = model.project.exports, f"onnx-{precision}.onnx"
+    files, name = model.project.exports, f"{MODEL_FILE}-{precision}.onnx"
     try:
         return files.path(model.key, name).read_bytes()
     except FileNotFoundError:

@@ -51,7 +51,7 @@ class TensorFlowLite(Exporter):
         files = {
             FILES[variant.id]: made["model"],
             mobile_square.FILE: prepare,
-            "README.md": readme(source.metadata, _about(variant, cut)),
+            "README.md": readme(source.metadata, _about(variant, cut), "quarter" if variant.id == "int8" else "full"),
         }
         watch.require_wanted()
         write_archive(target, source.metadata, files, _ports(source.metadata, variant, cut))
@@ -130,7 +130,7 @@ def _squares(source: Source, prepare: bytes, watch: Watch) -> NDArray[np.uint8]:
         watch.require_wanted()
         found.append(cut([photo]))
     if not found:
-        raise InvalidInput("export_photos")
+        raise InvalidInput("export_no_photos")
     watch.part(0.2, 0.3).done(1.0)
     return np.concatenate(found)
 
