@@ -17,7 +17,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from teachable.errors import TeachableError
 from teachable.resources import assets
 from teachable.types import Evaluation, ModelRecord, ProjectInfo, TrainSettings
-from teachable.words import say
+from teachable.words import percent, say
 
 if TYPE_CHECKING:
     from teachable.workflow import Workspace
@@ -280,7 +280,7 @@ def tables(names: list[str], evaluation: Evaluation) -> tuple[dict[str, Any], di
         [
             name,
             say("page.hood.of", correct=score.correct, total=score.total) if score.total else "–",
-            f"{score.correct / score.total:.0%}" if score.total else say("page.hood.not_judged"),
+            f"{percent(score.correct / score.total)}%" if score.total else say("page.hood.not_judged"),
         ]
         for name, score in zip(names, evaluation.per_class, strict=True)
     ]

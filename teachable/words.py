@@ -7,6 +7,7 @@ It owns the catalogue format: flat JSON, `{name}` places in the text, and for co
 import json
 import string
 from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from teachable.resources import assets
@@ -39,3 +40,12 @@ def say(key: str, locale: str = "en", /, **values: object) -> str:
     if "count" in values and key not in texts:
         key = f"{key}.one" if values["count"] == 1 else f"{key}.other"
     return string.Formatter().vformat(texts[key], (), values)
+
+
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 in whole per cent, without the sign, rounded as the page rounds it.
+
+    A half goes up, and it is a half where the number as it is written is one: 0.725 is 73, although the float of that
+    name lies a little below.
+    """
+    return str((100 * Decimal(repr(float(share)))).quantize(Decimal(1), ROUND_HALF_UP))

@@ -4,10 +4,13 @@ import ast
 import json
 import re
 import string
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import npm
+import numpy as np
 import pytest
 
 from teachable import words
@@ -15,7 +18,7 @@ from teachable.exporting import programs
 from teachable.exporting.exporter import exporters
 from teachable.metadata import ModelMetadata
 from teachable.types import ClassScore, Evaluation, TrainSettings
-from teachable.words import catalogue, say
+from teachable.words import catalogue, percent, say
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = catalogue()
@@ -72,6 +75,26 @@ def test_a_value_may_be_called_like_the_parameters(monkeypatch: pytest.MonkeyPat
 
 
 # The catalogue
+
+
+# Figures
+
+
+def test_a_half_per_cent_goes_up_as_on_the_page() -> None:
+    assert percent(174 / 240) == "73"  # 72.5 %
+    assert percent(0.285) == "29"  # 100 * 0.285 is a little less than 28.5
+    assert [percent(share) for share in (0, 0.005, 0.00499, 0.994, 0.995, 1)] == ["0", "1", "0", "99", "100", "100"]
+    assert percent(np.float32(0.5)) == "50"
+
+
+def test_the_page_rounds_every_share_in_the_same_way() -> None:
+    shares = [correct / total for total in (7, 8, 200, 240, 1000) for correct in range(total + 1)]
+    code = (
+        'const format = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 0 });'
+        f"console.log(JSON.stringify({json.dumps(shares)}.map((share) => format.format(share))));"
+    )
+    done = subprocess.run([npm.node(), "-e", code], capture_output=True, text=True, check=True)
+    assert [f"{percent(share)}%" for share in shares] == json.loads(done.stdout)
 
 
 def test_the_catalogue_is_sorted_and_whole() -> None:

@@ -10,7 +10,7 @@ import typer
 from teachable import settings
 from teachable.cli.finding import find_project
 from teachable.types import ProjectInfo
-from teachable.words import say
+from teachable.words import percent, say
 
 if TYPE_CHECKING:
     from teachable.comparison import Comparison
@@ -101,7 +101,7 @@ def _cells(row: "ComparisonRow") -> tuple[str, ...]:
     accuracy, correct = unknown, unknown
     if row.accuracy is not None and row.low is not None and row.high is not None:
         shares = {"share": row.accuracy, "low": row.low, "high": row.high}
-        percents = {name: f"{100 * share:.0f}" for name, share in shares.items()}
+        percents = {name: percent(share) for name, share in shares.items()}
         accuracy = say("cli.compare.share", **percents)
         correct = say("cli.compare.of", correct=row.correct, total=row.held_out)
     return (

@@ -17,7 +17,7 @@ from teachable.cli.finding import check_target
 from teachable.cli.folders import ClassFolder, read_classes
 from teachable.errors import StorageFull, TeachableError
 from teachable.types import Evaluation, ModelRecord, Rejected, TrainSettings
-from teachable.words import say
+from teachable.words import percent, say
 
 if TYPE_CHECKING:
     from teachable.workflow import Status, Workspace
@@ -202,7 +202,7 @@ def _report_classes(score: Evaluation, labels: list[str]) -> None:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{percent(share)} %"
 
 
 def _bar(length: int, label: str, quiet: bool) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from teachable import __version__
 from teachable.exporting.exporter import Precision
 from teachable.metadata import FORMAT_VERSION, ModelMetadata
-from teachable.words import say
+from teachable.words import percent, say
 
 # Zip files know no earlier time.
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -88,7 +88,7 @@ def readme(metadata: ModelMetadata, about: str, kept: Precision = "full") -> byt
         good = say("export.readme.unjudged")
     else:
         shares = {"share": score.accuracy, "low": score.low, "high": score.high}
-        percents = {name: f"{100 * share:.0f}" for name, share in shares.items()}
+        percents = {name: percent(share) for name, share in shares.items()}
         good = say("export.readme.judged", correct=score.correct, count=score.held_out, **percents)
         if kept == "quarter":
             good = f"{good} {say('export.readme.judged_full')}"
