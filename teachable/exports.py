@@ -7,6 +7,7 @@ its project, and is offered as long as it says what the project says.
 import logging
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -53,7 +54,9 @@ class _Order:
         ended: set when nothing is done about it any more.
         state: as a person sees it.
         fraction: how much is done, 0 to 1.
+        started: when its making began, in seconds of a clock that never goes back, or None.
         model: key of the model it is or was made from, once that is known.
+        outdated: the model, or a name in it, changed while it was made.
         error: what went wrong.
         refused: the check that says no.
     """
@@ -65,7 +68,9 @@ class _Order:
     ended: threading.Event = field(default_factory=threading.Event)
     state: State = "waiting"
     fraction: float = 0.0
+    started: float | None = None
     model: str | None = None
+    outdated: bool = False
     error: TeachableError | None = None
     refused: Refused | None = None
 
@@ -73,6 +78,11 @@ class _Order:
     def id(self) -> _Id:
         """What it is found by."""
         return self.project.id, self.exporter.id, self.variant.id
+
+    @property
+    def elapsed(self) -> float | None:
+        """How long it has been made by now, in seconds, or None while it waits."""
+        return None if self.started is None else time.monotonic() - self.started
 
     def report(self, done: float) -> None:
         """Note how much is done; it never goes back."""
@@ -163,7 +173,7 @@ class ExportQueue:
         with self._lock:
             order = self._orders.get((project.id, exporter.id, variant.id))
             if order is not None and not order.ended.is_set():
-                return replace(made, state=order.state, fraction=order.fraction)
+                return replace(made, state=order.state, fraction=order.fraction, seconds=order.elapsed)
         note = _note(notes, file_name(exporter.id, variant))
         if note is not None:
             return offers.done(made, note)
@@ -265,7 +275,7 @@ class ExportQueue:
                     self._thread = None
                     return
                 order = self._waiting.popleft()
-                order.state = "running"
+                order.state, order.started = "running", time.monotonic()
             self._end(order, *self._outcome(order))
 
     def _outcome(self, order: _Order) -> tuple[State, TeachableError | None, Refused | None]:
@@ -302,6 +312,7 @@ class ExportQueue:
             project.exports.forget_others(key)
             whole = Model(project, model.record, model.metadata, data, key, model.colors)
             self._maker.make(whole, order.exporter, order.variant, watch)
+            order.outdated = self._model(project, project.info())[1] != key
 
     def _checked_model(self, project: Project, watch: Watch) -> tuple[Trained, str]:
         """Return the newest model; while it is still being checked, wait for that: the file says how it went."""
@@ -387,7 +398,9 @@ def _note(notes: _Notes, name: str) -> Note | None:
 def _ended(made: Made, order: _Order, key: str) -> Made:
     """Return how an export that left no file, or one of another model, ended."""
     if order.model not in {None, key}:
-        return offers.said(made, TeachableError("export_outdated")) if order.state == "done" else made
+        if order.state != "done":
+            return made
+        return offers.said(made, TeachableError("export_outdated" if order.outdated else "export_renewed"))
     if order.state == "done":
         return made  # somebody removed the file
     made = replace(made, state=order.state, fraction=order.fraction)

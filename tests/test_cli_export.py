@@ -9,7 +9,7 @@ from taking import Copy, use
 from typer.testing import CliRunner, Result
 
 from teachable.cli import app
-from teachable.exporting.exporter import Source, Watch
+from teachable.exporting.exporter import Extra, Source, Watch
 from teachable.runtime import Classifier
 from teachable.types import TrainSettings
 from teachable.workflow import Workspace
@@ -48,7 +48,7 @@ def test_without_options_it_is_the_model_file(home: Path, here: Path) -> None:
     assert result.exit_code == 0, result.output
     assert Classifier.load(here / "model.onnx").predict([photo(1, RED)])[0].label == "Class 1"
     first, second = result.stdout.splitlines()
-    assert first.startswith("Wrote model.onnx: Full precision, ")
+    assert first.startswith("Wrote model.onnx: Exact model, ")
     assert second.startswith("Checked: it agrees with the preview on 40 of 40 photos.")
     assert "Exporting" in result.stderr
 
@@ -56,11 +56,11 @@ def test_without_options_it_is_the_model_file(home: Path, here: Path) -> None:
 @pytest.mark.parametrize("variant", ["half", "quarter"])
 def test_smaller_ones_say_what_they_cost(home: Path, here: Path, variant: str) -> None:
     out = here / "small.onnx"
-    result = teachable("export", "Colours", "--variant", variant, "--out", out, "--home", home)
+    result = teachable("export", "colours", "--variant", variant, "--out", out, "--home", home)
     assert result.exit_code == 0, result.output
     labels = [one.label for one in Classifier.load(out).predict([photo(1, RED), photo(2, BLUE)])]
     assert labels == ["Class 1", "Class 2"]
-    assert "On 10 photos nothing was learned from it is right 10 times, and the full model 10 times." in result.stdout
+    assert "Of 10 photos it had not learned from, it named 10 right; the exact model 10." in result.stdout
     assert sorted(path.name for path in here.iterdir()) == ["small.onnx"]
 
 
@@ -84,6 +84,7 @@ def test_nothing_is_replaced_unasked(home: Path, here: Path) -> None:
     ("arguments", "said"),
     [
         (["Nobody"], "There is no project “Nobody”"),
+        (["Colors"], "There is no project “Colors”. Did you mean “Colours”?"),
         (["Empty"], "There is no model yet"),
         (["Colours", "--format", "floppy"], "There is no format “floppy”. Choose one of these: onnx, page"),
         (["Colours", "--variant", "tiny"], "The format “onnx” has no choice “tiny”. Choose one of these: full, half"),
@@ -103,7 +104,7 @@ def test_the_list_says_what_each_is_for(here: Path) -> None:
     result = teachable("export", "--list")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("onnx: ")
-    assert "    --variant half: Half size, model-half.onnx" in result.stdout
+    assert "    --variant half: Half-size model, model-half.onnx" in result.stdout
     for one in ("page: ", "web: "):
         assert one in result.stdout
 
@@ -131,6 +132,23 @@ def test_the_largest_difference_is_not_made_smaller_by_rounding(
     monkeypatch.setattr("teachable.exporting.exporter.exporters", lambda: (copy,))
     result = teachable("export", "Colours", "--format", "off", "--home", home)
     assert "No probability differs by more than 0.01 %." in result.stdout
+
+
+def test_what_is_not_installed_is_said_without_stopping_anything(
+    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Missing(Copy):
+        extra = Extra("copy", ("no_such_module_here",))
+
+    copy = Missing()
+    use(monkeypatch, copy)
+    monkeypatch.setattr("teachable.exporting.exporter.exporters", lambda: (copy,))
+    monkeypatch.setattr(Extra, "fits", lambda extra: True)
+    result = teachable("export", "Colours", "--format", "copy", "--home", home, "--quiet")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "then the same command again" in result.stderr
+    assert "Stop Teachable" not in result.stderr
+    assert not list(here.iterdir())
 
 
 def test_a_failure_is_said(home: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -325,7 +325,7 @@ def test_a_renamed_class_or_project_needs_a_new_file(bench: Bench) -> None:
     bench.make()
     first = bench.file()
     bench.project.update_class(bench.project.info().classes[0].id, name='"quoted" 🍎 </script>')
-    assert bench.made().state == "none"
+    assert (bench.made().state, bench.made().key) == ("none", "export_renewed")
     assert first.exists(), "it goes when another is begun: taking the name back brings it back"
     bench.make()
     assert not first.exists()
@@ -419,7 +419,10 @@ def test_the_model_of_before_is_exported_if_a_new_one_comes_meanwhile(bench: Ben
         assert halt.entered.wait(30)
         for _ in range(4):
             bench.teach()
-        assert bench.made().state == "running"
+        running = bench.made()
+        assert (running.state, running.key) == ("running", None)
+        assert running.seconds is not None
+        assert running.seconds > 0
     found = bench.queue.wait(bench.project, "copy", "full", 30)
     assert (found.state, found.key) == ("none", "export_outdated")
     assert before is not None

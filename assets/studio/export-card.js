@@ -12,19 +12,23 @@ import { known, megabytes, percent, say } from "./words.js";
 
 /** The format that a phone can be given. */
 const PAGE = "page";
+/** Variants that hold the numbers of the model as they are. */
+const EXACT = new Set(["full", "float"]);
 
 /**
  * @param {import("./export-store.js").ExportStore} store
  * @param {Format} first how the format stands now: its variants are the same from then on
- * @param {{ choose: () => void, picked: () => void }} told `choose`: the card was pressed; `picked`: another variant was
+ * @param {{ choose: () => void, picked: (variant: string) => void }} told `choose`: the card was pressed; `picked`: another variant was
+ * @param {string} [begin] the variant to begin with, instead of the first
  */
-export function formatCard(store, first, { choose, picked }) {
+export function formatCard(store, first, { choose, picked }, begin) {
   const id = first.id;
   let format = first;
-  let variant = first.variants[0]?.id ?? "";
+  let variant = (first.variants.find((made) => made.id === begin) ?? first.variants[0])?.id ?? "";
   let open = false;
   const purpose = `page.export.for_${id}`;
-  const title = make("span", { className: "t-format-title" }, make("span", {}, first.title), known(purpose) ? make("span", { className: "t-muted" }, say(purpose)) : null);
+  const lacks = make("span", { className: "t-format-lacks", hidden: true, "data-testid": "format-lacks" });
+  const title = make("span", { className: "t-format-title" }, make("span", { className: "t-format-line" }, make("span", {}, first.title), lacks), known(purpose) ? make("span", { className: "t-muted" }, say(purpose)) : null);
   const mark = make("span", { className: "t-format-mark", "data-testid": "format-mark" });
   const control = make("button", { type: "button", className: "t-format", id: `t-format-${id}`, "aria-expanded": "false", "aria-controls": `t-format-body-${id}`, "data-testid": "export-format", "data-id": id, on: { click: choose } }, title, mark);
 
@@ -34,13 +38,14 @@ export function formatCard(store, first, { choose, picked }) {
     input.addEventListener("change", () => {
       variant = made.id;
       update(format, open);
-      picked();
+      picked(variant);
     });
     const weight = make("span", { className: "t-muted t-number" });
     const figure = make("span", { className: "t-muted t-number" });
     return { id: made.id, weight, figure, element: make("label", { className: "t-choice" }, input, make("span", { className: "t-choice-title" }, made.title), weight, figure) };
   });
   const group = make("div", { className: "t-choices", role: "radiogroup", "aria-label": say("page.export.size"), hidden: choices.length < 2 }, ...choices.map(({ element }) => element));
+  const tested = make("p", { className: "t-muted t-choices-note", hidden: true, "data-testid": "export-tested" });
   const file = filePanel(store, id);
   const phone = id === PAGE ? phonePanel(store.project, id) : null;
   const body = make(
@@ -48,7 +53,7 @@ export function formatCard(store, first, { choose, picked }) {
     { className: "t-format-body", id: `t-format-body-${id}`, role: "region", "aria-labelledby": control.id, "data-testid": "format-body" },
     make("p", { className: "t-format-name", "aria-hidden": "true" }, first.title),
     make("p", { className: "t-format-about" }, first.about),
-    group,
+    make("div", { className: "t-choices-holder" }, group, tested),
     file.element,
     phone?.element ?? null,
   );
@@ -74,6 +79,7 @@ export function formatCard(store, first, { choose, picked }) {
       write(choice.weight, weight(format, made));
       write(choice.figure, figure(made));
     }
+    showTested();
     const made = chosen();
     if (made) {
       file.update(format, made, open);
@@ -82,11 +88,31 @@ export function formatCard(store, first, { choose, picked }) {
     showMark();
   }
 
+  /** What a variant names correctly, in words. @param {Made} made */
+  function figure(made) {
+    const right = correct(format, made, store.known?.formats ?? []);
+    return right ? say("page.export.figure", { correct: right.correct, total: right.total }) : "";
+  }
+
+  /** Say once of which photos the figures are. */
+  function showTested() {
+    const formats = store.known?.formats ?? [];
+    const count = choices.length < 2 ? 0 : Math.max(0, ...format.variants.map((made) => correct(format, made, formats)?.total ?? 0));
+    tested.hidden = !count;
+    if (!count) return;
+    // After a change others are kept aside than those the model was tested on.
+    const total = store.known?.stale ? 0 : (state.status?.model?.held_out ?? 0);
+    write(tested, total > count ? say("page.export.tested_some", { count, total }) : say("page.export.tested", { count }));
+  }
+
   function showMark() {
+    const need = format.command ? "page.export.mark_missing" : format.fits ? "" : "page.export.mark_unfit";
+    lacks.hidden = !need;
+    write(lacks, need && say(need));
     const running = format.variants.find((made) => made.state === "running") ?? format.variants.find(going);
     const ready = format.variants.some((made) => made.state === "done" || (isModel(format, made) && agrees()));
     const trouble = format.variants.some((made) => made.state === "refused" || made.state === "failed");
-    const now = running ? `${running.state} ${percent(running.fraction)}` : ready ? "ready" : trouble ? "trouble" : format.command || !format.fits ? "missing" : "";
+    const now = running ? `${running.state} ${percent(running.fraction)}` : ready ? "ready" : trouble ? "trouble" : "";
     if (mark.dataset.now === now) return;
     mark.dataset.now = now;
     if (running) mark.replaceChildren(running.state === "running" ? percent(running.fraction) : "…");
@@ -125,12 +151,27 @@ function weight(format, { state: now, size_bytes: bytes, fraction }) {
 }
 
 /**
- * How many test photos it gets right, where that was tried.
+ * How many test photos it gets right, where that was tried. A file that answers as the preview does is right as often as
+ * the model itself, which is known as soon as anything was measured against it.
+ * @param {Format} format
  * @param {Made} made
+ * @param {readonly Format[]} all
+ * @returns {{ correct: number, total: number } | null}
  */
-function figure({ state: now, check }) {
-  if (now !== "done" || !check?.held_out || check.correct === null) return "";
-  return say("page.export.figure", { correct: check.correct, total: check.held_out });
+function correct(format, made, all) {
+  if (measuredHere(made)) return { correct: made.check.correct, total: made.check.held_out };
+  const answersAlike = isModel(format, made) ? agrees() : EXACT.has(made.id) && made.state === "done" && made.check !== null && made.check.agreeing === made.check.total;
+  const measured = answersAlike ? all.flatMap(({ variants }) => variants).find(measuredHere) : undefined;
+  return measured ? { correct: measured.check.correct_full, total: measured.check.held_out } : null;
+}
+
+/**
+ * @param {Made} made
+ * @returns {made is Made & { check: { correct: number, correct_full: number, held_out: number } }}
+ */
+function measuredHere(made) {
+  const { check } = made;
+  return made.state === "done" && check !== null && check.held_out > 0 && check.correct !== null && check.correct_full !== null;
 }
 
 /** @param {string} key */

@@ -57,9 +57,9 @@ export function commandLine({ testid, label }) {
 /**
  * Words in which what is to be typed stands between backticks, as elements and by itself.
  * @param {string} text
- * @returns {{ parts: (string | HTMLElement)[], command: string }} `command`: the first of it, or empty
+ * @returns {{ parts: (string | HTMLElement)[], command: string }} `command`: the longest of it, which is the whole of what a shorter one is part of, or empty
  */
 export function quoted(text) {
   const pieces = text.split("`");
-  return { parts: pieces.map((piece, index) => (index % 2 ? make("code", { dir: "ltr" }, piece) : piece)), command: pieces[1] ?? "" };
+  return { parts: pieces.map((piece, index) => (index % 2 ? make("code", { dir: "ltr" }, piece) : piece)), command: pieces.filter((_, index) => index % 2).reduce((longest, one) => (one.length > longest.length ? one : longest), "") };
 }

@@ -15,6 +15,9 @@ import { megabytes, percent, say } from "./words.js";
 /** @typedef {import("./types.d.ts").Format} Format */
 /** @typedef {import("./types.d.ts").Made} Made */
 
+/** After so long it is said how long it has been. */
+const LONG_SECONDS = 5;
+
 /**
  * How a file stands for who looks at it. `missing`: something has to be installed. `checking`: the model is not ready.
  * @typedef {"missing" | "checking" | "ask" | "cancelled" | "going" | "problem" | "done"} Standing
@@ -38,7 +41,8 @@ export function filePanel(store, format) {
   const share = make("span", { className: "t-number" });
   const bar = make("progress", { className: "t-progress", max: 1, "aria-label": say("page.export.progress") });
   const cancel = button({ text: say("page.export.cancel"), look: "ghost", testid: "export-cancel", press: () => store.cancel(format, variant) });
-  const foot = make("div", { className: "t-between" }, make("p", { className: "t-muted" }, say("page.export.goes_on")), cancel);
+  const long = make("p", { className: "t-muted", "data-testid": "export-long" });
+  const foot = make("div", { className: "t-between" }, long, cancel);
   const progress = make("div", { className: "t-export-progress", "data-testid": "export-progress" }, make("div", { className: "t-between" }, doing, share), bar, foot);
 
   const reason = make("p", {});
@@ -119,15 +123,18 @@ export function filePanel(store, format) {
     if (made.state === "refused" || made.state === "failed") return ["problem", made.message ?? say("page.error.unexpected")];
     if (store.known?.checking) return ["checking", say("page.export.checking")];
     if (made.state === "cancelled") return ["cancelled", say("page.export.cancelled")];
-    return ["ask", made.quick ? "" : say("page.export.slow")];
+    return ["ask", [made.message ?? "", made.quick ? "" : say("page.export.slow")].filter(Boolean).join(" ")];
   }
 
   /** @param {Made} made */
-  function showProgress({ state: phase, fraction }) {
+  function showProgress({ state: phase, fraction, seconds, quick }) {
     const running = phase === "running";
     const queued = phase === "waiting";
     write(doing, say(queued ? "page.export.waiting" : "page.export.preparing"));
-    write(share, running ? percent(fraction) : "");
+    // Not read out: it would be said anew every second.
+    const spent = running && (seconds ?? 0) >= LONG_SECONDS ? say("page.export.elapsed", { seconds: Math.floor(seconds ?? 0) }) : "";
+    write(share, [spent, running ? percent(fraction) : ""].filter(Boolean).join(" · "));
+    write(long, [quick ? "" : say("page.export.slow"), say("page.export.goes_on")].filter(Boolean).join(" "));
     if (running && fraction > 0) bar.value = fraction;
     else bar.removeAttribute("value");
   }

@@ -210,7 +210,7 @@ export function going(made) {
 /** Of everything that makes an exported file out of date, the part that this page knows. */
 function modelMark() {
   const model = state.status?.model;
-  const names = (state.project?.classes ?? []).map(({ id, name }) => [id, name]);
+  const names = (state.project?.classes ?? []).map(({ id, name, color }) => [id, name, color]);
   return JSON.stringify([model?.id, model?.stale, model?.checking, state.project?.name, names]);
 }
 

@@ -193,7 +193,7 @@ export function mountPreview({ element }) {
     }
     if (state.starting || state.status?.training.state === "running") trainedHere = true;
     exporter.disabled = !model;
-    exporter.title = model ? "" : say("page.preview.train_first");
+    exporter.title = model ? "" : say("page.export.train_first");
     empty.hidden = model !== null;
     body.hidden = model === null;
     const old = model && state.status ? outdated(model, state.status.network) : "";

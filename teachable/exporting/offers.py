@@ -30,14 +30,15 @@ class Made:
             cancelled.
         fraction: how much is done, 0 to 1.
         size_bytes: of the file, or None until it is there.
-        seconds: it took, or None until it is there.
+        seconds: it took, or has taken so far while it runs; None before.
         check: what came out when it was run over photos, or None.
         ran: whether it was run here; false where this computer cannot run such files and it was only looked at, None
             until it is there.
         held_out: the photos of the check are of recordings the test of the model never saw.
         loses: it names so many fewer photos correctly than the full model that a person should know.
         key: of the text `message`.
-        message: after a failure what went wrong; else what a person should know, in words.
+        message: after a failure what went wrong; else what a person should know, in words, for one why a file that was
+            there has to be made again.
     """
 
     id: str

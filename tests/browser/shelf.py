@@ -39,7 +39,7 @@ def form(
 
 def model(*others: Json) -> Json:
     """Return the format of the model file, whose first variant is there."""
-    return form("onnx", "The model file", done("full", "Full precision", "model.onnx"), *others)
+    return form("onnx", "The model file", done("full", "Exact model", "model.onnx"), *others)
 
 
 class Shelf:

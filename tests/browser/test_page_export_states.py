@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pages import Open, Studio
 from playwright.sync_api import Locator, expect
+from serving import Api
 from shelf import Json, Shelf, check, done, form, made, model
 from test_page_export import CLIPBOARD, card, choose, copied, open_dialog
 from test_page_look import PHONE, assert_fits, assert_readable
@@ -43,7 +44,7 @@ def settle(page: Studio) -> None:
 
 
 def slow(**values: Any) -> tuple[Json, Json]:
-    return model(), form("web", "For your own website", made("full", "Full precision", "web.zip", **SLOW, **values))
+    return model(), form("web", "For your own website", made("full", "Exact model", "web.zip", **SLOW, **values))
 
 
 # Preparing
@@ -66,7 +67,7 @@ def test_a_slow_file_is_made_when_it_is_asked_for(visit: Visit) -> None:
     expect(body.locator("progress")).to_have_js_property("value", 0.43)
     expect(card(page, "web")).to_contain_text("43%")
 
-    shelf.file("web", "full").update(done("full", "Full precision", "web.zip", 7_300_000))
+    shelf.file("web", "full").update(done("full", "Exact model", "web.zip", 7_300_000))
     download = body.get_by_test_id("download-model")
     expect(download).to_be_focused()
     expect(download).to_have_attribute("href", re.compile(r"/exports/web/full/file$"))
@@ -84,7 +85,7 @@ def test_a_slow_file_is_made_when_it_is_asked_for(visit: Visit) -> None:
 
 
 def test_a_quick_file_is_asked_for_once_and_may_have_to_wait(visit: Visit) -> None:
-    others = made("half", "Half size", "a.zip"), made("full", "Full precision", "b.zip")
+    others = made("half", "Half-size model", "a.zip"), made("full", "Exact model", "b.zip")
 
     def first(shelf: Shelf) -> None:
         shelf.start = {"state": "waiting"}
@@ -101,7 +102,7 @@ def test_a_quick_file_is_asked_for_once_and_may_have_to_wait(visit: Visit) -> No
 
 
 def test_a_file_that_was_cancelled_is_made_again_only_when_asked(visit: Visit) -> None:
-    page, shelf = visit(model(), form("web", "For your own website", made("half", "Half size", "a.zip")))
+    page, shelf = visit(model(), form("web", "For your own website", made("half", "Half-size model", "a.zip")))
     body = choose(page, "web")
     body.get_by_test_id("export-cancel").press("Enter")
     expect(body.get_by_test_id("export-prepare")).to_be_focused()
@@ -129,15 +130,57 @@ def test_closing_the_dialog_cancels_nothing(visit: Visit) -> None:
     assert shelf.asked == asked
     assert shelf.count("DELETE") == 0
     open_dialog(page)
+    expect(card(page, "web")).to_have_attribute("aria-expanded", "true")
     expect(card(page, "web")).to_contain_text("50%")
     expect(choose(page, "web").locator("progress")).to_have_js_property("value", 0.5)
+
+
+def test_it_opens_where_it_was_left_or_on_what_is_being_prepared(visit: Visit) -> None:
+    light, whole = made("half", "Half-size model", "a.zip", **SLOW), made("full", "Exact model", "b.zip", **SLOW)
+    other = form("python", "Python folder", made("full", "Exact model", "c.zip", **SLOW))
+    page, shelf = visit(model(), form("web", "For your own website", light, whole), other)
+    choose(page, "web", "full")
+    choose(page, "python")
+    reopen(page)
+    expect(card(page, "python")).to_have_attribute("aria-expanded", "true")
+    expect(choose(page, "web").get_by_test_id("variant-full")).to_be_checked()
+    choose(page, "python")
+    shelf.file("web", "half").update(state="running", fraction=0.2)
+    reopen(page)
+    expect(card(page, "web")).to_have_attribute("aria-expanded", "true")
+    expect(page.at("format-body").get_by_test_id("variant-half")).to_be_checked()
+    assert shelf.count("POST") == 0
+
+
+def reopen(page: Studio) -> None:
+    page.at("export-close").click()
+    expect(page.at("export-dialog")).to_have_count(0)
+    open_dialog(page)
+
+
+def test_a_long_preparation_says_so_all_the_time_and_how_long_it_has_been(visit: Visit) -> None:
+    page, shelf = visit(*slow(state="running", fraction=0.1, seconds=4.9))
+    body = page.at("format-body")
+    expect(body.get_by_test_id("export-long")).to_contain_text(say("page.export.slow"))
+    expect(body.get_by_test_id("export-progress")).to_contain_text("10%")
+    expect(body.get_by_test_id("export-progress")).not_to_contain_text("·")
+    shelf.file("web", "full")["seconds"] = 65.7
+    expect(body.get_by_test_id("export-progress")).to_contain_text(say("page.export.elapsed", seconds=65) + " · 10%")
+
+
+def test_why_a_file_has_to_be_made_again_is_said_beside_the_button(visit: Visit) -> None:
+    why = say("error.export_renewed")
+    page, _ = visit(*slow(key="export_renewed", message=why))
+    body = choose(page, "web")
+    expect(body.get_by_test_id("export-wait")).to_have_text(f"{why} {say('page.export.slow')}")
+    expect(body.get_by_test_id("export-prepare")).to_be_visible()
 
 
 def test_while_the_model_is_checked_nothing_is_begun(visit: Visit) -> None:
     def first(shelf: Shelf) -> None:
         shelf.checking = True
 
-    formats = model(), form("web", "For your own website", made("half", "Half size", "a.zip"))
+    formats = model(), form("web", "For your own website", made("half", "Half-size model", "a.zip"))
     page, shelf = visit(*formats, before=first)
     body = choose(page, "web")
     expect(body.get_by_test_id("export-wait")).to_have_text(say("page.export.checking"))
@@ -155,7 +198,7 @@ def test_a_lighter_file_that_gets_fewer_right_says_so(visit: Visit) -> None:
     figures = {"held_out": 60, "correct": 49, "correct_full": 58}
     warning = "This file is right 15 points less often than the full model."
     light = {"check": check(54, 60, 0.31, **figures), "loses": True, "message": warning}
-    page, _ = visit(model(done("quarter", "Quarter size", "model-quarter.onnx", 2_900_000, **light)))
+    page, _ = visit(model(done("quarter", "Quarter-size model", "model-quarter.onnx", 2_900_000, **light)))
     body = choose(page, "onnx", "quarter")
     expect(body.get_by_test_id("agreement")).to_have_text(
         say("page.export.checked", agreeing=54, total=60, difference=say("page.export.difference", percent="31"))
@@ -164,15 +207,31 @@ def test_a_lighter_file_that_gets_fewer_right_says_so(visit: Visit) -> None:
         say("page.export.figures", correct=49, total=60, full=58)
     )
     expect(body.get_by_test_id("export-loses")).to_have_text(warning)
-    expect(body.get_by_role("radio", name="Quarter size")).to_be_checked()
-    expect(body.locator("label", has_text="Quarter size")).to_contain_text("2.9 MB" + "49 of 60 right")
+    expect(body.get_by_role("radio", name="Quarter-size model")).to_be_checked()
+    expect(body.locator("label", has_text="Quarter-size model")).to_contain_text("2.9 MB" + "49 of 60 right")
     expect(body.get_by_test_id("download-model")).to_be_visible()
+    # The model itself was measured along with it.
+    expect(body.locator("label", has_text="Exact model")).to_contain_text("58 of 60 right")
     choose(page, "onnx", "full")
     expect(body.get_by_test_id("export-loses")).to_be_hidden()
 
 
+def test_of_which_photos_the_figures_are_is_said_once(visit: Visit, api: Api, trained: dict[str, Any]) -> None:
+    total = api.ask("GET", f"/projects/{trained['id']}/status")["model"]["held_out"]
+    assert total > 2
+    for count in (total, 2):
+        figures = check(held_out=count, correct=2, correct_full=2)
+        page, _ = visit(model(done("half", "Half-size model", "model-half.onnx", check=figures)))
+        some = say("page.export.tested_some", count=count, total=total)
+        expect(page.at("export-tested")).to_have_text(
+            say("page.export.tested", count=count) if count == total else some
+        )
+    page, _ = visit(model(made("half", "Half-size model", "model-half.onnx", **SLOW)))
+    expect(page.at("export-tested")).to_be_hidden()
+
+
 def test_what_could_not_be_compared_is_said(visit: Visit) -> None:
-    looked_at = done("full", "Full precision", "model.zip", ran=False, check=None, held_out=False)
+    looked_at = done("full", "Exact model", "model.zip", ran=False, check=None, held_out=False)
     page, _ = visit(model(), form("coreml", "iPhone and Mac", looked_at))
     body = choose(page, "coreml")
     expect(body.get_by_test_id("agreement")).to_have_text(say("page.export.not_run"))
@@ -225,21 +284,24 @@ def test_a_press_that_is_refused_says_why(visit: Visit) -> None:
 
 
 def test_what_cannot_be_had_on_this_computer_is_said(visit: Visit) -> None:
-    lite = form("coreml", "iPhone", made("half", "Half size", "model.mlpackage"), fits=False)
+    lite = form("coreml", "iPhone", made("half", "Half-size model", "model.mlpackage"), fits=False)
     page, shelf = visit(model(), lite)
     body = choose(page, "coreml")
     expect(body.get_by_test_id("export-problem")).to_contain_text(say("page.export.unfit"))
+    expect(card(page, "coreml").get_by_test_id("format-lacks")).to_have_text(say("page.export.mark_unfit"))
     for hidden in ("export-prepare", "export-again", "export-missing", "export-download"):
         expect(body.get_by_test_id(hidden)).to_be_hidden()
     assert shelf.asked == ["GET "]
 
 
 def test_what_has_to_be_installed_is_said_with_the_command(visit: Visit) -> None:
-    lite = form("tflite", "Android", made("float", "Full precision", "model.tflite"), command=COMMAND)
+    lite = form("tflite", "Android", made("float", "Exact model", "model.tflite"), command=COMMAND)
     page, shelf = visit(model(), lite, permissions=CLIPBOARD)
     body = choose(page, "tflite")
     expect(body.get_by_test_id("export-missing")).to_contain_text(say("page.export.missing"))
     expect(body.get_by_test_id("export-prepare")).to_be_hidden()
+    expect(card(page, "tflite").get_by_test_id("format-lacks")).to_have_text(say("page.export.mark_missing"))
+    expect(card(page, "onnx").get_by_test_id("format-lacks")).to_be_hidden()
     assert copied(page, body.get_by_test_id("copy-export-command")) == COMMAND
     assert shelf.asked == ["GET "]
 
@@ -261,7 +323,7 @@ def test_without_an_answer_the_dialog_can_ask_again(visit: Visit, studio: Open, 
 
 
 def test_a_phone_finds_the_page_by_a_picture_or_a_link(visit: Visit) -> None:
-    variants = done("half", "Half size", "page.html"), done("full", "Full precision", "page-full.html")
+    variants = done("half", "Half-size model", "page.html"), done("full", "Exact model", "page-full.html")
     page, shelf = visit(model(), form("page", "A page that works offline", *variants), permissions=CLIPBOARD)
     address = "http://192.168.1.5:7860/api/v1/pages/abc"
     shelf.phone = 200, {"address": address, "qr": QR}
@@ -284,7 +346,7 @@ def test_a_phone_finds_the_page_by_a_picture_or_a_link(visit: Visit) -> None:
 
 
 def test_everything_goes_by_keyboard(visit: Visit) -> None:
-    first, second = made("full", "Full precision", "a.zip", **SLOW), made("half", "Half size", "b.zip", **SLOW)
+    first, second = made("full", "Exact model", "a.zip", **SLOW), made("half", "Half-size model", "b.zip", **SLOW)
     page, shelf = visit(model(), form("web", "For your own website", first, second))
     keys = page.tab.keyboard
     tab_to(page, page.at("export-tab-take"))
@@ -323,9 +385,9 @@ def shop() -> tuple[Json, ...]:
     figures = check(54, 60, 0.31, held_out=60, correct=49, correct_full=58)
     long = "Stops with a word-that-is-far-too-long-to-stand-on-a-line-of-a-telephone, and a reason. Do something."
     return (
-        model(done("quarter", "Quarter size", "model-quarter.onnx", check=figures, message="It loses. Mind that.")),
-        form("page", "A page that works offline", done("half", "Half size", "page.html", held_out=False)),
-        form("web", "For your own website", made("half", "Half size", "web.zip", "running", fraction=0.43)),
+        model(done("quarter", "Quarter-size model", "model-quarter.onnx", check=figures, message="It loses. Mind it.")),
+        form("page", "A page that works offline", done("half", "Half-size model", "page.html", held_out=False)),
+        form("web", "For your own website", made("half", "Half-size model", "web.zip", "running", fraction=0.43)),
         form("python", "Python folder", made("full", "Full", "python.zip", "failed", message=long)),
         form("tflite", "Android and microcontrollers", made("float", "Full", "model.tflite"), command=COMMAND * 2),
         form("coreml", "iPhone and Mac", done("full", "Full", "core.zip", ran=False, check=None)),
