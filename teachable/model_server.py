@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import errno
 import html
 import json
 import logging
@@ -350,9 +351,32 @@ def main(arguments: Sequence[str] | None = None, model: Path | None = None) -> N
         parser.error(say("cli.serve_model.unnamed"))
     try:
         app = create_app(Classifier.load(chosen.model), chosen.host, chosen.allow_origin)
+        listening = _listen(chosen.host, chosen.port)
     except TeachableError as error:
         parser.exit(2, f"{error}\n")
-    serve(app, partial(_tell, chosen.model, chosen.host), chosen.host, chosen.port)
+    except OSError:
+        parser.exit(2, say("cli.serve_model.port_taken", port=chosen.port) + "\n")
+    with listening:
+        serve(app, partial(_tell, chosen.model, chosen.host), chosen.host, chosen.port, listening)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        OSError: the port is taken.
+        InvalidInput: no such host, or a port that may not be used.
+    """
+    name = host.strip("[]")
+    try:
+        return socket.create_server((name, port), family=socket.AF_INET6 if ":" in name else socket.AF_INET)
+    except (OSError, OverflowError, UnicodeError) as error:
+        code = error.errno if isinstance(error, OSError) else None
+        if code == errno.EADDRINUSE:
+            raise
+        if code == errno.EACCES or isinstance(error, OverflowError):
+            raise InvalidInput("port_forbidden", port=port) from error
+        raise InvalidInput("host_not_here", host=host) from error
 
 
 def _tell(model: Path, host: str, port: int) -> None:

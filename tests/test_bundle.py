@@ -32,19 +32,19 @@ def metadata() -> ModelMetadata:
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path, metadata: ModelMetadata) -> None:
     for name in ("one.zip", "two.zip"):
-        bundle.write_archive(tmp_path / name, metadata, {"b.bin": b"b", "a.txt": b"a"}, PORTS)
+        bundle.write_archive(tmp_path / name, metadata, {"b.bin": b"b", "a.txt": b"a"}, PORTS, "folder")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
-    bundle.write_archive(tmp_path / "later.zip", replace(metadata, created=0.0), {"a.txt": b"a"}, PORTS)
+    bundle.write_archive(tmp_path / "later.zip", replace(metadata, created=0.0), {"a.txt": b"a"}, PORTS, "folder")
     assert zipfile.ZipFile(tmp_path / "later.zip").infolist()[0].date_time[0] == 1980
 
 
 def test_the_bytes_are_those_of_every_system(
     tmp_path: Path, metadata: ModelMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle.write_archive(tmp_path / "here.zip", metadata, {"a.txt": b"a"}, PORTS)
+    bundle.write_archive(tmp_path / "here.zip", metadata, {"a.txt": b"a"}, PORTS, "folder")
     for system in ("linux", "win32"):
         monkeypatch.setattr(zipfile.sys, "platform", system)  # type: ignore[attr-defined]
-        bundle.write_archive(tmp_path / "there.zip", metadata, {"a.txt": b"a"}, PORTS)
+        bundle.write_archive(tmp_path / "there.zip", metadata, {"a.txt": b"a"}, PORTS, "folder")
         assert (tmp_path / "there.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
 
 
@@ -57,7 +57,7 @@ def test_figures_of_the_full_model_are_not_passed_off_as_those_of_a_smaller_one(
 
 
 def test_the_signature_names_labels_ports_and_digests(tmp_path: Path, metadata: ModelMetadata) -> None:
-    bundle.write_archive(tmp_path / "one.zip", metadata, {"a/b.bin": b"weights"}, PORTS)
+    bundle.write_archive(tmp_path / "one.zip", metadata, {"a/b.bin": b"weights"}, PORTS, "folder")
     described = json.loads(bundle.read_archive(tmp_path / "one.zip", "signature.json"))
     assert described["labels"] == list(NASTY)
     assert described["inputs"] == PORTS["inputs"]

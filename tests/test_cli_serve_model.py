@@ -5,11 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
 from sourcing import model_of
+
+from teachable.exporting import tensor
 
 COMMAND = [sys.executable, "-m", "teachable", "serve-model"]
 
@@ -27,6 +30,16 @@ def failing(*arguments: str) -> str:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     return done.stderr
+
+
+def test_a_file_of_another_export_is_named_for_what_it_is(model: Path, tmp_path: Path) -> None:
+    cut = tensor.cut(model.read_bytes())
+    for name, data in (("network.onnx", cut.body), ("preprocess.onnx", cut.front)):
+        (tmp_path / name).write_bytes(data)
+        assert f"“{name}” is only the network out of a model" in failing(str(tmp_path / name))
+    with zipfile.ZipFile(tmp_path / "model-python.zip", "w") as archive:
+        archive.write(model, "model-python/model.onnx")
+    assert "Unpack it" in failing(str(tmp_path / "model-python.zip"))
 
 
 def test_it_serves_until_it_is_stopped(model: Path) -> None:
@@ -64,4 +77,4 @@ def test_what_cannot_be_served_is_said(model: Path, tmp_path: Path) -> None:
     assert "missing.onnx" in failing(str(tmp_path / "missing.onnx"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert port in failing(str(model), "--port", port)
+        assert "--port 0 for any" in failing(str(model), "--port", port)

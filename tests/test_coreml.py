@@ -71,7 +71,7 @@ def test_an_archive_without_a_package_is_refused(archive: Path, tmp_path: Path) 
     without = tmp_path / "without.zip"
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(without, "w") as copy:
         for name in source.namelist():
-            if not name.startswith("model.mlpackage"):
+            if not name.startswith("model-coreml/model.mlpackage"):
                 copy.writestr(name, source.read(name))
     with pytest.raises(ModelFileError):
         EXPORTER.open(without, HALF)

@@ -30,6 +30,7 @@ from teachable.exporting.formats.server_folder import EXPORTER, package_files
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.runtime import Classifier
+from teachable.words import say
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL = EXPORTER.variants[0]
@@ -51,7 +52,7 @@ def archive(made: tuple[ModelMetadata, bytes], tmp_path_factory: pytest.TempPath
 def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     unpacked = tmp_path_factory.mktemp("unpacked")
     zipfile.ZipFile(archive).extractall(unpacked)
-    return unpacked
+    return unpacked / "model-server"
 
 
 def free_port() -> int:
@@ -150,6 +151,37 @@ def test_a_damaged_model_is_said_and_not_served(folder: Path, tmp_path: Path) ->
     assert done.returncode == 2
     assert "bad.onnx" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_said(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, str(folder / "server.py"), "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == f"{say('cli.serve_model.port_taken', port=port)}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--host", "no.such.host.invalid", "no.such.host.invalid"), ("--port", "70000", "70000")],
+)
+def test_an_address_that_cannot_be_had_is_said(folder: Path, option: str, value: str, said: str) -> None:
+    command = [sys.executable, str(folder / "server.py"), option, value]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_said_of_formats_is_one_thing(archive: Path) -> None:
+    described = json.loads((assets() / "server" / "openapi.json").read_text(encoding="utf-8"))["info"]["description"]
+    readme = bundle.read_archive(archive, "README.md").decode()
+    for text in (described, readme):
+        assert "JPEG, PNG, WebP, GIF or BMP files" in text
+        assert "HEIC" in text
+        assert "pillow-heif" in text
+    assert "pillow-heif" in say("error.photo_heic", name="x")
 
 
 # The Dockerfile: Docker is not at hand, but what it would run is

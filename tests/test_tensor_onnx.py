@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import shutil
 import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -100,7 +102,7 @@ def test_files_are_named_as_the_library_looks_for_them(
     chosen = EXPORTER.variant(variant)
     assert chosen is not None
     EXPORTER.write(source(model), chosen, tmp_path / "x.zip", watch())
-    names = zipfile.ZipFile(tmp_path / "x.zip").namelist()
+    names = bundle.read_files(tmp_path / "x.zip")
     assert {f"onnx/{file}", "onnx/preprocess.onnx", "labels.txt", "signature.json", "README.md"} <= set(names)
     config = json.loads(bundle.read_archive(tmp_path / "x.zip", "config.json"))
     assert config["transformers.js_config"] == {"dtype": dtype}
@@ -132,7 +134,8 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory, pytestconf
     installed = packages(pytestconfig, TRANSFORMERS)
     folder = tmp_path_factory.mktemp("node")
     (folder / "node_modules").symlink_to(installed / "node_modules", target_is_directory=True)
-    zipfile.ZipFile(archive).extractall(folder / "model")
+    zipfile.ZipFile(archive).extractall(folder)
+    (folder / "model-transformers").rename(folder / "model")
     shutil.copy(Path(__file__).with_name("transformers_pipeline.mjs"), folder)
     return folder
 
@@ -172,6 +175,59 @@ def test_the_program_in_the_archive_says_what_the_preview_says(
     difference = np.abs(found - expected(model, photos)).max(axis=1)
     assert difference[::2].max() < 1e-4, "the pixels of a PNG are the same everywhere"
     assert difference.max() < 2e-2, "decoders of JPEG round in their own ways"
+
+
+def test_the_program_in_the_archive_skips_what_is_no_photo(unpacked: Path, photos: list[Path]) -> None:
+    (unpacked / "bad.jpg").write_bytes(b"no photo")
+    command = [node(), "model/classify.mjs", "bad.jpg", "missing.jpg", str(photos[0])]
+    done = subprocess.run(command, cwd=unpacked, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{photos[0]} [")
+    assert done.stderr.splitlines()[-2:] == [
+        "Skipped bad.jpg: it is no photo that can be read.",
+        "Skipped missing.jpg: there is no such file.",
+    ]
+    done = subprocess.run(command[:2], cwd=unpacked, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "node classify.mjs photo.jpg" in done.stderr
+
+
+def test_the_python_program_skips_what_is_no_photo(unpacked: Path, photos: list[Path]) -> None:
+    """With a stand-in for optimum, which would bring its own torch: only what becomes of bad files is looked at."""
+    stand_in = unpacked / "optimum" / "onnxruntime"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").write_text(OPTIMUM)
+    program = unpacked / "model" / "classify.py"
+    command = [sys.executable, str(program), "bad.jpg", "missing.jpg", str(photos[0])]
+    (unpacked / "bad.jpg").write_bytes(b"no photo")
+    environment = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONUTF8": "1"}
+    done = subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stderr.splitlines() == [
+        "Skipped bad.jpg: it is no photo that can be read.",
+        "Skipped missing.jpg: there is no such file.",
+    ]
+    assert done.returncode == 1
+    assert done.stdout.count(f"{photos[0]}\t") == 2
+    done = subprocess.run(command[:2], cwd=unpacked, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "python classify.py photo.jpg" in done.stderr
+
+
+OPTIMUM = """from types import SimpleNamespace
+import torch
+
+class ORTModelForImageClassification:
+    @classmethod
+    def from_pretrained(cls, folder, subfolder, file_name):
+        assert (folder / subfolder / file_name).is_file()
+        return cls()
+
+    config = SimpleNamespace(id2label={0: "no", 1: "yes"})
+
+    def __call__(self, pixel_values):
+        assert pixel_values.shape[0] == 1
+        return SimpleNamespace(logits=torch.tensor([[0.0, 1.0]]))
+"""
 
 
 def test_the_library_alone_comes_near(model: bytes, unpacked: Path, photos: list[Path]) -> None:

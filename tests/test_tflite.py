@@ -62,9 +62,8 @@ def test_the_file_says_what_the_preview_says(
 def test_the_archive_holds_what_its_signature_says(
     made: tuple[ModelMetadata, bytes], variant: Variant, archive: Path
 ) -> None:
-    with zipfile.ZipFile(archive) as opened:
-        names = set(opened.namelist())
-    assert names == {"README.md", "labels.txt", "prepare.onnx", "signature.json", FILES[variant.id]}
+    held = {"README.md", "labels.txt", "prepare.onnx", "signature.json", FILES[variant.id]}
+    assert bundle.read_files(archive).keys() == held
     assert bundle.read_archive(archive, "labels.txt") == bundle.labels_text(made[0].labels)
     described = json.loads(bundle.read_archive(archive, "signature.json"))
     (source,), (result,) = described["inputs"], described["outputs"]
@@ -82,11 +81,12 @@ def test_the_program_of_the_readme_works_as_it_is_shown(
 ) -> None:
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path)
-    PIL.Image.fromarray(PHOTOS[0]).save(tmp_path / "photo.jpg", quality=95)
-    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    folder = tmp_path / Path(variant.file).stem
+    PIL.Image.fromarray(PHOTOS[0]).save(folder / "photo.jpg", quality=95)
+    text = (folder / "README.md").read_text(encoding="utf-8")
     (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     done = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", program], cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120
+        [sys.executable, "-X", "utf8", "-c", program], cwd=folder, capture_output=True, encoding="utf-8", timeout=120
     )
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.split("\n") if line]
@@ -112,8 +112,8 @@ def test_a_damaged_archive_is_refused(variant: Variant, archive: Path, tmp_path:
     with pytest.raises(ModelFileError):
         EXPORTER.open(broken, variant)
     with zipfile.ZipFile(broken, "w") as opened:
-        opened.writestr("prepare.onnx", bundle.read_archive(archive, "prepare.onnx"))
-        opened.writestr(FILES[variant.id], b"TFL3 is not in here" * 9)
+        opened.writestr("folder/prepare.onnx", bundle.read_archive(archive, "prepare.onnx"))
+        opened.writestr(f"folder/{FILES[variant.id]}", b"TFL3 is not in here" * 9)
     with pytest.raises(ModelFileError):
         EXPORTER.open(broken, variant)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from teachable.browser_runtime import PAGE_FILES, runtime_folder
 from teachable.errors import ModelFileError
+from teachable.exporting import bundle
 from teachable.exporting.formats.web_bundle import EXPORTER
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
@@ -35,8 +37,7 @@ def archive(hostile: tuple[ModelMetadata, bytes], tmp_path_factory: pytest.TempP
 
 
 def files(archive: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(archive) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
+    return bundle.read_files(archive)
 
 
 def test_the_same_model_gives_the_same_bytes(
@@ -86,6 +87,13 @@ def test_names_are_text_and_never_markup(hostile: tuple[ModelMetadata, bytes], a
         assert nasty[name] == tame[name]
 
 
+def test_its_bars_have_the_colours_the_person_chose(tmp_path: Path) -> None:
+    source = replace(source_of(*model_of(["a", "b"])), colors=("#123456", "#654321"))
+    EXPORTER.write(source, HALF, tmp_path / "chosen.zip", watch())
+    tags = Elements(files(tmp_path / "chosen.zip")["index.html"].decode()).tags
+    assert [a["data-colors"] for _, a in tags if "data-colors" in a] == ["#123456 #654321"]
+
+
 def test_it_answers_as_the_model_inside_it_does(hostile: tuple[ModelMetadata, bytes], archive: Path) -> None:
     photos = [scene(60, 80, 1), scene(90, 50, 2)]
     expected = Classifier.load(source_of(*hostile).at("half", watch())).probabilities(photos)
@@ -101,9 +109,9 @@ def test_an_archive_with_a_changed_or_missing_file_is_refused(archive: Path, tmp
             with zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
                 for other, data in found.items():
                     if other != name:
-                        bad.writestr(other, data)
+                        bad.writestr(f"model-web/{other}", data)
                     elif change:
-                        bad.writestr(other, change(data))
+                        bad.writestr(f"model-web/{other}", change(data))
             with pytest.raises(ModelFileError, match=name.replace(".", r"\.")):
                 EXPORTER.open(tmp_path / "bad.zip", HALF)
     (tmp_path / "bad.zip").write_bytes(archive.read_bytes()[:-1000])

@@ -10,7 +10,7 @@ import typer
 
 from teachable import settings
 from teachable.cli.finding import check_target, find_project
-from teachable.errors import InvalidInput, NotFound, StorageFull
+from teachable.errors import InvalidInput, NotFound, StorageFull, TeachableError
 from teachable.words import say
 
 if TYPE_CHECKING:
@@ -47,7 +47,15 @@ def export(
 
     with Workspace(home or settings.home()) as workspace:
         info = find_project(workspace, project)
-        made = _make(workspace, info.id, exporter.id, chosen.id, quiet)
+        try:
+            made = _make(workspace, info.id, exporter.id, chosen.id, quiet)
+        except TeachableError as error:
+            if error.key != "export_extra_missing":
+                raise
+            # Nothing has to be stopped and started here, as on the page.
+            message = say("cli.export.missing_now", title=error.values["title"], command=error.values["command"])
+            typer.echo(say("cli.error", message=message), err=True)
+            raise typer.Exit(FAILED) from error
         if made.state != "done":
             typer.echo(say("cli.error", message=made.message or say("error.export_died")), err=True)
             raise typer.Exit(FAILED)

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from teachable.cli.finding import load_model
+from teachable.errors import Conflict
 from teachable.words import say
 
+FAILED = 2
 PORT = 38101
 """Where Lobe's local API listened, so that programs written for it find this one."""
 
@@ -22,10 +25,14 @@ def serve_model(
     """Serve a model until it is stopped."""
     from teachable import model_server, server
     from teachable.guards import is_loopback
-    from teachable.runtime import Classifier
 
-    app = model_server.create_app(Classifier.load(model), host, allow_origin or ())
-    with server.open_socket(host, port) as listening:
+    app = model_server.create_app(load_model(model), host, allow_origin or ())
+    try:
+        listening = server.open_socket(host, port)
+    except Conflict as error:
+        typer.echo(say("cli.error", message=say("cli.serve_model.port_taken", port=port)), err=True)
+        raise typer.Exit(FAILED) from error
+    with listening:
         if not is_loopback(host.strip("[]").lower()):
             typer.echo(say("cli.serve_model.open", host=host), err=True)
         address = server.local_address(host, listening)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from teachable.cli.finding import load_model
 from teachable.cli.folders import photos_below
 from teachable.errors import InvalidInput, TeachableError
 from teachable.words import say
@@ -24,9 +25,7 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help=say("cli.help.top"))] = 1,
 ) -> None:
     """Say what is in each photo."""
-    from teachable.runtime import Classifier
-
-    classifier = Classifier.load(model)
+    classifier = load_model(model)
     failed = 0
     answers: list[dict[str, Any]] = []
     for path in list(_photos(files)):

@@ -9,11 +9,11 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from teachable import __version__
-from teachable.exporting.exporter import Precision
+from teachable.exporting.exporter import Precision, Variant
 from teachable.metadata import FORMAT_VERSION, ModelMetadata
 from teachable.words import percent, say
 
@@ -21,22 +21,28 @@ from teachable.words import percent, say
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
-def write_archive(target: Path, metadata: ModelMetadata, files: Mapping[str, bytes], ports: Mapping[str, Any]) -> None:
-    """Write a zip file with these files, and with `labels.txt` and `signature.json` about them.
+def write_archive(
+    target: Path, metadata: ModelMetadata, files: Mapping[str, bytes], ports: Mapping[str, Any], folder: str
+) -> None:
+    """Write a zip file with these files, and with `labels.txt` and `signature.json` about them, all in one folder.
+
+    So whoever unpacks it among downloads finds everything in one place. Files of an archive are named by their path in
+    that folder, here and in `signature.json`.
 
     The entries are dated when the model was trained, so that equal models give equal bytes.
 
     Args:
         target: where to.
         metadata: of the model.
-        files: by their path in the archive, with `/`; a README among them.
+        files: by their path in the folder, with `/`; a README among them.
         ports: inputs and outputs of the model, `{"inputs": [...], "outputs": [...]}`, for `signature.json`.
+        folder: name of the folder, `folder_of` for all formats.
     """
     whole = {**files, "labels.txt": labels_text(metadata.labels)}
     whole["signature.json"] = signature(metadata, ports, whole)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(whole):
-            entry = zipfile.ZipInfo(name, _moment(metadata.created))
+            entry = zipfile.ZipInfo(f"{folder}/{name}", _moment(metadata.created))
             # Weights and the runtime hardly shrink, but somebody pays for every megabyte.
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
@@ -45,10 +51,40 @@ def write_archive(target: Path, metadata: ModelMetadata, files: Mapping[str, byt
             archive.writestr(entry, whole[name])
 
 
+def folder_of(variant: Variant) -> str:
+    """Return what the folder in the archive of a variant is called: like the archive."""
+    return PurePosixPath(variant.file).stem
+
+
 def read_archive(path: Path, name: str) -> bytes:
-    """Return one file of an archive."""
+    """Return one file of an archive.
+
+    Raises:
+        KeyError: it is not in it.
+        zipfile.BadZipFile: this is no archive, or a damaged one.
+    """
     with zipfile.ZipFile(path) as archive:
-        return archive.read(name)
+        return archive.read(_top(archive) + name)
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """Return all files of an archive by their path in its folder.
+
+    Raises:
+        KeyError: they are not in one folder.
+        zipfile.BadZipFile: this is no archive, or a damaged one.
+    """
+    with zipfile.ZipFile(path) as archive:
+        top = _top(archive)
+        return {name.removeprefix(top): archive.read(name) for name in archive.namelist()}
+
+
+def _top(archive: zipfile.ZipFile) -> str:
+    """Return the folder that everything in an archive is in, with its `/`."""
+    tops = {name.partition("/")[0] for name in archive.namelist()}
+    if len(tops) != 1:
+        raise KeyError("/")
+    return f"{tops.pop()}/"
 
 
 def labels_text(labels: Sequence[str]) -> bytes:

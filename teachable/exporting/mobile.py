@@ -156,7 +156,18 @@ def _guard(
 def main() -> None:
     """Entry point of the child."""
     children.step_back()
+    _be_quiet()
     children.serve(_work)
+
+
+def _be_quiet() -> None:
+    """Let what the converters print go nowhere: progress bars and notes of theirs are not for the app's terminal.
+
+    What goes wrong is told in messages.
+    """
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
 
 
 def _work(messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:

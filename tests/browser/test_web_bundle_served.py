@@ -18,7 +18,9 @@ from playwright.sync_api import Browser, Page, expect
 from scenes import photo
 from watching import Watch
 
+from teachable.exporting import bundle
 from teachable.exporting.formats.web_bundle import EXPORTER
+from teachable.projects.classes import COLORS
 from teachable.runtime import Classifier
 from teachable.words import say
 from tests.npm import packages
@@ -27,7 +29,7 @@ from tests.sourcing import HOSTILE, model_of, source_of, watch
 
 P5S = ("p5@1.11.10", P5)
 """Of both kinds that are in use: many sketches are still of the first."""
-PLACE = "some/where"
+PLACE = f"some/where/{bundle.folder_of(EXPORTER.variants[1])}"
 Opened = Callable[..., Page]
 
 
@@ -50,7 +52,7 @@ def site(model: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     metadata, _ = model_of(HOSTILE, project="Web & page")
     EXPORTER.write(source_of(metadata, model), EXPORTER.variants[1], root / "model.zip", watch())
     with zipfile.ZipFile(root / "model.zip") as archive:
-        archive.extractall(root / PLACE)
+        archive.extractall(root / "some" / "where")
     return root
 
 
@@ -138,6 +140,31 @@ def test_the_page_names_a_photo_and_shows_names_as_text(opened: Opened, model: b
     expect(tab.get_by_text(say("web.unreadable"))).to_be_visible()
 
 
+def test_bars_have_the_colours_of_their_classes(opened: Opened) -> None:
+    tab = ready(opened("index.html"))
+    colours = tab.locator("#bars li").evaluate_all("all => all.map((e) => e.style.getPropertyValue('--class'))")
+    assert colours == list(COLORS[: len(set(HOSTILE))])
+    assert tab.locator(".track i").first.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(230, 119, 1)"
+    tops = tab.locator(".tools > :not([hidden])").evaluate_all("all => all.map((e) => [e.offsetTop, e.offsetHeight])")
+    assert len({tuple(top) for top in tops}) == 1
+
+
+def test_of_many_classes_the_most_probable_come_first(opened: Opened, site: Path) -> None:
+    metadata, model = model_of([f"class {number}" for number in range(14)])
+    EXPORTER.write(source_of(metadata, model), EXPORTER.variants[1], site / "many.zip", watch())
+    with zipfile.ZipFile(site / "many.zip") as archive:
+        archive.extractall(site / PLACE / "many")
+    tab = ready(opened("many/index.html"))
+    expect(tab.locator("#others")).to_have_text(say("web.others", count=4))
+    data = photo("stripes", 1, "PNG", (90, 120))
+    tab.locator("#files").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
+    expected = Classifier.load(model).predict(data)[0]
+    expect(tab.locator("#winner")).to_have_text(expected.label)
+    shown = sorted(expected.probabilities.values(), reverse=True)[:10]
+    values = tab.get_by_role("meter").evaluate_all("all => all.map((e) => Number(e.getAttribute('aria-valuenow')))")
+    np.testing.assert_allclose(np.array(values) / 100, shown, atol=1e-3)
+
+
 def test_the_page_watches_the_camera_and_stops(opened: Opened) -> None:
     tab = ready(opened("index.html", "stripes"))
     tab.get_by_role("button", name=say("web.start")).click()
@@ -167,7 +194,7 @@ def test_the_plain_example_names_a_photo(opened: Opened, model: bytes) -> None:
     data = photo("stripes", 1, "PNG")
     tab.locator("#files").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
     (expected,) = Classifier.load(model).predict(data)
-    expect(tab.locator("#result")).to_contain_text(f"{100 * expected.probability:.1f} %")
+    expect(tab.locator("#result")).to_contain_text(f"{round(100 * expected.probability)}\u202f%")
     assert tab.locator("#result").inner_text().startswith(expected.label)
 
 

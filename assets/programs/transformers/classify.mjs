@@ -1,9 +1,16 @@
-// Says what is on photos. Once: npm install @huggingface/transformers
+// Says what is on photos. Once: npm install --ignore-scripts @huggingface/transformers
 // Then: node classify.mjs photo.jpg
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as ort from "onnxruntime-node";
-import { Tensor, cat, env, pipeline } from "@huggingface/transformers";
+import { RawImage, Tensor, cat, env, pipeline } from "@huggingface/transformers";
+
+const photos = process.argv.slice(2);
+if (!photos.length) {
+  console.error("Name the photos: node classify.mjs photo.jpg another.jpg");
+  process.exit(1);
+}
 
 const folder = dirname(fileURLToPath(import.meta.url));
 env.allowRemoteModels = false; // everything is here, nothing is fetched
@@ -22,6 +29,13 @@ async function prepare(photo) {
 
 classify.processor = async (photos) => ({ pixel_values: cat(await Promise.all(photos.map(prepare)), 0) });
 
-for (const photo of process.argv.slice(2)) {
-  console.log(photo, JSON.stringify(await classify(photo, { top_k: null })));
+for (const photo of photos) {
+  const picture = await RawImage.read(photo).catch(() => null);
+  if (picture) {
+    console.log(photo, JSON.stringify(await classify(picture, { top_k: null })));
+  } else {
+    const reason = existsSync(photo) ? "it is no photo that can be read" : "there is no such file";
+    console.error(`Skipped ${photo}: ${reason}.`);
+    process.exitCode = 1;
+  }
 }

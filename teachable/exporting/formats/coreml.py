@@ -16,7 +16,7 @@ import numpy as np
 from teachable import __version__, backbones, official
 from teachable.errors import ModelFileError
 from teachable.exporting import mobile, mobile_square, tensor
-from teachable.exporting.bundle import read_archive, readme, write_archive
+from teachable.exporting.bundle import folder_of, read_archive, read_files, readme, write_archive
 from teachable.exporting.exporter import Answers, Exporter, Extra, Runner, Source, Variant, Watch
 from teachable.exporting.mobile_coreml import INPUT, LABEL, PACKAGE, PROBABILITIES, runs_here
 from teachable.exporting.mobile_square import Squares
@@ -55,16 +55,16 @@ class CoreML(Exporter):
             "README.md": readme(metadata, text),
         }
         watch.require_wanted()
-        write_archive(target, metadata, files, _ports(metadata, cut))
+        write_archive(target, metadata, files, _ports(metadata, cut), folder_of(variant))
         watch.done(1.0)
 
     def open(self, path: Path, variant: Variant) -> Runner | None:
         """Open the package on a Mac; elsewhere look at it."""
         try:
-            with zipfile.ZipFile(path) as archive:
-                names = [name for name in archive.namelist() if name.startswith(f"{PACKAGE}/")]
-                files = {name.removeprefix(f"{PACKAGE}/"): archive.read(name) for name in names}
-            squares = Squares(read_archive(path, mobile_square.FILE))
+            inside = read_files(path)
+            names = [name for name in inside if name.startswith(f"{PACKAGE}/")]
+            files = {name.removeprefix(f"{PACKAGE}/"): inside[name] for name in names}
+            squares = Squares(inside[mobile_square.FILE])
             labels = _labels(path)
         except (KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ModelFileError("model_unreadable", name=path.name) from error

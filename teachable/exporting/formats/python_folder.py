@@ -34,7 +34,7 @@ class PythonFolder(Exporter):
         model = source.at(kept, watch.part(0, 0.9))
         folder = assets() / "programs" / "folder"
         board = next(one for one in programs(source.metadata, MODEL) if one.id == "pi")
-        about = say("export.python.readme", program=board.file, install=board.install)
+        about = say("export.python.readme", folder=bundle.folder_of(variant), program=board.file, install=board.install)
         files = {
             MODEL: model,
             "predict.py": (folder / "predict.py.txt").read_bytes(),
@@ -52,7 +52,7 @@ class PythonFolder(Exporter):
                 {"name": "heatmap", "type": "float32", "shape": ["batch", classes, "rows", "columns"]},
             ],
         }
-        bundle.write_archive(target, source.metadata, files, ports)
+        bundle.write_archive(target, source.metadata, files, ports, bundle.folder_of(variant))
         watch.done(1)
 
     def open(self, path: Path, variant: Variant) -> OnnxRunner:

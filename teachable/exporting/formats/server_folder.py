@@ -41,7 +41,8 @@ class ServerFolder(Exporter):
         """Write the archive."""
         kept = cast(Precision, variant.id)
         model = source.at(kept, watch.part(0, 0.9))
-        about = say("export.server.readme", labels=len(source.metadata.labels))
+        folder = bundle.folder_of(variant)
+        about = say("export.server.readme", folder=folder, labels=len(source.metadata.labels))
         files = {
             **{
                 name: (assets() / "server" / name).read_bytes()
@@ -63,7 +64,7 @@ class ServerFolder(Exporter):
                 for name in _OUTPUTS
             ],
         }
-        bundle.write_archive(target, source.metadata, files, ports)
+        bundle.write_archive(target, source.metadata, files, ports, folder)
         watch.done(1)
 
     def open(self, path: Path, variant: Variant) -> Runner:

@@ -64,6 +64,8 @@ class TensorOnnx(Exporter):
         watch.done(0.9)
         programs = assets() / "programs" / "transformers"
         python = (programs / "classify.py.txt").read_text(encoding="utf-8").replace("@@file@@", file)
+        folder = bundle.folder_of(variant)
+        about = say("export.transformers.readme", folder=folder, file=file)
         files = {
             "config.json": _json(_config(source.metadata, preprocessing, dtype)),
             "preprocessor_config.json": _json(_preprocessor(preprocessing)),
@@ -71,9 +73,9 @@ class TensorOnnx(Exporter):
             FRONT: halves.front,
             "classify.mjs": (programs / "classify.mjs").read_bytes(),
             "classify.py": python.encode(),
-            "README.md": bundle.readme(source.metadata, say("export.transformers.readme", file=file), kept),
+            "README.md": bundle.readme(source.metadata, about, kept),
         }
-        bundle.write_archive(target, source.metadata, files, _ports(source.metadata, halves.size))
+        bundle.write_archive(target, source.metadata, files, _ports(source.metadata, halves.size), folder)
         watch.done(1)
 
     def open(self, path: Path, variant: Variant) -> Runner:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from teachable.errors import InvalidInput, ModelFileError
 from teachable.exporting import mobile, mobile_square, tensor
-from teachable.exporting.bundle import read_archive, readme, write_archive
+from teachable.exporting.bundle import folder_of, read_archive, readme, write_archive
 from teachable.exporting.exporter import Answers, Exporter, Extra, Runner, Source, Variant, Watch
 from teachable.exporting.mobile_square import Squares
 from teachable.metadata import ModelMetadata
@@ -54,7 +54,7 @@ class TensorFlowLite(Exporter):
             "README.md": readme(source.metadata, _about(variant, cut), "quarter" if variant.id == "int8" else "full"),
         }
         watch.require_wanted()
-        write_archive(target, source.metadata, files, _ports(source.metadata, variant, cut))
+        write_archive(target, source.metadata, files, _ports(source.metadata, variant, cut), folder_of(variant))
         watch.done(1.0)
 
     def open(self, path: Path, variant: Variant) -> Runner:
@@ -142,6 +142,7 @@ def _about(variant: Variant, cut: tensor.Cut) -> str:
     whole = variant.id == "int8"
     return say(
         "export.tflite.readme",
+        folder=folder_of(variant),
         file=FILES[variant.id],
         size=cut.size,
         takes=say("export.tflite.takes_bytes" if whole else "export.tflite.takes_numbers", size=cut.size),

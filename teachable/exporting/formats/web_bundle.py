@@ -45,7 +45,7 @@ class WebBundle(Exporter):
         metadata = source.metadata
         files = {MODEL: model, **_files(metadata, kept)}
         files["README.md"] = bundle.readme(metadata, say("export.web.readme"), kept)
-        bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)))
+        bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)), bundle.folder_of(variant))
         watch.done(1)
 
     def open(self, path: Path, variant: Variant) -> Runner:
@@ -88,8 +88,7 @@ def _checked(path: Path) -> dict[str, bytes]:
         ModelFileError: one is missing or was changed.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            files = {name: archive.read(name) for name in archive.namelist()}
+        files = bundle.read_files(path)
         stated: dict[str, str] = json.loads(files["signature.json"])["files"]
     except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
         raise ModelFileError("export_web_damaged", name=path.name, part="signature.json") from error
