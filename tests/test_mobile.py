@@ -87,3 +87,56 @@ def test_a_front_that_is_not_understood_is_refused() -> None:
     with pytest.raises(ModelFileError) as caught:
         mobile.convert("tflite", cut_of(b"", None), watch())
     assert caught.value.key == "export_tensor_unknown"
+
+
+# The one that stays
+
+
+def running() -> mobile.Standing:
+    needs(EXPORTER.extra)
+    made = mobile.convert("tflite", cut_of(BODIES["pools"]()), watch(), about={"name": "A project"})
+    return mobile.Standing("tflite-run", {"name": "model.tflite"}, {"model": np.frombuffer(made["model"], np.uint8)})
+
+
+def squares(count: int) -> dict[str, np.ndarray]:
+    return {"squares": np.random.default_rng(count).integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.uint8)}
+
+
+def test_it_is_asked_again_and_again_and_ends_when_nobody_holds_it() -> None:
+    child = running()
+    for count in (1, 3):
+        found = child.ask({}, squares(count))["probabilities"]
+        assert found.shape[0] == count
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    process = child._child
+    del child
+    assert process.poll() is not None
+
+
+def test_a_question_that_cannot_be_answered_does_not_end_it() -> None:
+    child = running()
+    with pytest.raises(ModelFileError):
+        child.ask({}, {"squares": np.zeros((1, 3, 3, 3), np.uint8)})
+    with pytest.raises(TeachableError, match="KeyError"):
+        child.ask({}, {})
+    assert child.ask({}, squares(1))["probabilities"].shape[0] == 1
+
+
+def test_that_it_died_or_takes_too_long_is_said() -> None:
+    child = running()
+    child._child.kill()
+    with pytest.raises(TeachableError) as caught:
+        child.ask({}, squares(1))
+    assert caught.value.key == "export_stopped"
+    slow = running()
+    slow._seconds = 0
+    with pytest.raises(TeachableError) as caught:
+        slow.ask({}, squares(2000))
+    assert caught.value.key == "export_stopped"
+
+
+def test_what_is_no_such_file_is_refused() -> None:
+    needs(EXPORTER.extra)
+    with pytest.raises(ModelFileError) as caught:
+        mobile.Standing("tflite-run", {"name": "x.tflite"}, {"model": np.zeros(99, np.uint8)})
+    assert caught.value.key == "model_unreadable"

@@ -59,6 +59,13 @@ def test_the_file_says_what_the_preview_says(
         assert found.embeddings is None
 
 
+def test_nothing_is_printed_into_the_terminal(
+    archive: Path, variant: Variant, capfd: pytest.CaptureFixture[str]
+) -> None:
+    EXPORTER.open(archive, variant)(PHOTOS)
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
 def test_the_archive_holds_what_its_signature_says(
     made: tuple[ModelMetadata, bytes], variant: Variant, archive: Path
 ) -> None:

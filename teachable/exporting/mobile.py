@@ -11,6 +11,7 @@ import queue
 import subprocess
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
@@ -112,12 +113,62 @@ def ask(
         guard.join()
         children.end(child)
     watch.require_wanted()
+    made = _told(answer, files)
+    return {name: data.tobytes() for name, data in zip(answer["files"], made.values(), strict=True)}
+
+
+class Standing:
+    """A child that opens something once and is asked about it again and again, until nobody holds this any more.
+
+    Args:
+        task: which of those at the end of this file that stay.
+        header: what it wants to know to begin with.
+        arrays: likewise.
+        seconds: after which an answer is not waited for any longer.
+
+    Raises:
+        TeachableError: it refused or died; the words say why.
+    """
+
+    def __init__(
+        self, task: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], seconds: float = SECONDS
+    ) -> None:
+        try:
+            self._child = children.start(_CHILD)
+        except OSError as error:
+            log.warning("the process that runs a file could not be started", exc_info=True)
+            raise TeachableError("export_stopped") from error
+        weakref.finalize(self, children.end, self._child)
+        self._seconds = seconds
+        self.ask({**header, "task": task}, arrays)
+
+    def ask(self, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return what it answers.
+
+        Raises:
+            TeachableError: as for the class.
+        """
+        guard = threading.Timer(self._seconds, self._child.kill)
+        guard.daemon = True
+        guard.start()
+        try:
+            answer, found = _converse(self._child, header, arrays, Watch(lambda part: None, threading.Event()))
+        except (EOFError, OSError) as error:
+            log.warning("the process that runs a file died")
+            raise TeachableError("export_stopped") from error
+        finally:
+            guard.cancel()
+        return _told(answer, found)
+
+
+def _told(answer: Mapping[str, Any], found: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return what a child made, or raise what it refused with."""
     if answer["kind"] == "refused":
         raise children.refused(answer)
     if answer["kind"] == "crashed":
-        log.error("a network could not be converted:\n%s", answer["trace"])
+        log.error("a file could not be made or run:\n%s", answer["trace"])
         raise TeachableError("export_failed", reason=answer["reason"])
-    return {name: data.tobytes() for name, data in zip(answer["files"], files.values(), strict=True)}
+    return found
 
 
 def _converse(
@@ -171,8 +222,7 @@ def _be_quiet() -> None:
 
 
 def _work(messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
-    """Do one task."""
-    import traceback
+    """Do one task, or stay and answer where it is one of those."""
     import warnings
 
     # What the converters have to say about themselves is nothing a person can act on.
@@ -180,12 +230,39 @@ def _work(messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
     logging.disable(logging.WARNING)
     os.environ["TQDM_DISABLE"] = "1"
     header, arrays = messages.get()
-    try:
+    if header["task"] == "tflite-run":
+        from teachable.exporting.mobile_run import Interpreted
+
+        opened: list[Interpreted] = []
+
+        def begin() -> tuple[list[str], dict[str, NDArray[Any]]]:
+            opened.append(Interpreted(arrays["model"].tobytes(), header["name"]))
+            return [], {}
+
+        def go_on() -> tuple[list[str], dict[str, NDArray[Any]]]:
+            return [], opened[0](messages.get()[1]["squares"])
+
+        _answer(answers, begin)
+        while opened:
+            _answer(answers, go_on)
+        return
+
+    def convert() -> tuple[list[str], dict[str, NDArray[Any]]]:
         files = _TASKS[header["task"]](
             header, arrays, lambda part: children.send(answers, {"kind": "progress", "done": part})
         )
-        found = {str(index): np.frombuffer(data, np.uint8) for index, data in enumerate(files.values())}
-        children.send(answers, {"kind": "done", "files": list(files)}, found)
+        return list(files), {str(index): np.frombuffer(data, np.uint8) for index, data in enumerate(files.values())}
+
+    _answer(answers, convert)
+
+
+def _answer(answers: IO[bytes], work: Callable[[], tuple[list[str], dict[str, NDArray[Any]]]]) -> None:
+    """Send what came out of some work, or what was wrong."""
+    import traceback
+
+    try:
+        files, found = work()
+        children.send(answers, {"kind": "done", "files": files}, found)
     except TeachableError as error:
         children.send(answers, children.refusal(error))
     except OSError:

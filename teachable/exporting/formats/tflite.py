@@ -23,7 +23,6 @@ from teachable.words import say
 
 # Teachable Machine's names.
 FILES = {"float": "model_unquant.tflite", "int8": "model.tflite"}
-_EMBEDDING = "embedding"
 _BYTES = 256
 
 
@@ -64,62 +63,29 @@ class TensorFlowLite(Exporter):
             prepare, model = read_archive(path, mobile_square.FILE), read_archive(path, name)
         except (KeyError, zipfile.BadZipFile) as error:
             raise ModelFileError("model_unreadable", name=path.name) from error
-        return Interpreted(model, Squares(prepare), name)
+        return _Interpreted(model, Squares(prepare), name)
 
 
-class Interpreted:
-    """A TensorFlow Lite file and its interpreter.
+class _Interpreted:
+    """A TensorFlow Lite file, run in a process of its own.
 
     Args:
         model: the file.
         squares: cuts photos as the file expects them.
         name: what to call the file in an error.
+
+    Raises:
+        ModelFileError: it cannot be opened.
     """
 
     def __init__(self, model: bytes, squares: Squares, name: str) -> None:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-        self._name = name
         self._squares = squares
-        try:
-            self._model = Interpreter(model_content=model, num_threads=1)
-            self._model.allocate_tensors()
-            (self._source,), (self._result,) = self._model.get_input_details(), self._model.get_output_details()
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError("model_unreadable", name=name) from error
-        self._whole = self._source["dtype"] == np.uint8
-        self._inner: Any = None
-        if self._whole:
-            # The interpreter keeps what is inside only without the parts that make it fast.
-            self._inner = Interpreter(
-                model_content=model,
-                num_threads=1,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
-            self._inner.allocate_tensors()
-            self._embedding = next((one for one in self._inner.get_tensor_details() if one["name"] == _EMBEDDING), None)
+        self._child = mobile.Standing("tflite-run", {"name": name}, {"model": np.frombuffer(model, np.uint8)})
 
     def __call__(self, images: Sequence[Image]) -> Answers:
         """Answer for photos; with embeddings where the file is of whole numbers."""
-        squares = self._squares(images)
-        probabilities = np.stack([self._run(self._model, square, self._result) for square in squares])
-        embeddings = None
-        if self._inner is not None and self._embedding is not None:
-            embeddings = np.stack([self._run(self._inner, square, self._embedding) for square in squares])
-        return Answers(probabilities, embeddings)
-
-    def _run(self, model: Any, square: NDArray[np.uint8], wanted: dict[str, Any]) -> NDArray[np.float32]:
-        """Return what comes out, float32 `[K]`, or what an inner value is."""
-        given = square[None] if self._whole else square[None].astype(np.float32) / np.float32(127.5) - np.float32(1)
-        try:
-            model.set_tensor(self._source["index"], given)
-            model.invoke()
-            found = model.get_tensor(wanted["index"]).astype(np.float32).reshape(-1)
-        except (RuntimeError, ValueError) as error:
-            raise ModelFileError("model_fails", name=self._name) from error
-        scale, zero = wanted["quantization"]
-        return np.asarray((found - zero) * scale if scale else found, np.float32)
+        found = self._child.ask({}, {"squares": self._squares(images)})
+        return Answers(found["probabilities"], found.get("embedding"))
 
 
 def _squares(source: Source, prepare: bytes, watch: Watch) -> NDArray[np.uint8]:
