@@ -154,7 +154,7 @@ def test_of_many_classes_the_most_probable_come_first(opened: Opened, site: Path
     EXPORTER.write(source_of(metadata, model), EXPORTER.variants[1], site / "many.zip", watch())
     with zipfile.ZipFile(site / "many.zip") as archive:
         archive.extractall(site / PLACE / "many")
-    tab = ready(opened("many/index.html"))
+    tab = ready(opened(f"many/{bundle.folder_of(EXPORTER.variants[1])}/index.html"))
     expect(tab.locator("#others")).to_have_text(say("web.others", count=4))
     data = photo("stripes", 1, "PNG", (90, 120))
     tab.locator("#files").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
