@@ -75,7 +75,7 @@ function bar(label, color) {
     show(share, best) {
       fill.style.inlineSize = `${(share ?? 0) * 100}%`;
       write(value, share === null ? "" : percent(share));
-      meter.setAttribute("aria-valuenow", String(Math.round((share ?? 0) * 100)));
+      meter.setAttribute("aria-valuenow", String(Math.floor(100 * (share ?? 0) + 0.5)));
       meter.setAttribute("aria-valuetext", percent(share ?? 0));
       element.toggleAttribute("data-best", best);
       element.dataset.share = share === null ? "" : String(share);

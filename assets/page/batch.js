@@ -4,24 +4,28 @@ import { button, icon, make, write } from "../studio/dom.js";
 import { csv } from "./csv.js";
 import { NAMES } from "./model.js";
 import { MEGAPIXELS, readPhoto, thumbnail } from "./picture.js";
+import { scrollTo } from "./scroll.js";
 import { percent, say } from "./words.js";
 
 /**
  * @typedef {import("./model.js").Seen} Seen
- * @typedef {{ file: File, seen: Seen | null, problem: string, note: string, width: number, height: number, small: string, row: Row | null }} Photo
+ * @typedef {{ file: File, seen: Seen | null, problem: string, unread: boolean, note: string, width: number, height: number, small: string, row: Row | null }} Photo
  * @typedef {{ element: HTMLTableRowElement, draw: () => void }} Row
  */
 
 /** Rows made at once. */
 const PAGE = 50;
 /** Of more classes than this, the table shows only the winner; the file has all. */
-const COLUMNS = 8;
+export const COLUMNS = 8;
+/** Letters of a file name that are shown in any case: the last ones, which tell one photo of a series from the next. */
+const TAIL = 9;
 
 /**
- * @param {{ look: (pixels: ImageData) => Promise<Seen>, chosen: (photo: Photo | null) => void, drawn: (photo: Photo) => void }} options
- *   `chosen` hears which photo is to be shown large, `drawn` that there is news of one
+ * @param {{ look: (pixels: ImageData) => Promise<Seen>, chosen: (photo: Photo | null) => void, picked: () => void, drawn: (photo: Photo) => void }} options
+ *   `chosen` hears which photo is to be shown large, `picked` that a person took it from the table, `drawn` that there
+ *   is news of one
  */
-export function photoTable({ look, chosen, drawn }) {
+export function photoTable({ look, chosen, picked, drawn }) {
   /** @type {Photo[]} */
   let photos = [];
   /** @type {Photo | null} */
@@ -49,10 +53,14 @@ export function photoTable({ look, chosen, drawn }) {
   const more = button({ icon: "down", text: say("batch.more"), look: "soft", testid: "more", press: () => fill((shown += PAGE)) });
   const actions = make("div", { className: "t-actions" }, download, clear);
   const element = make("section", { className: "t-card o-batch", hidden: true, "data-testid": "batch" }, make("header", {}, title, progress, actions), scroller, every, more);
+  // On a phone the table is far below; this says that it is there.
+  const jump = button({ icon: "down", look: "ghost", text: " ", testid: "jump", press: () => scrollTo(element, "start") });
+  jump.classList.add("o-jump");
+  jump.hidden = true;
 
   /** @param {File[]} files */
   function add(files) {
-    const fresh = files.map((file) => ({ file, seen: null, problem: "", note: "", width: 0, height: 0, small: "", row: null }));
+    const fresh = files.map((file) => ({ file, seen: null, problem: "", unread: false, note: "", width: 0, height: 0, small: "", row: null }));
     photos.push(...fresh);
     fill(shown);
     select(fresh[0] ?? current);
@@ -62,14 +70,18 @@ export function photoTable({ look, chosen, drawn }) {
   /** @param {number} rows */
   function fill(rows) {
     for (const photo of photos.slice(0, rows)) if (!photo.row) body.append((photo.row = line(photo)).element);
-    element.hidden = photos.length < 2;
+    element.hidden = jump.hidden = photos.length < 2;
     more.hidden = photos.length <= rows;
     tell();
   }
 
   function tell() {
     const done = photos.filter((photo) => photo.seen || photo.problem).length;
-    write(title, say("batch.title", { count: photos.length }));
+    const unread = photos.filter((photo) => photo.unread).length;
+    const read = say("batch.title", { count: photos.length - unread });
+    const text = unread ? say("batch.unread", { photos: read, count: unread }) : read;
+    write(title, text);
+    if (jump.lastElementChild) write(jump.lastElementChild, say("batch.jump", { photos: text }));
     if (progress.lastElementChild) write(progress.lastElementChild, say("batch.progress", { done, count: photos.length }));
     bar.value = photos.length ? done / photos.length : 0;
     progress.hidden = done === photos.length;
@@ -99,7 +111,8 @@ export function photoTable({ look, chosen, drawn }) {
       photo.problem = "";
     } catch (error) {
       console.warn(error);
-      photo.problem = error instanceof DOMException ? say("unreadable", { name }) : say("cannot_look");
+      photo.unread = error instanceof DOMException;
+      photo.problem = photo.unread ? say("unreadable", { name }) : say("cannot_look");
     }
     photo.row?.draw();
     tell();
@@ -112,9 +125,10 @@ export function photoTable({ look, chosen, drawn }) {
    */
   function line(photo) {
     const picture = make("span", { className: "o-thumbnail" });
-    const open = make("button", { type: "button", className: "o-open", on: { click: () => select(photo) } }, picture, make("span", { dir: "auto" }, photo.file.name));
+    const open = make("button", { type: "button", className: "o-open", title: photo.file.name }, picture, fileName(photo.file.name));
     const cells = head.slice(1).map((_, index) => make("td", { className: index ? "t-number" : "o-name", dir: index ? "" : "auto" }));
-    const row = make("tr", { "data-testid": "row" }, make("th", { scope: "row" }, open), ...cells);
+    // Anywhere in the row; a press of the button, by keyboard too, comes here as well.
+    const row = make("tr", { "data-testid": "row", on: { click: () => pick(photo) } }, make("th", { scope: "row" }, open), ...cells);
     function draw() {
       const { seen, small, problem } = photo;
       if (small && !picture.firstChild) picture.append(make("img", { src: small, alt: "", width: 48, height: 48 }));
@@ -133,6 +147,12 @@ export function photoTable({ look, chosen, drawn }) {
     }
     draw();
     return { element: row, draw };
+  }
+
+  /** @param {Photo} photo */
+  function pick(photo) {
+    select(photo);
+    picked();
   }
 
   /** @param {Photo | null} photo */
@@ -167,6 +187,7 @@ export function photoTable({ look, chosen, drawn }) {
 
   return {
     element,
+    jump,
     add,
     remove,
     /** @returns {Photo | null} */
@@ -174,4 +195,15 @@ export function photoTable({ look, chosen, drawn }) {
     /** Look at the chosen photo once more, because more is asked of it now. */
     again: () => current && ask(current),
   };
+}
+
+/**
+ * A file name that loses letters in its middle where there is no room: its end tells the photos of a series apart.
+ * @param {string} name
+ */
+function fileName(name) {
+  // Composed, so that no accent is cut from its letter.
+  const letters = [...name.normalize()];
+  const parts = [letters.slice(0, -TAIL), letters.slice(-TAIL)].map((part) => make("span", {}, part.join("")));
+  return make("span", { className: "o-file", dir: "auto" }, ...parts);
 }

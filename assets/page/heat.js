@@ -1,12 +1,16 @@
-/** The heat map of the winning class over the picture, where the model saw it. */
+/** The heat map of the winning class over the picture, where the model saw it; hatched is what it did not see. */
 
 import { make } from "../studio/dom.js";
 import { about } from "./words.js";
 
 export function heatMap() {
-  const element = make("canvas", { className: "o-heat", hidden: true, "data-testid": "heat", "aria-hidden": "true" });
+  const canvas = make("canvas", { className: "o-heat", "data-testid": "heat" });
+  const outside = make("div", { className: "o-outside", "data-testid": "outside" });
+  const element = make("div", { className: "o-look", hidden: true, "aria-hidden": "true" }, outside, canvas);
   return {
     element,
+    /** Whether a part of the picture is outside what the model sees. */
+    edge: () => !element.hidden && !outside.hidden,
     /**
      * @param {import("./model.js").Heat | null} heat nothing is shown without
      * @param {number} width of the picture below
@@ -15,11 +19,16 @@ export function heatMap() {
     show(heat, width, height) {
       element.hidden = !heat;
       if (!heat) return;
-      draw(element, heat);
+      draw(canvas, heat);
       // The model sees a square in the middle of the picture.
       const side = Math.min(width, height) * (about.view ?? 1);
-      element.style.inlineSize = `${(100 * side) / width}%`;
-      element.style.blockSize = `${(100 * side) / height}%`;
+      const [across, down] = [(100 * side) / width, (100 * side) / height];
+      canvas.style.inlineSize = `${across}%`;
+      canvas.style.blockSize = `${down}%`;
+      outside.hidden = side === width && side === height;
+      const [left, top, right, bottom] = [50 - across / 2, 50 - down / 2, 50 + across / 2, 50 + down / 2].map((part) => `${part}%`);
+      const hole = `${left} ${top}, ${left} ${bottom}, ${right} ${bottom}, ${right} ${top}, ${left} ${top}`;
+      outside.style.clipPath = `polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, ${hole})`;
     },
   };
 }

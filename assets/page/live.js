@@ -95,5 +95,5 @@ export function liveStage({ look, seen, ended }) {
     }
   }
 
-  return { element, start, stop: () => stop(), running: () => round > 0 };
+  return { element, start, stop: () => stop(), running: () => round > 0, edge: heat.edge };
 }

@@ -2,15 +2,25 @@
 
 import { button, icon, make, write } from "../studio/dom.js";
 import { answers } from "./answers.js";
-import { photoTable } from "./batch.js";
+import { COLUMNS, photoTable } from "./batch.js";
 import { heatMap } from "./heat.js";
 import { liveStage } from "./live.js";
 import { NAMES, startModel } from "./model.js";
+import { scrollTo } from "./scroll.js";
 import { about, part, say } from "./words.js";
 
 /** @typedef {import("./batch.js").Photo} Photo */
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+
+/** Browsers hide the camera from pages of insecure addresses, such as that of a link for a phone. */
+const CAMERA = Boolean(navigator.mediaDevices?.getUserMedia);
+/** A phone opens its own camera program for a picture; elsewhere that is only another way to choose a file. */
+const PHONE = matchMedia("(pointer: coarse)").matches;
+/** Whether the page came from a server, and is not on this device yet. */
+const REMOTE = location.protocol.startsWith("http");
+/** What it is called when it was saved. */
+const FILE = "teachable-page.html";
 
 /** @param {"starting" | "ready" | "failed"} state */
 function setState(state) {
@@ -42,35 +52,43 @@ function mount(look) {
   const see = (/** @type {ImageData} */ pixels) => look(pixels, heatSwitch.checked);
 
   const live = liveStage({ look: see, seen: (seen) => tell(seen), ended });
-  const table = photoTable({ look: see, chosen, drawn: (photo) => photo === table.current() && !live.running() && showPhoto(photo) });
+  const table = photoTable({ look: see, chosen, picked: () => scrollTo(show, "nearest"), drawn: (photo) => photo === table.current() && !live.running() && showPhoto(photo) });
 
   const welcome = make(
     "div",
     { className: "o-stage o-welcome", "data-testid": "welcome" },
     make("div", { className: "o-rays", "aria-hidden": "true" }, make("i"), make("i"), make("i")),
     make("p", { className: "o-welcome-title" }, say("welcome")),
-    make("p", {}, say("hint")),
+    make("p", {}, say(CAMERA ? "hint" : PHONE ? "hint_take" : "hint_photos")),
   );
   const image = make("img", { alt: "", "data-testid": "photo" });
   const heat = heatMap();
   const photoStage = make("div", { className: "o-stage o-photo", hidden: true }, icon("photo"), make("div", { className: "o-picture" }, image, heat.element));
 
   const chooser = make("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif", hidden: true, "data-testid": "chooser" });
-  const taker = make("input", { type: "file", accept: "image/*", capture: "environment", hidden: true, "data-testid": "taker" });
+  const taker = make("input", { type: "file", accept: "image/*", hidden: true, "data-testid": "taker" });
+  taker.setAttribute("capture", "environment");
   const power = button({ icon: "camera", text: say("start"), look: "primary", testid: "power", press: () => void toggle() });
   const choose = button({ icon: "photo", text: say("choose"), look: "soft", testid: "choose", press: () => chooser.click() });
   const take = button({ icon: "camera", text: say("take"), look: "soft", testid: "take", press: () => taker.click() });
-  // A phone opens its own camera program from here, also where the page may not use the camera.
-  take.hidden = !matchMedia("(pointer: coarse)").matches;
-  const tools = make("div", { className: "o-tools" }, power, choose, take, heatRow);
-  const show = make("section", { className: "t-card o-show", "aria-label": say("welcome") }, welcome, live.element, photoStage, trouble.element, hint.element, heatText, tools, chooser, taker);
-  app.append(make("div", { className: "o-columns" }, show, answer.element), table.element, make("div", { className: "o-drop", "aria-hidden": "true" }, icon("photo"), say("drop")));
+  take.hidden = !PHONE;
+  power.hidden = !CAMERA;
+  if (!CAMERA) (PHONE ? take : choose).classList.replace("t-soft", "t-primary");
+  const tools = make("div", { className: "o-tools" }, ...(CAMERA ? [power, choose, take] : [take, choose]), heatRow);
+  const save = make("a", { className: "t-button t-ghost", href: location.href, download: FILE, "data-testid": "save" }, icon("download"), make("span", {}, say("save")));
+  const words = make("p", {}, say(isSecureContext ? "no_live" : "camera.insecure"));
+  const reason = make("div", { className: "t-notice o-no-live", hidden: CAMERA, "data-testid": "no-live" }, icon("info"), make("div", {}, words));
+  if (REMOTE) (CAMERA ? document.querySelector(".o-footer") : reason.lastElementChild)?.append(save);
+  const show = make("section", { className: "t-card o-show", "aria-label": say("welcome") }, welcome, live.element, photoStage, tools, table.jump, trouble.element, hint.element, heatText, reason, chooser, taker);
+  app.append(make("div", { className: `o-columns${NAMES.length > COLUMNS ? " o-many" : ""}` }, show, answer.element, table.element), make("div", { className: "o-drop", "aria-hidden": "true" }, icon("photo"), say("drop")));
 
   /** @param {import("./model.js").Seen | null} seen @param {string} [file] */
   function tell(seen, file) {
     answer.show(seen, file);
     heatText.hidden = !seen?.heat;
-    if (seen?.heat) write(heatText, say("heat_about", { name: NAMES[seen.best] ?? "" }));
+    if (!seen?.heat) return;
+    const edge = live.running() ? live.edge() : heat.edge();
+    write(heatText, say("heat_about", { name: NAMES[seen.best] ?? "" }) + (edge ? ` ${say("heat_edge")}` : ""));
   }
 
   async function toggle() {

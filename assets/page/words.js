@@ -28,7 +28,6 @@ export function part(id) {
 export const about = JSON.parse(part("about"));
 
 const numbers = new Intl.NumberFormat(about.lang);
-const percents = new Intl.NumberFormat(about.lang, { style: "percent", maximumFractionDigits: 0 });
 
 /**
  * The text of `key`, with its places filled. What is shared with the Studio asks for `page.camera.busy`; these are the
@@ -47,9 +46,9 @@ export function say(key, values = {}) {
 }
 
 /**
- * A share from 0 to 1 as a percentage.
+ * A share from 0 to 1 as a percentage; a half is rounded up, and the sign stays with its figure.
  * @param {number} share
  */
 export function percent(share) {
-  return percents.format(share);
+  return `${numbers.format(Math.floor(100 * share + 0.5))}\u202f%`;
 }

@@ -29,7 +29,7 @@ function sketch(p) {
     // From 2 on there is a picture.
     if (camera.elt.readyState >= 2) {
       const [best] = await predict(camera.elt);
-      answer = best ? `${best.label}, ${Math.round(100 * best.probability)} %` : "…";
+      answer = best ? `${best.label}, ${Math.round(100 * best.probability)}\u202f%` : "…";
       document.body.dataset.answer = best?.label ?? "";
     }
     setTimeout(look, 50);

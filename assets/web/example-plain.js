@@ -14,5 +14,5 @@ input.addEventListener("change", async () => {
   image.src = URL.createObjectURL(file);
   await image.decode();
   const answers = await predict(image);
-  result.textContent = answers.map(({ label, probability }) => `${label}: ${(100 * probability).toFixed(1)} %`).join("\n");
+  result.textContent = answers.map(({ label, probability }) => `${label}: ${Math.round(100 * probability)}\u202f%`).join("\n");
 });

@@ -5,11 +5,15 @@ const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.get
 const video = /** @type {HTMLVideoElement} */ ($("camera"));
 const image = /** @type {HTMLImageElement} */ ($("photo"));
 const files = /** @type {HTMLInputElement} */ ($("files"));
+const labels = await load();
+const colors = ($("bars").dataset.colors ?? "").split(" ");
+const most = 10; // of more classes than these, the most probable are shown
 const bars = new Map(
-  [...new Set(await load())].map((label) => {
+  [...new Set(labels)].map((label, at) => {
     const bar = /** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ ($("bar")).content.firstElementChild?.cloneNode(true));
     /** @type {HTMLElement} */ (bar.querySelector("span")).textContent = label;
-    $("bars").append(bar);
+    bar.style.setProperty("--class", colors[labels.indexOf(label)] ?? "");
+    if (at < most) $("bars").append(bar);
     return [label, bar];
   }),
 );
@@ -22,13 +26,14 @@ async function show(picture) {
   const answers = await predict(picture);
   const best = answers[0]?.label ?? "";
   if ($("winner").textContent !== best) $("winner").textContent = best;
+  if (bars.size > most) $("bars").replaceChildren(...answers.slice(0, most).flatMap(({ label }) => bars.get(label) ?? []));
   for (const { label, probability } of answers) {
     const [name, value, meter] = bars.get(label)?.children ?? [];
     if (!(meter?.firstElementChild instanceof HTMLElement) || !value || !name) continue;
     meter.firstElementChild.style.width = `${100 * probability}%`;
     meter.setAttribute("aria-label", label);
     meter.setAttribute("aria-valuenow", (100 * probability).toFixed(2));
-    value.textContent = `${(100 * probability).toFixed(0)} %`;
+    value.textContent = `${Math.round(100 * probability)}\u202f%`;
     name.classList.toggle("best", label === best);
   }
 }

@@ -6,13 +6,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, HTMLResponse, Response
 
 from teachable.addresses import network_name, url
 from teachable.api.access import ProjectId, Space, binary
 from teachable.api.downloads import attachment
 from teachable.api.records import PhoneLink, Programs
-from teachable.errors import Conflict
+from teachable.errors import Conflict, NotFound
 from teachable.guards import is_loopback
 from teachable.workflow import Exports
 
@@ -106,10 +106,25 @@ def phone_link(request: Request, space: Space, project_id: ProjectId, variant: V
     response_class=FileResponse,
     responses=binary("text/html", "The page, with everything inside."),
 )
-def open_page(space: Space, token: Annotated[str, Path(description="From the link.", max_length=80)]) -> FileResponse:
-    """Return an offline page that a link for a phone leads to."""
+def open_page(
+    request: Request, space: Space, token: Annotated[str, Path(description="From the link.", max_length=80)]
+) -> Response:
+    """Return an offline page that a link for a phone leads to.
+
+    Of a link that leads nowhere any more, a browser gets the news as a page, any other program as JSON.
+    """
+    try:
+        path = space.shared_page(token)
+    except NotFound as error:
+        if "text/html" not in request.headers.get("Accept", ""):
+            raise
+        from teachable.exporting.formats import _pages
+
+        page, policy = _pages.gone()
+        headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+        return HTMLResponse(page, error.status, {**headers, "Vary": "Accept"})
     headers = {"Content-Security-Policy": _ALONE, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
-    return FileResponse(space.shared_page(token), headers=headers, media_type="text/html; charset=utf-8")
+    return FileResponse(path, headers=headers, media_type="text/html; charset=utf-8")
 
 
 def _here(request: Request, bound: str) -> str:

@@ -19,6 +19,7 @@ from taking import Copy, halted, use
 from teachable import api
 from teachable.guards import Guard
 from teachable.runtime import Classifier
+from teachable.words import say
 from teachable.workflow import Workspace
 
 
@@ -222,6 +223,19 @@ def test_the_qr_code_is_a_picture_and_nothing_else(open_to_all: TestClient, near
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert {one.tag.rpartition("}")[2] for one in root.iter()} <= {"svg", "path", "g"}
     assert root.get("viewBox") or root.get("width")
+
+
+def test_a_dead_link_is_explained_to_a_browser_in_words(open_to_all: TestClient) -> None:
+    dead = "/api/v1/pages/" + "x" * 22
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    gone = open_to_all.get(dead, headers={"Accept": accept})
+    assert gone.status_code == 404
+    assert gone.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert gone.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert say("offline.gone") in gone.text
+    assert "{{" not in gone.text
+    for wish in ("application/json", "*/*"):
+        assert problem(open_to_all.get(dead, headers={"Accept": wish}), 404)["key"] == "page_unknown"
 
 
 def test_a_link_ends_with_its_page(open_to_all: TestClient, near: TestClient, base: str) -> None:

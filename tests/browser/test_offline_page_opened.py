@@ -137,7 +137,7 @@ def test_a_photo_is_named_as_the_runtime_names_it(opened: Opened, model: bytes) 
         np.testing.assert_allclose(shares(tab), list(expected.probabilities.values()), atol=1e-3)
         expect(tab.get_by_test_id("winner")).to_have_text(expected.label)
         shown = tab.get_by_test_id("bar-value").all_inner_texts()
-        assert [int(text.rstrip("%")) for text in shown] == [round(100 * p) for p in expected.probabilities.values()]
+        assert shown == [f"{round(100 * p)}\u202f%" for p in expected.probabilities.values()]
 
 
 @pytest.mark.parametrize(("kept", "tolerance"), [("half", 1e-3), ("quarter", 0.05)])
@@ -189,6 +189,9 @@ def test_many_photos_become_a_table_and_a_file(opened: Opened, model: bytes) -> 
     rows = tab.get_by_test_id("row")
     expect(rows).to_have_count(7)
     expect(rows.last).to_contain_text(say("offline.unreadable", name="broken.jpg"))
+    title = "6 photos, 1 could not be read"
+    expect(tab.get_by_role("heading", name=title)).to_be_visible()
+    expect(tab.get_by_test_id("jump")).to_have_text(say("offline.batch.jump", photos=title))
     expect(tab.locator("[data-testid=row] img")).to_have_count(6)
     with tab.expect_download() as waiting:
         tab.get_by_test_id("csv").click()
@@ -210,9 +213,48 @@ def test_many_photos_become_a_table_and_a_file(opened: Opened, model: bytes) -> 
     expect(rows.nth(1).get_by_role("button")).to_have_attribute("aria-current", "true")
     rows.last.get_by_role("button").click()
     expect(tab.get_by_test_id("problem")).to_have_text(say("offline.unreadable", name="broken.jpg"))
+    rows.nth(3).get_by_role("cell").nth(1).click()
+    expect(tab.get_by_test_id("photo")).to_have_attribute("alt", files[3]["name"])
     tab.get_by_test_id("clear").click()
     expect(tab.get_by_test_id("batch")).to_be_hidden()
+    expect(tab.get_by_test_id("jump")).to_be_hidden()
     expect(tab.get_by_test_id("welcome")).to_be_visible()
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_on_a_phone_one_gets_to_the_table_and_back_to_the_photo(opened: Opened, motion: str) -> None:
+    tab = opened(viewport={"width": 390, "height": 700}, reduced_motion=motion)
+    choose(tab, *(png("dots", number) for number in range(12)))
+    finished(tab)
+    row = tab.get_by_test_id("row").nth(1)
+    expect(row).not_to_be_in_viewport()
+    tab.get_by_test_id("jump").click()
+    expect(row).to_be_in_viewport()
+    row.get_by_role("cell").last.click()
+    expect(tab.get_by_test_id("photo")).to_have_attribute("alt", "dots-1.png")
+    expect(tab.get_by_test_id("photo")).to_be_in_viewport(ratio=0.9)
+
+
+def test_a_long_file_name_keeps_its_end(opened: Opened) -> None:
+    tab = opened(viewport={"width": 390, "height": 844})
+    files = [png("dots", 0), png("dots", 1)]
+    files[0]["name"] = "e\u0301 " * 40 + "_0042.jpg"
+    choose(tab, *files)
+    finished(tab)
+    start, end = tab.locator("[data-testid=row] .o-file").first.locator("span").all()
+    assert start.evaluate("e => e.scrollWidth > e.clientWidth")
+    expect(end).to_have_text("_0042.jpg")
+    assert end.evaluate("e => e.scrollWidth <= e.clientWidth || e.clientWidth === 0")
+
+
+def test_the_buttons_keep_their_place(opened: Opened) -> None:
+    tab = opened()
+    before = tab.get_by_test_id("choose").bounding_box()
+    for size in ((40, 30), (900, 200), (300, 1200)):
+        choose(tab, {"name": f"{size}.png", "mimeType": "image/png", "buffer": photo("dots", 0, "PNG", size)})
+        expect(tab.get_by_test_id("photo")).to_have_attribute("alt", f"{size}.png")
+        shares(tab)
+        assert tab.get_by_test_id("choose").bounding_box() == before
 
 
 def test_photos_can_be_dropped_and_pasted(opened: Opened) -> None:
@@ -270,7 +312,10 @@ def test_the_heat_map_is_that_of_the_winner(opened: Opened, model: bytes) -> Non
     pixels = np.asarray(PIL.Image.open(io.BytesIO(file["buffer"])))[None]
     found, maps = session.run(["probabilities", "heatmap"], {"image": pixels})
     winner = int(found[0].argmax())
-    expect(tab.get_by_test_id("heat-about")).to_have_text(say("offline.heat_about", name=LABELS[winner]))
+    expect(tab.get_by_test_id("heat-about")).to_have_text(
+        f"{say('offline.heat_about', name=LABELS[winner])} {say('offline.heat_edge')}"
+    )
+    expect(tab.get_by_test_id("outside").filter(visible=True)).to_have_count(1)
     expected = np.maximum(maps[0, winner] / maps[0, winner].max(), 0)
     drawn = heat(tab).evaluate(
         "c => [c.width, c.height, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]]"
@@ -344,27 +389,60 @@ def test_front_and_rear_camera_can_be_switched(opened: Opened, playwright: Playw
 
 
 @pytest.mark.parametrize(
-    ("camera", "script", "key"),
+    ("camera", "key"),
     [
-        ("missing", None, "missing"),
-        ("refused", None, "refused"),
-        (
-            "missing",
-            "Object.defineProperty(Navigator.prototype, 'mediaDevices', { get: () => undefined });"
-            "Object.defineProperty(window, 'isSecureContext', { get: () => false });",
-            "insecure",
-        ),
+        ("missing", "missing"),
+        ("refused", "refused"),
     ],
 )
-def test_without_a_camera_the_page_says_so_and_photos_work(
-    opened: Opened, camera: str, script: str | None, key: str
-) -> None:
-    tab = opened(camera, script=script)
+def test_without_a_camera_the_page_says_so_and_photos_work(opened: Opened, camera: str, key: str) -> None:
+    tab = opened(camera)
     tab.get_by_test_id("power").click()
     expect(tab.get_by_test_id("problem")).to_have_text(say(f"offline.camera.{key}"))
     choose(tab, png("dots"))
     shares(tab)
     expect(tab.get_by_test_id("problem")).to_be_hidden()
+
+
+NO_CAMERA = "Object.defineProperty(Navigator.prototype, 'mediaDevices', { get: () => undefined });"
+
+
+@pytest.mark.parametrize(("touch", "first", "hint"), [(True, "take", "hint_take"), (False, "choose", "hint_photos")])
+@pytest.mark.parametrize(("secure", "key"), [(True, "no_live"), (False, "camera.insecure")])
+def test_where_browsers_give_no_camera_photos_come_first(
+    opened: Opened, touch: bool, first: str, hint: str, secure: bool, key: str
+) -> None:
+    script = NO_CAMERA + f"Object.defineProperty(window, 'isSecureContext', {{ get: () => {str(secure).lower()} }});"
+    tab = opened(script=script, has_touch=touch, is_mobile=touch)
+    expect(tab.locator(".t-primary")).to_have_count(1)
+    expect(tab.locator(".t-primary")).to_have_attribute("data-testid", first)
+    expect(tab.get_by_test_id("power")).to_have_count(0)
+    expect(tab.get_by_test_id("welcome")).to_contain_text(say(f"offline.{hint}"))
+    expect(tab.get_by_test_id("no-live")).to_have_text(say(f"offline.{key}"))
+    expect(tab.get_by_test_id("save")).to_have_count(0)
+    expect(tab.get_by_test_id("taker")).to_have_attribute("capture", "environment")
+    tab.get_by_test_id("taker").set_input_files([png("dots")])
+    shares(tab)
+
+
+@pytest.mark.parametrize("host", ["http://192.168.7.5:7860", "http://localhost:7860"])
+def test_a_page_from_a_server_can_be_saved(
+    browsers: Callable[[str], Browser], made: Callable[..., Path], host: str
+) -> None:
+    context = browsers("missing").new_context(accept_downloads=True)
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    body = made().read_bytes()
+    context.route(f"{host}/**", lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"))
+    tab = context.new_page()
+    tab.goto(f"{host}/pages/token")
+    expect(tab.locator("body")).to_have_attribute("data-state", "ready")
+    insecure = "192" in host
+    expect(tab.get_by_test_id("no-live")).to_be_visible(visible=insecure)
+    expect(tab.get_by_test_id("power")).to_have_count(0 if insecure else 1)
+    save = tab.get_by_test_id("save")
+    expect(save).to_have_attribute("href", f"{host}/pages/token")
+    expect(save).to_have_attribute("download", "teachable-page.html")
+    context.close()
 
 
 # Names
@@ -452,6 +530,7 @@ def test_nothing_scrolls_sideways_and_text_can_be_read(opened: Opened, scheme: s
         viewport={"width": width, "height": 844},
         has_touch=width == 390,
     )
+    assert tab.locator("body").inner_text().count(say("offline.private")) == 1
     overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert tab.evaluate(overflow) == 0
     tab.get_by_test_id("power").click()
@@ -545,7 +624,7 @@ def test_every_bar_says_its_class_and_share_without_colour(opened: Opened) -> No
     for label, share in zip(LABELS, values, strict=True):
         meter = tab.get_by_role("meter", name=label)
         expect(meter).to_have_attribute("aria-valuenow", str(round(100 * share)))
-        expect(meter).to_have_attribute("aria-valuetext", f"{round(100 * share)}%")
+        expect(meter).to_have_attribute("aria-valuetext", f"{round(100 * share)}\u202f%")
     assert (
         len(
             set(

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import html
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from teachable.exporting.exporter import Precision, Source
 from teachable.exporting.tensor import cut
 from teachable.metadata import ModelMetadata
 from teachable.projects.classes import COLORS
+from teachable.resources import assets
 from teachable.words import catalogue, say
 
 LOCALE = "en"
@@ -168,7 +170,16 @@ def goodness(metadata: ModelMetadata, kept: Precision) -> str:
     if score.accuracy is None or score.low is None or score.high is None:
         return f"{say('offline.good_unjudged')} {say('offline.good_always')}"
     shares = {"share": score.accuracy, "low": score.low, "high": score.high}
-    percents = {name: f"{100 * share:.0f}" for name, share in shares.items()}
+    percents = {name: str(math.floor(100 * share + 0.5)) for name, share in shares.items()}
     judged = say("offline.good_judged", correct=score.correct, count=score.held_out, **percents)
     rounded = f" {say('offline.good_quarter')}" if kept == "quarter" else ""
     return f"{judged}{rounded} {say('offline.good_always')}"
+
+
+def gone() -> tuple[str, str]:
+    """Return the page for whoever follows a link to a page that is not there any more, and its policy."""
+    style = (assets() / "page" / "gone.css").read_text(encoding="utf-8")
+    template = (assets() / "page" / "gone.html").read_text(encoding="utf-8")
+    page = fill(template, {"page_lang": LOCALE, "page_style": style}, "offline")
+    rules = ("default-src 'none'", f"style-src {source_hash(style)}", "base-uri 'none'", "form-action 'none'")
+    return page, "; ".join((*rules, "frame-ancestors 'self'"))

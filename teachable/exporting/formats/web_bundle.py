@@ -16,12 +16,13 @@ from teachable.exporting import bundle, precision
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
 from teachable.exporting.onnx_runner import OnnxRunner
-from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.words import say
 
 MODEL = "model.onnx"
 RUNTIME = "onnxruntime-web"
+SHOWN = 10
+"""Bars in index.html at most; `index.js` has the same figure."""
 _PAGES = ("index.html", "example-plain.html", "example-p5.html")
 _FILES = ("app.js", "index.js", "example-plain.js", "example-p5.js", "style.css")
 
@@ -43,7 +44,7 @@ class WebBundle(Exporter):
         model = source.at(kept, watch.part(0, 0.5))
         watch.done(0.5)
         metadata = source.metadata
-        files = {MODEL: model, **_files(metadata, kept)}
+        files = {MODEL: model, **_files(source, kept)}
         files["README.md"] = bundle.readme(metadata, say("export.web.readme"), kept)
         bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)), bundle.folder_of(variant))
         watch.done(1)
@@ -56,12 +57,16 @@ class WebBundle(Exporter):
 EXPORTER = WebBundle()
 
 
-def _files(metadata: ModelMetadata, kept: Precision) -> dict[str, bytes]:
+def _files(source: Source, kept: Precision) -> dict[str, bytes]:
     """Return the pages, the module and the runtime, by their path in the archive."""
+    metadata = source.metadata
     here, runtime = assets() / "web", runtime_folder()
+    hidden = len(set(metadata.labels)) - SHOWN
     parts = {
         "page_lang": _pages.LOCALE,
         "page_title": html.escape(metadata.project),
+        "page_colors": html.escape(" ".join(_pages.colors(source))),
+        "page_others": html.escape(say("web.others", count=hidden)) if hidden > 0 else "",
         "page_good": html.escape(_pages.goodness(metadata, kept)),
     }
     pages = {name: _pages.fill((here / name).read_text(encoding="utf-8"), parts, "web").encode() for name in _PAGES}
