@@ -361,7 +361,7 @@ def test_a_network_without_layers_that_can_be_quantised_is_refused_in_words() ->
     model = shrinking.model(
         of_one_step("Relu", width=3), Head((Layer(np.eye(3, dtype=np.float32), np.zeros(3, np.float32)),))
     )
-    with pytest.raises(ModelFileError, match="half size") as caught:
+    with pytest.raises(ModelFileError, match="half-size model") as caught:
         precision.quarter(model, coloured(4), watch())
     assert caught.value.key == "export_quarter_nothing"
 
@@ -392,7 +392,7 @@ def test_a_file_that_the_runtime_does_not_load_is_refused_in_words(
         return proto
 
     monkeypatch.setattr(quantising, "quantise", odd)
-    with pytest.raises(ModelFileError, match="half size") as caught:
+    with pytest.raises(ModelFileError, match="half-size model") as caught:
         precision.quarter(small, coloured(4), watch())
     assert caught.value.key == "export_quarter_fails"
 
@@ -403,7 +403,7 @@ def test_a_network_that_runs_out_of_numbers_is_refused_in_words() -> None:
     for tensor in proto.graph.initializer:
         if tensor.name == "w1":
             tensor.CopyFrom(numpy_helper.from_array(np.full((64, 64, 3, 3), 1e38, np.float32), "w1"))
-    with pytest.raises(ModelFileError, match="half size") as caught:
+    with pytest.raises(ModelFileError, match="half-size model") as caught:
         precision.quarter(proto.SerializeToString(), coloured(4), watch())
     assert caught.value.key == "export_quarter_fails"
 
@@ -413,7 +413,7 @@ def test_whatever_the_quantiser_meets_is_said_in_words(small: bytes, monkeypatch
         raise RuntimeError("an operator nobody thought of")
 
     monkeypatch.setattr(quantising, "_correct_biases", broken)
-    with pytest.raises(ModelFileError, match="half size") as caught:
+    with pytest.raises(ModelFileError, match="half-size model") as caught:
         precision.quarter(small, coloured(4), watch())
     assert caught.value.key == "export_quarter_fails"
 
