@@ -573,6 +573,8 @@ CONTRASTS = """() => {
 
 def test_the_keyboard_reaches_everything(opened: Opened) -> None:
     tab = opened("stripes")
+    # From the first listener on the browser hands its dialogs to us; on a busy machine that takes a moment.
+    tab.on("filechooser", lambda chooser: None)
     tab.keyboard.press("Tab")
     expect(tab.get_by_text(say("offline.skip"))).to_be_focused()
     tab.keyboard.press("Enter")
