@@ -14,7 +14,9 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, NDArray[Any]]
 Message = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+# How often a guard looks whether its child is still wanted.
+_LOOK_SECONDS = 0.05
 _LENGTH = struct.Struct("<Q")
 _OWN_GROUP: dict[str, Any] = (
     {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)} if os.name == "nt" else {"process_group": 0}
@@ -63,6 +67,39 @@ def end(child: "subprocess.Popen[bytes]") -> None:
                 stream.close()
             except OSError:
                 log.debug("the pipe to a child process was already broken")
+
+
+@contextmanager
+def guarded(child: "subprocess.Popen[bytes]", seconds: float, cancelled: threading.Event) -> Iterator[threading.Event]:
+    """Kill a child that nobody wants any more, or that takes too long; at the end of the block it is ended anyway.
+
+    Args:
+        child: that is spoken with in the block.
+        seconds: after which it counts as stuck.
+        cancelled: set when nobody wants it any more.
+
+    Yields:
+        An event that is set when the child was killed because it took too long.
+    """
+    done, late = threading.Event(), threading.Event()
+
+    def guard() -> None:
+        end_of_patience = time.monotonic() + seconds
+        while not done.wait(_LOOK_SECONDS):
+            if time.monotonic() > end_of_patience:
+                late.set()
+            if cancelled.is_set() or late.is_set():
+                child.kill()
+                return
+
+    thread = threading.Thread(target=guard, name="guard-child", daemon=True)
+    thread.start()
+    try:
+        yield late
+    finally:
+        done.set()
+        thread.join()
+        end(child)
 
 
 def send(stream: IO[bytes], header: Mapping[str, Any], arrays: Arrays | None = None) -> None:

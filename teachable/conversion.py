@@ -9,7 +9,6 @@ import os
 import queue
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +28,6 @@ WEIGHTS_SECONDS = 1800.0
 """The largest networks take a minute here; old laptops are ten times slower."""
 GRAPH_SECONDS = 180.0
 """Checking a graph takes seconds."""
-_LOOK_SECONDS = 0.05
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.conversion import main; main()"
 
 
@@ -119,23 +117,17 @@ def _ask(task: Mapping[str, Any], seconds: float, cancelled: threading.Event) ->
     except OSError as error:
         log.warning("the process that reads networks could not be started", exc_info=True)
         raise TeachableError("network_stopped", name=task["name"]) from error
-    done, late = threading.Event(), threading.Event()
-    watch = threading.Thread(target=_watch, args=(child, seconds, cancelled, done, late), daemon=True)
-    watch.start()
-    try:
-        answer = _converse(child, task)
-    except (EOFError, OSError) as error:
-        if cancelled.is_set():
-            raise Cancelled from error
-        if late.is_set():
-            raise ModelFileError("network_slow", name=task["name"], seconds=round(seconds)) from error
-        children.end(child)
-        log.warning("the process that reads networks died with exit status %s", child.returncode)
-        raise ModelFileError("network_stopped", name=task["name"]) from error
-    finally:
-        done.set()
-        watch.join()
-        children.end(child)
+    with children.guarded(child, seconds, cancelled) as late:
+        try:
+            answer = _converse(child, task)
+        except (EOFError, OSError) as error:
+            if cancelled.is_set():
+                raise Cancelled from error
+            if late.is_set():
+                raise ModelFileError("network_slow", name=task["name"], seconds=round(seconds)) from error
+            children.end(child)
+            log.warning("the process that reads networks died with exit status %s", child.returncode)
+            raise ModelFileError("network_stopped", name=task["name"]) from error
     if cancelled.is_set():
         raise Cancelled
     if answer["kind"] == "refused":
@@ -151,23 +143,6 @@ def _converse(child: "subprocess.Popen[bytes]", task: Mapping[str, Any]) -> dict
         raise EOFError
     children.send(child.stdin, task)
     return children.receive(child.stdout)[0]
-
-
-def _watch(
-    child: "subprocess.Popen[bytes]",
-    seconds: float,
-    cancelled: threading.Event,
-    done: threading.Event,
-    late: threading.Event,
-) -> None:
-    """Kill a child that nobody wants any more, or that takes too long."""
-    end = time.monotonic() + seconds
-    while not done.wait(_LOOK_SECONDS):
-        if time.monotonic() > end:
-            late.set()
-        if cancelled.is_set() or late.is_set():
-            child.kill()
-            return
 
 
 # In the child

@@ -121,9 +121,9 @@ def test_a_name_of_two_projects_is_not_guessed(home: Path) -> None:
 
 
 def test_a_project_nobody_knows(home: Path) -> None:
-    result = compare(home, "colours")
+    result = compare(home, "flowers")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "There is no project “colours”" in result.stderr
+    assert "There is no project “flowers”" in result.stderr
 
 
 def test_one_recording_per_class_still_gives_speeds(home: Path) -> None:

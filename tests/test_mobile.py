@@ -68,7 +68,7 @@ def test_giving_up_in_the_middle_ends_the_process() -> None:
             squares=squares,
             about={"name": "A project"},
         )
-    assert not [thread for thread in threading.enumerate() if "_guard" in thread.name]
+    assert not [thread for thread in threading.enumerate() if "guard-child" in thread.name]
 
 
 def test_what_takes_too_long_is_stopped() -> None:

@@ -66,7 +66,7 @@ def test_no_module_is_longer_than_a_newcomer_can_read() -> None:
 def test_the_readme_names_the_two_commands_that_ci_runs() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = dict(re.findall(r"<!-- command: (\w+) -->\s*```\w*\n(.+?)\n```", text))
-    assert blocks == {"start": "pip install uv && uv run app.py", "test": "uv run --group dev pytest"}
+    assert blocks == {"start": "pip install uv && uv run app.py", "test": "uv run --group dev pytest -n 2"}
 
 
 def test_every_performance_figure_of_the_readme_names_a_benchmark_that_exists() -> None:

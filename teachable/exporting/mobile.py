@@ -10,7 +10,6 @@ import os
 import queue
 import subprocess
 import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from typing import IO, Any
@@ -28,7 +27,6 @@ log = logging.getLogger(__name__)
 
 SECONDS = 1800.0
 """The largest networks take a minute; old laptops are ten times slower."""
-_LOOK_SECONDS = 0.05
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.exporting.mobile import main; main()"
 
 Progress = Callable[[float], None]
@@ -96,22 +94,16 @@ def ask(
     except OSError as error:
         log.warning("the process that converts could not be started", exc_info=True)
         raise TeachableError("export_stopped") from error
-    done, late = threading.Event(), threading.Event()
-    guard = threading.Thread(target=_guard, args=(child, seconds, watch.cancelled, done, late), daemon=True)
-    guard.start()
-    try:
-        answer, files = _converse(child, {**header, "task": task}, arrays, watch)
-    except (EOFError, OSError) as error:
-        watch.require_wanted()
-        if late.is_set():
-            raise TeachableError("export_slow", seconds=round(seconds)) from error
-        children.end(child)
-        log.warning("the process that converts died with exit status %s", child.returncode)
-        raise TeachableError("export_stopped") from error
-    finally:
-        done.set()
-        guard.join()
-        children.end(child)
+    with children.guarded(child, seconds, watch.cancelled) as late:
+        try:
+            answer, files = _converse(child, {**header, "task": task}, arrays, watch)
+        except (EOFError, OSError) as error:
+            watch.require_wanted()
+            if late.is_set():
+                raise TeachableError("export_slow", seconds=round(seconds)) from error
+            children.end(child)
+            log.warning("the process that converts died with exit status %s", child.returncode)
+            raise TeachableError("export_stopped") from error
     watch.require_wanted()
     made = _told(answer, files)
     return {name: data.tobytes() for name, data in zip(answer["files"], made.values(), strict=True)}
@@ -182,23 +174,6 @@ def _converse(
         if answer["kind"] != "progress":
             return answer, files
         watch.done(answer["done"])
-
-
-def _guard(
-    child: "subprocess.Popen[bytes]",
-    seconds: float,
-    cancelled: threading.Event,
-    done: threading.Event,
-    late: threading.Event,
-) -> None:
-    """Kill a child that nobody wants any more, or that takes too long."""
-    end = time.monotonic() + seconds
-    while not done.wait(_LOOK_SECONDS):
-        if time.monotonic() > end:
-            late.set()
-        if cancelled.is_set() or late.is_set():
-            child.kill()
-            return
 
 
 # In the child

@@ -59,7 +59,7 @@ class ServerFolder(Exporter):
                 {
                     "name": name,
                     "type": "float32",
-                    "shape": ["batch", classes, *(["h", "w"] if name == "heatmap" else [])],
+                    "shape": ["batch", classes, *(["rows", "columns"] if name == "heatmap" else [])],
                 }
                 for name in _OUTPUTS
             ],
