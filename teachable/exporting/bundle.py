@@ -111,6 +111,19 @@ def signature(metadata: ModelMetadata, ports: Mapping[str, Any], files: Mapping[
     return (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
 
 
+def photo_ports(classes: int) -> dict[str, Any]:
+    """Return inputs and outputs of a model file that takes photos of any size, as `signature.json` states them."""
+    outputs: dict[str, list[str | int]] = {
+        "probabilities": ["batch", classes],
+        "logits": ["batch", classes],
+        "heatmap": ["batch", classes, "rows", "columns"],
+    }
+    return {
+        "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3]}],
+        "outputs": [{"name": name, "type": "float32", "shape": shape} for name, shape in outputs.items()],
+    }
+
+
 def readme(metadata: ModelMetadata, about: str, kept: Precision = "full") -> bytes:
     """Return the README of an archive: what this is, from when, what it knows, and how good it is.
 

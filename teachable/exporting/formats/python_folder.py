@@ -43,15 +43,7 @@ class PythonFolder(Exporter):
             board.file: board.code.encode(),
             "README.md": bundle.readme(source.metadata, about, kept),
         }
-        classes = len(source.metadata.labels)
-        ports = {
-            "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3]}],
-            "outputs": [
-                {"name": "probabilities", "type": "float32", "shape": ["batch", classes]},
-                {"name": "logits", "type": "float32", "shape": ["batch", classes]},
-                {"name": "heatmap", "type": "float32", "shape": ["batch", classes, "rows", "columns"]},
-            ],
-        }
+        ports = bundle.photo_ports(len(source.metadata.labels))
         bundle.write_archive(target, source.metadata, files, ports, bundle.folder_of(variant))
         watch.done(1)
 

@@ -23,7 +23,6 @@ SERVER = "teachable.model_server"
 # Texts of the server; those of the page and of training stay at home.
 _TEXTS = ("api.server.", "cli.help.", "cli.serve_model.", "error.")
 _PAGE_FILES = ("openapi.json", "page.css", "page.html", "page.mjs")
-_OUTPUTS = ("probabilities", "logits", "heatmap")
 
 
 class ServerFolder(Exporter):
@@ -52,18 +51,7 @@ class ServerFolder(Exporter):
             MODEL: model,
             "README.md": bundle.readme(source.metadata, about, kept),
         }
-        classes = len(source.metadata.labels)
-        ports = {
-            "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3]}],
-            "outputs": [
-                {
-                    "name": name,
-                    "type": "float32",
-                    "shape": ["batch", classes, *(["rows", "columns"] if name == "heatmap" else [])],
-                }
-                for name in _OUTPUTS
-            ],
-        }
+        ports = bundle.photo_ports(len(source.metadata.labels))
         bundle.write_archive(target, source.metadata, files, ports, folder)
         watch.done(1)
 
