@@ -1,11 +1,9 @@
 /** The answer: the winner in large letters, a bar per class, and the winner spoken at most once a second. */
 
-import { arrange, icon, make, write } from "../studio/dom.js";
+import { arrange, icon, make, speaker, write } from "../studio/dom.js";
 import { COLORS, NAMES } from "./model.js";
 import { percent, say } from "./words.js";
 
-/** Screen readers hear at most one winner in this time. */
-const SPEAK_MS = 1000;
 /** Up to so many classes stand in their own order; of more, so many of the most probable are shown. */
 const MOST = 10;
 
@@ -27,21 +25,8 @@ export function answers() {
     others,
     spoken,
   );
+  const speak = speaker(spoken);
   const rows = NAMES.map((label, index) => bar(label, COLORS[index] ?? ""));
-  let last = -Infinity;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let later;
-
-  /** @param {string} text */
-  function speak(text) {
-    clearTimeout(later);
-    const wait = last + SPEAK_MS - performance.now();
-    if (wait > 0) later = setTimeout(() => speak(text), wait);
-    else if (spoken.textContent !== text) {
-      last = performance.now();
-      write(spoken, text);
-    }
-  }
 
   /** @param {import("./model.js").Seen | null} seen @param {string} [file] what it was seen in */
   function show(seen, file) {

@@ -1,11 +1,9 @@
 /** One bar per class, in the class's colour, with its name and percentage; and the winner, spoken now and then. */
 
-import { arrange, make, write } from "./dom.js";
+import { arrange, make, speaker, write } from "./dom.js";
 import { findClass } from "./store.js";
 import { percent, say } from "./words.js";
 
-/** Screen readers hear at most one winner in this time. */
-const SPEAK_MS = 1000;
 
 /**
  * What a class is called now: names are looked up, so renaming shows at once.
@@ -22,9 +20,7 @@ export function bars() {
   const list = make("div", { className: "t-bars", "data-testid": "bars" });
   const spoken = make("p", { className: "t-spoken", role: "status", "data-testid": "winner-spoken" });
   const element = make("div", {}, list, spoken);
-  let last = -Infinity;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let later;
+  const speak = speaker(spoken);
 
   /** @param {string} id */
   function rowOf(id) {
@@ -38,17 +34,6 @@ export function bars() {
       rows.set(id, (entry = { row, label, fill, value, meter }));
     }
     return entry;
-  }
-
-  /** @param {string} text */
-  function speak(text) {
-    clearTimeout(later);
-    const wait = last + SPEAK_MS - performance.now();
-    if (wait > 0) later = setTimeout(() => speak(text), wait);
-    else if (spoken.textContent !== text) {
-      last = performance.now();
-      write(spoken, text);
-    }
   }
 
   return {

@@ -105,3 +105,26 @@ export function arrowKeys(tablist, tabs) {
     next?.click();
   });
 }
+
+/** Screen readers hear at most one text of a speaker in this time. */
+const SPEAK_MS = 1000;
+
+/**
+ * Return what writes texts into an element that screen readers watch, now and then: the last one is not lost.
+ * @param {HTMLElement} spoken
+ * @returns {(text: string) => void}
+ */
+export function speaker(spoken) {
+  let last = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let later;
+  return function speak(text) {
+    clearTimeout(later);
+    const wait = last + SPEAK_MS - performance.now();
+    if (wait > 0) later = setTimeout(() => speak(text), wait);
+    else if (spoken.textContent !== text) {
+      last = performance.now();
+      write(spoken, text);
+    }
+  };
+}
