@@ -30,8 +30,9 @@ from teachable.excerpt import Excerpt, choose
 from teachable.images import load
 from teachable.library import Library
 from teachable.projects import Project
+from teachable.scores import EpochPoint, Evaluation
 from teachable.training import Phase, Task, Trainer
-from teachable.types import BackboneRecord, EpochPoint, Evaluation, Image
+from teachable.types import BackboneRecord, Image
 from teachable.verdict import ComparisonRow, Hits, advise
 from teachable.words import say
 

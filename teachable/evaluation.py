@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable import heads
+from teachable.scores import ClassScore, EpochPoint, Evaluation
 from teachable.settings import check_training
-from teachable.types import ClassScore, Embeddings, EpochPoint, Evaluation, Head, Labels, TrainSettings
+from teachable.types import Embeddings, Head, Labels, TrainSettings
 
 SHARE = 0.2
 

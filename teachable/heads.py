@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable.errors import InvalidInput
+from teachable.scores import EpochPoint
 from teachable.settings import check_training
-from teachable.types import Embeddings, EpochPoint, Head, Labels, Layer, TrainSettings
+from teachable.types import Embeddings, Head, Labels, Layer, TrainSettings
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,13 +21,13 @@ from teachable.backlog import Backlog, Progress
 from teachable.errors import Cancelled, Conflict, InvalidInput, TeachableError
 from teachable.images import load
 from teachable.projects import Project
+from teachable.scores import EpochPoint
 from teachable.training import Phase, Task, Trainer
 from teachable.types import (
     BackboneRecord,
     Before,
     ClassInfo,
     Embeddings,
-    EpochPoint,
     Head,
     Image,
     Labels,

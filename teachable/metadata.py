@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from teachable.errors import ModelFileError
-from teachable.types import Agreement, ClassScore, Evaluation, TrainSettings
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import Agreement, TrainSettings
 
 FORMAT_VERSION = 1
 FULL = "full"

@@ -22,7 +22,8 @@ from teachable.children import Arrays, Message, receive, send
 from teachable.errors import Cancelled, TeachableError
 from teachable.evaluation import Examination
 from teachable.projects.records import evaluation_from
-from teachable.types import Embeddings, EpochPoint, Evaluation, Head, Labels, Layer, TrainSettings
+from teachable.scores import EpochPoint, Evaluation
+from teachable.types import Embeddings, Head, Labels, Layer, TrainSettings
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from teachable.scores import Evaluation
+
 Image = NDArray[np.uint8]
 """RGB photo, uint8 `[height, width, 3]`, upright."""
 
@@ -14,6 +16,9 @@ Embeddings = NDArray[np.float32]
 
 Labels = NDArray[np.int64]
 """Index of the class of each row, int64 `[N]`."""
+
+UNKNOWN_BELOW = 0.05
+"""Familiarity below which an answer is "not sure", unless a person chose another: 95 % of known photos are above."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class ClassInfo:
         position: place in the list, from 0.
         disabled: left out of training, samples kept.
         samples: number of samples.
+        tests: how many of them are marked never to be trained on.
     """
 
     id: str
@@ -35,6 +41,7 @@ class ClassInfo:
     position: int
     disabled: bool
     samples: int
+    tests: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Sample:
         width: pixels.
         height: pixels.
         created: seconds since 1970.
+        test: it is never trained on, only tested with.
     """
 
     id: int
@@ -58,6 +66,7 @@ class Sample:
     width: int
     height: int
     created: float
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,8 @@ class ProjectInfo:
         classes: in their order.
         settings: for the next training.
         network: it is taught with, or None for one from before networks could be chosen that was not opened since.
+        unknown_below: a photo whose familiarity is below it gets the answer "not sure", 0 to 0.5. As many of a hundred
+            photos of the classes themselves get it too.
     """
 
     id: str
@@ -153,6 +164,7 @@ class ProjectInfo:
     classes: tuple[ClassInfo, ...]
     settings: TrainSettings
     network: ProjectNetwork | None = None
+    unknown_below: float = UNKNOWN_BELOW
 
 
 @dataclass(frozen=True)
@@ -175,62 +187,42 @@ class Head:
 
 
 @dataclass(frozen=True)
-class EpochPoint:
-    """State after one epoch. Held-out values are None where nothing could be held out.
+class Looks:
+    """What can be seen of photos without any network.
 
     Attributes:
-        epoch: from 1.
-        loss: mean cross-entropy on the photos trained on.
-        accuracy: share of the photos trained on that are named correctly.
-        held_out_loss: mean cross-entropy on photos held out.
-        held_out_accuracy: share of the photos held out that are named correctly.
+        hashes: perceptual hash of each, uint64 `[N]`; photos that look alike differ in few bits.
+        sharpness: float32 `[N]`; low where a photo is blurred.
+        brightness: mean, float32 `[N]`, 0 to 1.
+        contrast: float32 `[N]`, 0 to 1; low where a photo is nearly empty.
+        tiles: mean colours of a grid of 4 x 4, RGB, float32 `[N, 4, 4, 3]`, 0 to 1.
     """
 
-    epoch: int
-    loss: float
-    accuracy: float
-    held_out_loss: float | None = None
-    held_out_accuracy: float | None = None
+    hashes: NDArray[np.uint64]
+    sharpness: NDArray[np.float32]
+    brightness: NDArray[np.float32]
+    contrast: NDArray[np.float32]
+    tiles: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class ClassScore:
-    """Held-out result of one class.
+class Familiarity:
+    """How alike a photo is to those trained on: a squared distance to the nearest centre, told as a share.
 
     Attributes:
-        correct: photos named correctly.
-        total: photos held out; 0 where the class could not be judged.
+        weight: maps an embedding to the space of the distance, float32 `[R, D]`.
+        bias: added to it, float32 `[R]`.
+        centres: float32 `[C, R]`.
+        quantiles: distances of photos that were held out, from the smallest to the largest, at equal shares of them,
+            float32 `[Q]`. The familiarity of a photo is the share of held-out photos that were farther away.
+        held_out: how many photos these come from.
     """
 
-    correct: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is honestly known about accuracy.
-
-    Attributes:
-        accuracy: share of held-out photos named correctly, or None if no class could be judged.
-        low: lower end of the 95 % interval (Wilson 1927, on photos as if independent).
-        high: upper end of it.
-        held_out: number of held-out photos; none of their groups was trained on.
-        correct: how many of them were named correctly.
-        per_class: one score per trained class, in the order of the model; total 0 where it could not be judged.
-        confusion: counts, row true class, column predicted class.
-        unjudged: indices of classes with a single group, which cannot be judged.
-        history: one point per epoch of the model that was tested.
-    """
-
-    accuracy: float | None
-    low: float | None
-    high: float | None
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    centres: NDArray[np.float32]
+    quantiles: NDArray[np.float32]
     held_out: int
-    correct: int
-    per_class: tuple[ClassScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    unjudged: tuple[int, ...]
-    history: tuple[EpochPoint, ...]
 
 
 @dataclass(frozen=True)
@@ -290,6 +282,7 @@ class ModelRecord:
         agreement: of file and preview, or None while it is being checked.
         before: how the network before it did on the same photos, if this training switched networks and that could be
             tested.
+        familiar: held-out photos that the output `familiarity` is measured against, or 0 where the file has none.
     """
 
     id: str
@@ -305,6 +298,7 @@ class ModelRecord:
     evaluation: Evaluation
     agreement: Agreement | None = None
     before: Before | None = None
+    familiar: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import pandas as pd  # type: ignore[import-untyped]
 
 from teachable.errors import TeachableError
 from teachable.resources import assets
-from teachable.types import Evaluation, ModelRecord, ProjectInfo, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import ModelRecord, ProjectInfo, TrainSettings
 from teachable.words import percent, say
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from teachable.errors import Cancelled
 from teachable.evaluation import Examination
 from teachable.library import Library
 from teachable.projects import Project, ProjectStore
+from teachable.scores import EpochPoint
 from teachable.training import Phase, Task, Trainer
-from teachable.types import EpochPoint, ProjectNetwork, TrainSettings
+from teachable.types import ProjectNetwork, TrainSettings
 
 COLORS = ((190, 90, 90), (90, 90, 190))
 # Equally bright, so that a network that sees brightness alone cannot tell them apart.

@@ -14,7 +14,8 @@ from teachable import backbones, export
 from teachable.exporting.programs import Program, programs
 from teachable.metadata import ModelMetadata
 from teachable.runtime import Classifier
-from teachable.types import Evaluation, Head, Layer, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import Head, Layer, TrainSettings
 
 LABELS = (
     'a "quoted" \\cat\\',

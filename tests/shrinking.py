@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from teachable import export
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
-from teachable.types import Agreement, ClassScore, Embeddings, Evaluation, Head, Image, Labels, Layer, TrainSettings
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import Agreement, Embeddings, Head, Image, Labels, Layer, TrainSettings
 
 SIDE = 4
 COLOURS = np.array([[30, 25, 20], [230, 60, 60], [60, 230, 70], [230, 220, 230]])

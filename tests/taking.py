@@ -20,7 +20,8 @@ from teachable.exports import ExportQueue
 from teachable.library import Library
 from teachable.projects import Project, ProjectStore
 from teachable.runtime import Classifier
-from teachable.types import Evaluation, Head, Image, Layer, ModelRecord, ProjectNetwork, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import Head, Image, Layer, ModelRecord, ProjectNetwork, TrainSettings
 from teachable.workflow import Made
 
 # Red minus blue, and the other way round.

@@ -10,7 +10,8 @@ import pytest
 
 from teachable.exporting import bundle
 from teachable.metadata import ModelMetadata
-from teachable.types import ClassScore, Evaluation, TrainSettings
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import TrainSettings
 
 NASTY = ('say "hi"', "two\nlines", "🍎 </script>", "a,b;c", "`x` *y* [z](w)", "${1+1} {{x}} %s \\")
 PORTS = {"inputs": [{"name": "image"}], "outputs": [{"name": "probabilities"}]}

@@ -5,7 +5,8 @@ import pytest
 
 from teachable import evaluation, heads
 from teachable.errors import InvalidInput
-from teachable.types import Embeddings, EpochPoint, Labels, TrainSettings
+from teachable.scores import EpochPoint
+from teachable.types import Embeddings, Labels, TrainSettings
 
 FAST = TrainSettings(epochs=5)
 

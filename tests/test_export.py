@@ -17,7 +17,8 @@ from onnx import TensorProto, helper
 from teachable import __version__, backbones, export
 from teachable.errors import ModelFileError
 from teachable.export import ModelMetadata
-from teachable.types import Agreement, ClassScore, Evaluation, Head, Layer, TrainSettings
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import Agreement, Head, Layer, TrainSettings
 
 RECORD = backbones.builtin()
 WIDTH = RECORD.embedding_width

@@ -9,7 +9,8 @@ import torch
 
 from teachable import heads
 from teachable.errors import InvalidInput
-from teachable.types import Embeddings, EpochPoint, Head, Labels, Layer, TrainSettings
+from teachable.scores import EpochPoint
+from teachable.types import Embeddings, Head, Labels, Layer, TrainSettings
 
 WIDTH = 256
 

@@ -18,19 +18,9 @@ from teachable.errors import Cancelled, InvalidInput, NotFound, StorageFull
 from teachable.evaluation import Examination
 from teachable.jobs import Job, digest
 from teachable.projects import Project, ProjectStore
+from teachable.scores import EpochPoint, Evaluation
 from teachable.training import Outcome, Phase, Task, Trainer
-from teachable.types import (
-    BackboneRecord,
-    Before,
-    EpochPoint,
-    Evaluation,
-    Head,
-    Image,
-    Layer,
-    ProjectNetwork,
-    Sample,
-    TrainSettings,
-)
+from teachable.types import BackboneRecord, Before, Head, Image, Layer, ProjectNetwork, Sample, TrainSettings
 
 BACKBONE = backbones.builtin()
 GRAPH = backbones.read(BACKBONE)

@@ -8,7 +8,8 @@ import pytest
 from teachable import jobs
 from teachable.exporting import keys
 from teachable.exporting.keys import key_of
-from teachable.types import Agreement, Evaluation, ModelRecord, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import Agreement, ModelRecord, TrainSettings
 
 RECORD = ModelRecord(
     id="a" * 16,

@@ -7,7 +7,8 @@ import pytest
 from teachable import metadata
 from teachable.errors import ModelFileError
 from teachable.metadata import ModelMetadata, from_entries, to_entries
-from teachable.types import Agreement, ClassScore, EpochPoint, Evaluation, TrainSettings
+from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable.types import Agreement, TrainSettings
 
 HOSTILE = (
     "cat",

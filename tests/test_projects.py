@@ -16,8 +16,9 @@ import pytest
 
 from teachable.errors import Conflict, InvalidInput, NotFound, StorageFull, TooLarge
 from teachable.projects import Project, ProjectStore, classes, files
+from teachable.scores import ClassScore, EpochPoint, Evaluation
 from teachable.settings import limits
-from teachable.types import Agreement, ClassScore, EpochPoint, Evaluation, ModelRecord, TrainSettings
+from teachable.types import Agreement, ModelRecord, TrainSettings
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ import teachable
 from teachable import backbones, export, metadata, runtime
 from teachable.errors import InvalidInput, ModelFileError, NotFound, PhotoError, TooLarge
 from teachable.runtime import Classifier, Prediction
+from teachable.scores import ClassScore, Evaluation
 from teachable.settings import Limits
-from teachable.types import ClassScore, Evaluation, Head, Layer, TrainSettings
+from teachable.types import Head, Layer, TrainSettings
 
 LABELS = ("it's", "{0}", "🐈‍⬛ חתול")
 

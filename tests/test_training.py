@@ -18,8 +18,9 @@ from making import until
 from teachable import evaluation, training
 from teachable.errors import Cancelled, InvalidInput, TeachableError
 from teachable.projects.records import evaluation_from
+from teachable.scores import ClassScore, EpochPoint, Evaluation
 from teachable.training import Outcome, Phase, Task, Trainer
-from teachable.types import ClassScore, EpochPoint, Evaluation, TrainSettings
+from teachable.types import TrainSettings
 from teachable.words import say
 
 FOREVER = TrainSettings(epochs=1000, batch_size=1)

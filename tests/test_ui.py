@@ -12,7 +12,8 @@ import pytest
 from teachable import ui
 from teachable.errors import Conflict
 from teachable.resources import assets
-from teachable.types import ClassInfo, ClassScore, EpochPoint, Evaluation, ModelRecord, ProjectInfo, TrainSettings
+from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable.types import ClassInfo, ModelRecord, ProjectInfo, TrainSettings
 from teachable.words import catalogue, say
 
 STATIC = "/static/0123456789abcdef"

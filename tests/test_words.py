@@ -17,7 +17,8 @@ from teachable import words
 from teachable.exporting import programs
 from teachable.exporting.exporter import exporters
 from teachable.metadata import ModelMetadata
-from teachable.types import ClassScore, Evaluation, TrainSettings
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import TrainSettings
 from teachable.words import catalogue, percent, say
 
 ROOT = Path(__file__).resolve().parent.parent

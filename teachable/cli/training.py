@@ -16,7 +16,8 @@ from teachable import settings
 from teachable.cli.finding import check_target
 from teachable.cli.folders import ClassFolder, read_classes
 from teachable.errors import StorageFull, TeachableError
-from teachable.types import Evaluation, ModelRecord, Rejected, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import ModelRecord, Rejected, TrainSettings
 from teachable.words import percent, say
 
 if TYPE_CHECKING:

@@ -5,16 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from teachable.types import (
-    Agreement,
-    Before,
-    ClassScore,
-    EpochPoint,
-    Evaluation,
-    ModelRecord,
-    ProjectNetwork,
-    TrainSettings,
-)
+from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable.types import Agreement, Before, ModelRecord, ProjectNetwork, TrainSettings
 
 
 def settings_text(settings: TrainSettings) -> str:

@@ -31,7 +31,8 @@ from teachable.exporting.exporter import Exporter, Precision, Source, Variant, W
 from teachable.exporting.onnx_runner import OnnxRunner
 from teachable.metadata import ModelMetadata
 from teachable.runtime import Classifier
-from teachable.types import Evaluation, Image, Labels, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import Image, Labels, TrainSettings
 from tests.benchmarks import browser, datasets, networks, scene
 from tests.benchmarks.table import Row, render
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from teachable import backbones, export
-from teachable.types import Evaluation, Head, Layer, TrainSettings
+from teachable.scores import Evaluation
+from teachable.types import Head, Layer, TrainSettings
 from tests.benchmarks import browser, scene, server
 from tests.benchmarks.table import Row
 

@@ -17,7 +17,8 @@ from teachable.exporting import precision
 from teachable.exporting.exporter import Watch
 from teachable.metadata import FORMAT_VERSION, ModelMetadata
 from teachable.runtime import Classifier
-from teachable.types import Agreement, ClassScore, Evaluation, Head, Image, Layer, TrainSettings
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import Agreement, Head, Image, Layer, TrainSettings
 
 HERE = Path(__file__).parent
 SIZES = ((30, 40), (40, 30), (17, 5), (64, 64))
