@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from teachable import comparison, installer, status, types, workflow
+from teachable import comparison, installer, report, scores, status, types, workflow
 from teachable.api import problems, records
 from teachable.exporting import checking
 
@@ -35,7 +35,7 @@ TAGS = [
 ]
 
 # Those that define or import the records of the description.
-_MODULES = (types, records, problems, status, workflow, installer, comparison, checking)
+_MODULES = (types, scores, report, records, problems, status, workflow, installer, comparison, checking)
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 
 
