@@ -1,0 +1,62 @@
+"""What is probably wrong with the photos: wrong class, copies, blur, darkness, a background that gives the class away.
+
+It owns finding and ranking such suspects from what is already known of every photo; it needs no training of its own. It
+puts nothing into words and decides nothing: a suspect says what was seen, a person says what it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable.types import Embeddings, Labels, Looks, TrainSettings
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything known about the photos a model was trained on; every array has a row for each of them.
+
+    Attributes:
+        embeddings: float32 `[N, D]`.
+        labels: int64 `[N]`, index of the class.
+        groups: recording of each row, near-duplicates joined.
+        captures: recording of each row as it was made.
+        class_count: number of classes.
+        settings: of the training.
+        folds: int64 `[N]`, in which fold a photo was tested; -1 where it was not.
+        logits: calibrated, float32 `[N, K]`, by a head that saw none of the recording; NaN where it was not tested.
+        looks: what can be seen without a network.
+    """
+
+    embeddings: Embeddings
+    labels: Labels
+    groups: Sequence[str]
+    captures: Sequence[str]
+    class_count: int
+    settings: TrainSettings
+    folds: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    looks: Looks
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """Something about the photos that is probably worth mending.
+
+    Attributes:
+        kind: one of `mislabelled`, `repeated`, `duplicates`, `blurred`, `dark`, `empty`, `small`, `lopsided`, `single`
+            and `background`.
+        classes: indices of the classes it is about; that of the photos first.
+        rows: of the photos it is about, the worst first; may be empty.
+        target: index of the class the photos probably belong to, or None.
+        values: what was seen, by name; see the function that finds this kind.
+        weight: how much it matters; ranks suspects of all kinds.
+    """
+
+    kind: str
+    classes: tuple[int, ...]
+    rows: tuple[int, ...] = ()
+    target: int | None = None
+    values: dict[str, float | int | str] = field(default_factory=dict)
+    weight: float = 0.0
