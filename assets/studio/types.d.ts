@@ -15,6 +15,7 @@ export interface Project {
   created: number;
   updated: number;
   classes: ClassInfo[];
+  unknown_below: number;
 }
 
 export interface Sample {
@@ -111,6 +112,8 @@ export interface ModelStatus {
   backbone: { id: string; title: string };
   other_network: boolean;
   before: Before | null;
+  familiar: number;
+  view: number | null;
 }
 
 export interface Status {
