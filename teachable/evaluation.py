@@ -1,19 +1,20 @@
 """What is honestly known about accuracy: tested on photos from recordings the head never saw.
 
-It owns the split by capture group, the interval and the counts. Fitting is `teachable.heads`. The head tested here is
-not the one that is handed out (that one learns from every photo), so the figure is, if anything, a little low.
+It owns the tests: cross-validation, the single split, the test set, and the random split that most tools would show.
+Fitting is `teachable.heads`, which photos are tested together `teachable.folds`, which recordings are one
+`teachable.duplicates`. The heads tested here are not the one that is handed out (that one learns from every photo), so
+the figure is, if anything, a little low.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import heads
-from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable import calibration, duplicates, folds, heads, intervals
+from teachable.scores import ClassScore, EpochPoint, Evaluation, Outcomes, TestScore
 from teachable.settings import check_training
 from teachable.types import Embeddings, Head, Labels, TrainSettings
 
@@ -50,6 +51,23 @@ class Examination:
     held_out: NDArray[np.int64]
     predicted: NDArray[np.int64]
     head: Head
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """A test of every photo that can be tested, each by a head that saw nothing of its recording.
+
+    Attributes:
+        evaluation: what came out.
+        outcomes: the same photo by photo.
+        groups: recording of each row, near-duplicates joined.
+        folds: in which fold each row was tested, or `folds.ALWAYS`, int64 `[N]`.
+    """
+
+    evaluation: Evaluation
+    outcomes: Outcomes
+    groups: list[str]
+    folds: NDArray[np.int64]
 
 
 def split(labels: Labels, groups: Sequence[str], seed: int = 0, share: float = SHARE) -> Split:
@@ -158,14 +176,20 @@ def examine(
     parts = split(labels, groups, settings.seed)
     held = (embeddings[parts.held_out], labels[parts.held_out])
     fitted = heads.fit(embeddings[parts.train], labels[parts.train], class_count, settings, held, on_epoch)
+    predicted = heads.logits(fitted.head, held[0]).argmax(axis=1)
+    tested = [groups[row] for row in parts.held_out.tolist()]
+    evaluation = _score(predicted, held[1], tested, class_count)
+    evaluation = replace(evaluation, unjudged=parts.unjudged, history=fitted.history)
+    return Examination(evaluation, parts.held_out, predicted, fitted.head)
+
+
+def _score(predicted: NDArray[np.int64], truth: Labels, groups: Sequence[str], class_count: int) -> Evaluation:
+    """Count what is correct among photos tested, which may be none, of these recordings."""
     confusion = np.zeros((class_count, class_count), np.int64)
-    predicted = np.empty(0, np.int64)
-    if len(held[1]):
-        predicted = heads.logits(fitted.head, held[0]).argmax(axis=1)
-        np.add.at(confusion, (held[1], predicted), 1)
-    correct, total = int(np.trace(confusion)), int(confusion.sum())
-    low, high = wilson(correct, total) if total else (None, None)
-    evaluation = Evaluation(
+    np.add.at(confusion, (truth, predicted), 1)
+    correct, total = int(np.trace(confusion)), len(truth)
+    low, high = intervals.clustered(predicted == truth, groups) if total else (None, None)
+    return Evaluation(
         accuracy=correct / total if total else None,
         low=low,
         high=high,
@@ -173,27 +197,143 @@ def examine(
         correct=correct,
         per_class=tuple(ClassScore(int(row[index]), int(row.sum())) for index, row in enumerate(confusion)),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
-        unjudged=parts.unjudged,
-        history=fitted.history,
+        unjudged=(),
+        history=(),
     )
-    return Examination(evaluation, parts.held_out, predicted, fitted.head)
 
 
-def wilson(correct: int, total: int) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of a share (Wilson 1927, without continuity correction).
+def cross_validate(
+    embeddings: Embeddings,
+    labels: Labels,
+    groups: Sequence[str],
+    class_count: int,
+    settings: TrainSettings,
+    hashes: NDArray[np.uint64] | None = None,
+    on_epoch: Callable[[float, EpochPoint], None] | None = None,
+    *,
+    join: bool = True,
+) -> CrossValidation:
+    """Test on every recording once, with a head that learned from the others.
+
+    Recordings that share nearly the same picture count as one. Where no class can be judged, one head is still fitted,
+    on all photos, for its curve.
 
     Args:
-        correct: number of successes.
-        total: number of trials, at least one.
+        embeddings: float32 `[N, D]`.
+        labels: int64 `[N]`, index of the class.
+        groups: recording of each row.
+        class_count: number of classes.
+        settings: of the training; its seed also draws the folds.
+        hashes: perceptual hash of each photo, uint64 `[N]`, or None to compare photos by their embeddings alone.
+        on_epoch: called after each epoch with the part of all epochs that is done, 0 to 1, and the state of the head
+            that is being fitted; an exception it raises stops the test and reaches the caller.
+        join: look for near-duplicates; without, the groups are taken as they are.
 
     Raises:
-        ValueError: there are no trials, or more successes than trials.
+        InvalidInput: as `heads.fit`.
+        ValueError: as `heads.fit`, or groups or hashes of another length.
     """
-    if not 0 <= correct <= total or not total:
-        raise ValueError(f"{correct} of {total} is no share")
-    z = 1.959963984540054
-    share = correct / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    reach = z / (1 + z * z / total) * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    # At the ends the two terms are equal, and rounding must not leave a crumb.
-    return middle - reach if correct else 0.0, middle + reach if correct < total else 1.0
+    heads.check(embeddings, labels, class_count, settings)
+    recordings = duplicates.join(embeddings, hashes, labels, groups) if join else list(groups)
+    places = folds.assign(labels, recordings, settings.seed)
+    parts = [place for place in np.unique(places).tolist() if place != folds.ALWAYS]
+    scores = np.full((len(labels), class_count), np.nan, np.float32)
+    history: tuple[EpochPoint, ...] = ()
+    for index, part in enumerate(parts or [folds.FOLDS]):
+        held = np.flatnonzero(places == part)
+        watch = _share_of(on_epoch, index, max(1, len(parts)), settings.epochs)
+        rest = np.flatnonzero(places != part)
+        test = (embeddings[held], labels[held])
+        fitted = heads.fit(embeddings[rest], labels[rest], class_count, settings, test, watch)
+        scores[held] = heads.logits(fitted.head, test[0])
+        history = history or fitted.history
+    rows = np.flatnonzero(places != folds.ALWAYS)
+    outcomes = Outcomes(rows, places[rows], scores[rows])
+    tested = [recordings[row] for row in rows.tolist()]
+    found = _score(outcomes.logits.argmax(axis=1), labels[rows], tested, class_count)
+    evaluation = replace(
+        found,
+        unjudged=tuple(index for index, score in enumerate(found.per_class) if not score.total),
+        history=history,
+        folds=len(parts),
+        recordings=len(set(recordings)),
+        joined=_joined(groups, recordings),
+        calibration=calibration.fit(outcomes.logits, labels[rows], outcomes.folds),
+    )
+    return CrossValidation(evaluation, outcomes, recordings, places)
+
+
+def _share_of(
+    on_epoch: Callable[[float, EpochPoint], None] | None, index: int, count: int, epochs: int
+) -> Callable[[EpochPoint], None] | None:
+    """Return what passes on the epochs of one fit of several."""
+    if on_epoch is None:
+        return None
+    return lambda point: on_epoch((index + point.epoch / epochs) / count, point)
+
+
+def _joined(groups: Sequence[str], recordings: Sequence[str]) -> int:
+    """Count the photos whose recording became part of another one."""
+    return sum(group != recording for group, recording in zip(groups, recordings, strict=True))
+
+
+def test_score(
+    head: Head,
+    embeddings: Embeddings,
+    labels: Labels,
+    class_count: int,
+    groups: Sequence[str],
+    leaking: NDArray[np.bool_],
+) -> TestScore | None:
+    """Count what a finished model names correctly among photos it was never to learn from.
+
+    Args:
+        head: of the model.
+        embeddings: of the test set, float32 `[N, D]`.
+        labels: int64 `[N]`, index of the class.
+        class_count: number of classes.
+        groups: recording of each row.
+        leaking: rows that are left out, because the model has seen the like of them; see `duplicates.leaking`.
+
+    Returns:
+        None where there is no test set. With all of it leaking, the interval is from 0 to 1.
+
+    Raises:
+        InvalidInput: values that are not finite.
+        ValueError: arrays whose shapes do not fit together.
+    """
+    if not len(labels):
+        return None
+    heads.check_rows(embeddings, labels, class_count)
+    rows = np.flatnonzero(~leaking)
+    named = heads.logits(head, embeddings[rows]).argmax(axis=1)
+    found = _score(named, labels[rows], [groups[row] for row in rows.tolist()], class_count)
+    return TestScore(
+        correct=found.correct,
+        total=found.held_out,
+        low=0.0 if found.low is None else found.low,
+        high=1.0 if found.high is None else found.high,
+        per_class=found.per_class,
+        confusion=found.confusion,
+        leaking=len(labels) - len(rows),
+    )
+
+
+def random_split(
+    embeddings: Embeddings, labels: Labels, class_count: int, settings: TrainSettings
+) -> tuple[int, int] | None:
+    """Count what ordinary cross-validation finds, which tests on neighbours of what was learned: the usual figure.
+
+    Photos are shuffled and dealt into folds class by class, as if each were a recording of its own. It is there to be
+    shown beside the honest figure, never instead of it.
+
+    Returns:
+        Photos named correctly, and photos tested; None where every class has a single photo.
+
+    Raises:
+        InvalidInput: as `heads.fit`.
+        ValueError: as `heads.fit`.
+    """
+    alone = [str(row) for row in range(len(labels))]
+    found = cross_validate(embeddings, labels, alone, class_count, settings, join=False).evaluation
+    return (found.correct, found.held_out) if found.held_out else None

@@ -76,18 +76,12 @@ def fit(
         InvalidInput: a setting out of range, fewer than two classes, a class without photos, values not finite.
         ValueError: arrays whose shapes or types do not fit together.
     """
-    check_training(settings)
-    _check_rows(embeddings, labels, class_count)
+    check(embeddings, labels, class_count, settings)
     if held_out is not None:
-        _check_rows(*held_out, class_count)
+        check_rows(*held_out, class_count)
         if held_out[0].shape[1] != embeddings.shape[1]:
             raise ValueError("held-out embeddings have another width than those to fit")
-    if class_count < 2:
-        raise InvalidInput("training_one_class")
     counts = np.bincount(labels, minlength=class_count)
-    if not counts.all():
-        raise InvalidInput("training_class_empty", number=int(np.argmin(counts)) + 1)
-
     mean, scale = _standard(embeddings)
     # Balanced: every class weighs the same, however many photos it has.
     class_weights = len(labels) / (class_count * counts.astype(np.float64))
@@ -138,7 +132,24 @@ def probabilities(head: Head, embeddings: Embeddings) -> NDArray[np.float32]:
     return shares
 
 
-def _check_rows(embeddings: Embeddings, labels: Labels, class_count: int) -> None:
+def check(embeddings: Embeddings, labels: Labels, class_count: int, settings: TrainSettings) -> None:
+    """Refuse what no head can be fitted on, with the errors of `fit`."""
+    check_training(settings)
+    check_rows(embeddings, labels, class_count)
+    if class_count < 2:
+        raise InvalidInput("training_one_class")
+    counts = np.bincount(labels, minlength=class_count)
+    if not counts.all():
+        raise InvalidInput("training_class_empty", number=int(np.argmin(counts)) + 1)
+
+
+def check_rows(embeddings: Embeddings, labels: Labels, class_count: int) -> None:
+    """Refuse photos that a head cannot be applied to or tested with.
+
+    Raises:
+        InvalidInput: values that are not finite.
+        ValueError: arrays whose shapes or types do not fit together.
+    """
     if embeddings.ndim != 2 or embeddings.dtype != np.float32 or not embeddings.shape[1]:
         raise ValueError(f"embeddings must be float32 [N, D], got {embeddings.dtype} {list(embeddings.shape)}")
     if labels.shape != embeddings.shape[:1] or labels.dtype.kind != "i":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from teachable import evaluation, heads
+from teachable import evaluation, heads, intervals
 from teachable.errors import InvalidInput
 from teachable.scores import EpochPoint
 from teachable.types import Embeddings, Labels, TrainSettings
@@ -105,34 +105,6 @@ def test_wrong_arguments_of_split_are_refused() -> None:
             evaluation.split(np.zeros(2, np.int64), ["a", "b"], share=share)
 
 
-@pytest.mark.parametrize(
-    ("correct", "total", "low", "high"),
-    [
-        # The first four: Newcombe 1998, Statistics in Medicine 17, table I, method 3.
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        (10, 10, 0.7225, 1.0),
-    ],
-)
-def test_interval_agrees_with_published_values(correct: int, total: int, low: float, high: float) -> None:
-    assert evaluation.wilson(correct, total) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_interval_stays_within_zero_and_one() -> None:
-    for total in (1, 2, 7, 1000):
-        for correct in {0, total // 2, total}:
-            low, high = evaluation.wilson(correct, total)
-            assert 0 <= low <= correct / total <= high <= 1
-
-
-@pytest.mark.parametrize(("correct", "total"), [(0, 0), (3, 2), (-1, 2)])
-def test_interval_of_no_share_is_refused(correct: int, total: int) -> None:
-    with pytest.raises(ValueError, match="no share"):
-        evaluation.wilson(correct, total)
-
-
 def test_counts_are_those_of_a_head_that_never_saw_the_held_out_groups() -> None:
     embeddings, labels, groups = scene([6, 4, 5])
     found = evaluation.evaluate(embeddings, labels, groups, 3, FAST)
@@ -143,7 +115,8 @@ def test_counts_are_those_of_a_head_that_never_saw_the_held_out_groups() -> None
     assert found.held_out == len(truth)
     assert found.correct == (named == truth).sum()
     assert found.accuracy == pytest.approx(found.correct / found.held_out)
-    assert (found.low, found.high) == evaluation.wilson(found.correct, found.held_out)
+    held_groups = [groups[row] for row in parts.held_out]
+    assert (found.low, found.high) == intervals.clustered(named == truth, held_groups)
     assert found.unjudged == ()
     for label in range(3):
         assert found.per_class[label].total == (truth == label).sum()

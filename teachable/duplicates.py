@@ -1,0 +1,218 @@
+"""Photos that are nearly the same picture, also when they were taken or uploaded at different times.
+
+It owns the criterion and finding them among many. Which photos are learned from and which are tested is
+`teachable.folds`; what a person is told about them is `teachable.doctor`.
+
+The criterion is of both the network's view and the pixels: either alone takes photos for the same that merely show the
+same thing, or have the same background.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable.types import Embeddings, Labels
+
+Hashes = NDArray[np.uint64]
+
+ANGLE = 0.06
+"""Cosine distance of two embeddings, up to which photos may be the same picture."""
+BITS = 10
+"""Bits in which the perceptual hashes of the same picture may differ, of 64."""
+# Photos compared at once: 1024 x 4096 floats are 16 MB.
+_TALL, _WIDE = 1024, 4096
+# Distances of pairs are measured one by one, so many at once, unless a product of matrices, which is so many times
+# faster for each, does it sooner.
+_PAIRS, _FASTER = 4096, 32
+
+
+@dataclass(frozen=True)
+class Photos:
+    """What photos are compared by.
+
+    Attributes:
+        embeddings: float32 `[N, D]`, finite.
+        hashes: perceptual hash of each, uint64 `[N]`, or None to go by the embeddings alone.
+        labels: index of the class of each, int64 `[N]`.
+        groups: recording of each.
+    """
+
+    embeddings: Embeddings
+    hashes: Hashes | None
+    labels: Labels
+    groups: Sequence[str]
+
+    def __post_init__(self) -> None:
+        count = len(self.embeddings)
+        lengths = [len(self.labels), len(self.groups), count if self.hashes is None else len(self.hashes)]
+        if lengths != [count] * 3:
+            raise ValueError(f"{count} embeddings, but {lengths} labels, groups and hashes")
+
+
+def join(embeddings: Embeddings, hashes: Hashes | None, labels: Labels, groups: Sequence[str]) -> list[str]:
+    """Unite recordings that share nearly the same picture of a class.
+
+    Args:
+        embeddings: float32 `[N, D]`, finite.
+        hashes: perceptual hash of each photo, uint64 `[N]`, or None to go by the embeddings alone.
+        labels: int64 `[N]`, index of the class of each.
+        groups: recording of each.
+
+    Returns:
+        The recording of each, named like the first of those that became one.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    photos = Photos(embeddings, hashes, labels, groups)
+    number: dict[str, int] = {}
+    index = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, len(groups))
+    united = _Union(len(number))
+    for label in np.unique(labels).tolist():
+        rows = np.flatnonzero(labels == label)
+        part = _Compared(photos, rows)
+        for tall, wide in _tiles(len(rows)):
+            # What is one recording by now need not be compared any more.
+            roots = united.roots()[index[rows]]
+            for one, other in part.alike(part, tall, wide, roots[tall][:, None] != roots[wide][None, :]).tolist():
+                united.join(int(index[rows[one]]), int(index[rows[other]]))
+    names = list(number)
+    return [names[root] for root in united.roots()[index].tolist()]
+
+
+def repeats(
+    embeddings: Embeddings, hashes: Hashes | None, labels: Labels, groups: Sequence[str]
+) -> tuple[tuple[int, ...], ...]:
+    """Return sets of photos that are nearly the same picture though they are of different recordings or classes.
+
+    Photos of one class and one recording are not compared: it is in the nature of a recording that they are alike.
+
+    Args:
+        embeddings: float32 `[N, D]`, finite.
+        hashes: perceptual hash of each photo, uint64 `[N]`, or None to go by the embeddings alone.
+        labels: int64 `[N]`, index of the class of each.
+        groups: recording of each.
+
+    Returns:
+        Row numbers of each set, ascending; no photo is in two of them.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    photos = Photos(embeddings, hashes, labels, groups)
+    number: dict[tuple[str, int], int] = {}
+    origins = zip(groups, labels.tolist(), strict=True)
+    index = np.fromiter((number.setdefault(origin, len(number)) for origin in origins), np.int64, len(groups))
+    united = _Union(len(index))
+    every = _Compared(photos, np.arange(len(index)))
+    for tall, wide in _tiles(len(index)):
+        roots = united.roots()
+        apart = index[tall][:, None] != index[wide][None, :]
+        apart &= roots[tall][:, None] != roots[wide][None, :]
+        for one, other in every.alike(every, tall, wide, apart).tolist():
+            united.join(one, other)
+    roots = united.roots()
+    order = np.argsort(roots, kind="stable")
+    sets = np.split(order, np.flatnonzero(np.diff(roots[order])) + 1)
+    return tuple(tuple(rows.tolist()) for rows in sets if len(rows) > 1)
+
+
+def leaking(tested: Photos, trained: Photos) -> NDArray[np.bool_]:
+    """Return which photos of a test set a model has seen the like of, so that naming them proves nothing.
+
+    Returns:
+        Bool `[N]`: true where photos of the same recording, or nearly the same picture of the class, were trained on.
+    """
+    known = set(trained.groups)
+    found = np.fromiter((group in known for group in tested.groups), np.bool_, len(tested.groups))
+    one = _Compared(tested, np.arange(len(found)))
+    other = _Compared(trained, np.arange(len(trained.labels)))
+    for tall, wide in _tiles(len(found), len(trained.labels)):
+        open_pairs = tested.labels[tall][:, None] == trained.labels[wide][None, :]
+        open_pairs &= ~found[tall][:, None]
+        found[one.alike(other, tall, wide, open_pairs)[:, 0]] = True
+    return found
+
+
+class _Compared:
+    """Some photos, made ready to be compared."""
+
+    def __init__(self, photos: Photos, rows: NDArray[np.int64]) -> None:
+        self._embeddings = photos.embeddings[rows]
+        self._lengths = np.linalg.norm(self._embeddings, axis=1)
+        self._signs: NDArray[np.float32] | None = None
+        if photos.hashes is not None:
+            octets = np.ascontiguousarray(photos.hashes[rows]).view(np.uint8).reshape(len(rows), 8)
+            # One and minus one instead of bits, so that a product counts how many agree.
+            self._signs = np.unpackbits(octets, axis=1).astype(np.float32) * 2 - 1
+
+    def alike(self, other: "_Compared", tall: slice, wide: slice, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return which of some pairs are nearly the same picture.
+
+        Args:
+            other: the photos of the columns.
+            tall: photos to compare, by place.
+            wide: with these of the others.
+            among: pairs to look at, bool, as large as both; it is overwritten.
+
+        Returns:
+            Places in both, int64 `[P, 2]`.
+        """
+        if self._signs is not None and other._signs is not None:
+            among &= self._signs[tall] @ other._signs[wide].T >= 64 - 2 * BITS
+        first, second = np.nonzero(among)
+        if not len(first):
+            return np.empty((0, 2), np.int64)
+        first, second = first + tall.start, second + wide.start
+        rows, columns = np.unique(first), np.unique(second)
+        if len(rows) * len(columns) < _FASTER * len(first):
+            products = self._embeddings[rows] @ other._embeddings[columns].T
+            dots = products[np.searchsorted(rows, first), np.searchsorted(columns, second)]
+        else:
+            dots = np.concatenate(
+                [
+                    np.einsum(
+                        "nd,nd->n",
+                        self._embeddings[first[at : at + _PAIRS]],
+                        other._embeddings[second[at : at + _PAIRS]],
+                    )
+                    for at in range(0, len(first), _PAIRS)
+                ]
+            )
+        lengths, others = self._lengths[first], other._lengths[second]
+        # A photo in which the network sees nothing is like others of that kind only.
+        near = (lengths * others - dots <= ANGLE * lengths * others) & ((lengths > 0) == (others > 0))
+        return np.column_stack([first[near], second[near]])
+
+
+class _Union:
+    """Sets that are united one pair at a time (Galler and Fischer 1964); each is known by its smallest member."""
+
+    def __init__(self, count: int) -> None:
+        self._parents = list(range(count))
+
+    def _root(self, member: int) -> int:
+        parents = self._parents
+        while parents[member] != member:
+            parents[member] = parents[parents[member]]
+            member = parents[member]
+        return member
+
+    def join(self, one: int, other: int) -> None:
+        """Unite the sets of two members."""
+        low, high = sorted((self._root(one), self._root(other)))
+        self._parents[high] = low
+
+    def roots(self) -> NDArray[np.int64]:
+        """Return the smallest member of the set of each, int64 `[count]`."""
+        return np.array([self._root(member) for member in range(len(self._parents))], np.int64)
+
+
+def _tiles(rows: int, columns: int | None = None) -> Iterator[tuple[slice, slice]]:
+    """Cut all pairs into tiles; without columns, of photos with each other, half of which are enough."""
+    for top in range(0, rows, _TALL):
+        tall = slice(top, min(top + _TALL, rows))
+        for left in range(top if columns is None else 0, rows if columns is None else columns, _WIDE):
+            yield tall, slice(left, min(left + _WIDE, rows if columns is None else columns))

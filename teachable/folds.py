@@ -1,0 +1,80 @@
+"""Which photos are tested together in cross-validation: whole recordings, every class spread as evenly as they allow.
+
+scikit-learn's StratifiedGroupKFold has the same aim, but may put all recordings of a class with few of them into one
+fold, which leaves nothing of it to learn from, and refuses classes with fewer photos than folds.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable.types import Labels
+
+FOLDS = 5
+ALWAYS = -1
+"""Fold of the photos that are always learned from and never tested."""
+
+
+def assign(labels: Labels, groups: Sequence[str], seed: int = 0, folds: int = FOLDS) -> NDArray[np.int64]:
+    """Give every recording the fold in which it is tested.
+
+    A recording is in one fold with all its photos, of whatever class. Every class keeps photos to learn from in every
+    fold; a recording without which it would not, because it is the only one of a class, is never tested. All other
+    photos are tested exactly once.
+
+    Args:
+        labels: int64 `[N]`, index of the class of each row.
+        groups: recording of each row; what they are called does not matter.
+        seed: of the chance in it.
+        folds: how many, at least two.
+
+    Returns:
+        Fold of each row, from 0, or `ALWAYS`, int64 `[N]`.
+
+    Raises:
+        ValueError: labels and groups differ in length, or fewer than two folds.
+    """
+    if len(labels) != len(groups):
+        raise ValueError(f"{len(labels)} labels, but {len(groups)} groups")
+    if folds < 2:
+        raise ValueError("there must be at least two folds")
+    number: dict[str, int] = {}
+    index = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, len(groups))
+    sizes: list[Counter[int]] = [Counter() for _ in number]
+    for group, label in zip(index.tolist(), labels.tolist(), strict=True):
+        sizes[group][label] += 1
+    order = np.random.default_rng(seed).permutation(len(sizes)).tolist()
+    return np.array(_deal(sizes, order, folds), np.int64)[index] if len(index) else np.empty(0, np.int64)
+
+
+def _deal(sizes: list[Counter[int]], order: list[int], folds: int) -> list[int]:
+    """Return the fold of each recording, from its photos per class, trying them in an order of chance."""
+    members: dict[int, list[int]] = {}
+    total: Counter[int] = Counter()
+    for group, size in enumerate(sizes):
+        total.update(size)
+        for label in size:
+            members.setdefault(label, []).append(group)
+    chosen = [ALWAYS] * len(sizes)
+    alone = {groups[0] for groups in members.values() if len(groups) == 1}
+    held: list[Counter[int]] = [Counter() for _ in range(folds)]
+    filled = [0] * folds
+    # Classes with few recordings have the least choice, large recordings the most weight.
+    scarce = {group: min(len(members[label]) for label in size) for group, size in enumerate(sizes)}
+    for group in sorted(order, key=lambda group: (scarce[group], -sizes[group].total())):
+        if group in alone:
+            continue
+        size = sizes[group]
+        open_folds = [
+            fold for fold in range(folds) if all(held[fold][label] + size[label] < total[label] for label in size)
+        ]
+        if open_folds:
+            fold = min(
+                open_folds, key=lambda fold: (sum(held[fold][label] / total[label] for label in size), filled[fold])
+            )
+            chosen[group] = fold
+            held[fold].update(size)
+            filled[fold] += size.total()
+    return chosen
