@@ -7,6 +7,8 @@ import threading
 
 from teachable import choice
 from teachable.backlog import Backlog, Progress
+from teachable.errors import TeachableError
+from teachable.exporting import tensor
 from teachable.jobs import Training, digest
 from teachable.library import Library
 from teachable.projects import Project
@@ -33,6 +35,7 @@ class Standing:
         self._trainings = trainings
         self._lock = threading.Lock()
         self._digests: dict[str, tuple[float, str]] = {}
+        self._views: dict[str, float | None] = {}
 
     def of(self, project: Project) -> Status:
         """Return how a project stands, and go on with embeddings that a restart interrupted."""
@@ -57,7 +60,14 @@ class Standing:
             training=job.training if job else Training(),
             model=None
             if record is None
-            else model_status(record, title, network=noted.fingerprint, stale=stale, checking=checking),
+            else model_status(
+                record,
+                title,
+                network=noted.fingerprint,
+                stale=stale,
+                checking=checking,
+                view=self.view(project, record),
+            ),
             network=choice.describe(project, noted, record, self._library, self._backlog),
             updated=info.updated,
         )
@@ -71,6 +81,20 @@ class Standing:
         if progress.done + progress.failed < progress.total:
             self._backlog.add(project, network.fingerprint)
         return progress
+
+    def view(self, project: Project, record: ModelRecord) -> float | None:
+        """Return which part of the shorter side of a photo a model sees; a network is measured once."""
+        with self._lock:
+            if record.backbone in self._views:
+                return self._views[record.backbone]
+        try:
+            found = tensor.view(project.model_file(record.id).read_bytes())
+        except (TeachableError, OSError):
+            # What is wrong with the file is said where somebody wants the file.
+            return None
+        with self._lock:
+            self._views[record.backbone] = found
+        return found
 
     def stale(self, project: Project, info: ProjectInfo, record: ModelRecord) -> bool:
         """Say whether samples or classes changed since a training; they are read again only after a change."""

@@ -123,6 +123,8 @@ class ModelStatus:
         backbone: the network under it.
         other_network: the project is taught with another one by now.
         before: how the network before it did, if this training switched networks.
+        familiar: held-out photos that its "not sure" is measured against; 0 where it always names a class.
+        view: part of the shorter side of a photo that it sees, where its heat maps lie, or None if that is not known.
     """
 
     id: str
@@ -142,6 +144,8 @@ class ModelStatus:
     backbone: BackboneName
     other_network: bool
     before: BeforeStatus | None
+    familiar: int
+    view: float | None
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,13 @@ def ready(info: ProjectInfo, absent: str | None = None) -> Ready:
 
 
 def model_status(
-    record: ModelRecord, title: Callable[[str], str], *, network: str, stale: bool, checking: bool
+    record: ModelRecord,
+    title: Callable[[str], str],
+    *,
+    network: str,
+    stale: bool,
+    checking: bool,
+    view: float | None,
 ) -> ModelStatus:
     """Say how a model stands.
 
@@ -196,6 +206,7 @@ def model_status(
         network: fingerprint of the one the project is taught with.
         stale: samples or classes changed since.
         checking: a file of this project is being compared with the preview.
+        view: part of the shorter side of a photo that the model sees, or None.
     """
     score = record.evaluation
     return ModelStatus(
@@ -216,6 +227,8 @@ def model_status(
         backbone=BackboneName(record.backbone_id, title(record.backbone_id)),
         other_network=record.backbone != network,
         before=_before(record, title),
+        familiar=record.familiar,
+        view=view,
     )
 
 

@@ -12,20 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teachable import export
 from teachable.errors import Cancelled, ModelFileError
 from teachable.exporting.exporter import Watch
 from teachable.exporting.formats import _pages
 from teachable.exporting.formats.offline_page import EXPORTER
-from teachable.graphs import Preprocessing, build
 from teachable.metadata import ModelMetadata
 from teachable.projects.classes import COLORS
 from teachable.runtime import Classifier
 from teachable.words import catalogue
-from tests.graphing import scene, tiny
-from tests.making import tiny_graph
+from tests.graphing import scene
 from tests.sourcing import HOSTILE, model_of, source_of, watch
-from tests.test_export import about, head
 
 HALF, FULL, QUARTER = EXPORTER.variants
 
@@ -156,15 +152,6 @@ def test_bytes_as_letters_come_back(length: int) -> None:
     data = np.random.default_rng(length).integers(0, 256, length, np.uint8).tobytes()
     assert _pages.unpack(_pages.pack(data), "x") == data
     assert not set(_pages.letters(data * 40)) & set("\"&'-/<>\\` \n")
-
-
-def test_the_heat_map_lies_where_the_network_looks() -> None:
-    metadata = about(("one", "two"))
-    asked = Preprocessing(48, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), resize=64)
-    resized = build(tiny(), asked).SerializeToString()
-    assert _pages.view(export.append_head(resized, head(2, width=8), metadata)) == 0.75
-    foreign = tiny_graph(np.ones((8, 3), np.float32))
-    assert _pages.view(export.append_head(foreign, head(2, width=8), metadata)) in (None, 1)
 
 
 def test_what_is_known_about_accuracy_is_said(hostile: tuple[ModelMetadata, bytes]) -> None:

@@ -227,3 +227,9 @@ def test_what_is_no_model_file_is_refused(model: bytes) -> None:
         tensor.cut(model[:1000])
     with pytest.raises(ModelFileError, match="not made by"):
         tensor.cut(backbones.read(backbones.builtin()))
+
+
+def test_where_the_network_looks_is_measured() -> None:
+    assert tensor.view(built(Preprocessing(48, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), resize=64))) == 0.75
+    assert tensor.view(built(Preprocessing(48, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)))) == 1
+    assert tensor.view(export.append_head(tiny_graph(np.ones((8, 3), np.float32)), head(2, width=8), named(2))) is None

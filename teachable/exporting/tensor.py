@@ -96,7 +96,10 @@ def cut(model: bytes) -> Cut:
         ModelFileError: the file is damaged, or there is no such value in it.
     """
     proto = _parse(model)
-    tensor, size = _find(proto)
+    found_at = _find(proto)
+    if found_at is None:
+        raise ModelFileError("export_tensor_missing")
+    tensor, size = found_at
     _rename(proto, tensor)
     front = _part(proto, "image", [TENSOR], "preprocess", size)
     body = _part(proto, TENSOR, [name for name in KEPT if name in _outputs(proto)], "network", size)
@@ -107,6 +110,32 @@ def cut(model: bytes) -> Cut:
     if found is None:
         return Cut(data, network, size, None, None, None, None)
     return Cut(data, network, size, found.mean, found.std, found.resize, found.interpolation)
+
+
+def view(model: bytes) -> float | None:
+    """Return which part of the shorter side of a photo a model sees: a square of that side, out of the middle.
+
+    It depends on the network alone, and is measured as `cut` measures it.
+
+    Args:
+        model: as for `cut`.
+
+    Returns:
+        Above 0, at most 1; None where the graph does not tell.
+
+    Raises:
+        ModelFileError: the file is damaged.
+    """
+    proto = _parse(model)
+    found = _find(proto)
+    if found is None:
+        return None
+    tensor, size = found
+    _rename(proto, tensor)
+    way = _read(_part(proto, "image", [TENSOR], "preprocess", size), size)
+    if way is None:
+        return None
+    return 1.0 if way.resize is None else way.size / way.resize
 
 
 def _parse(model: bytes) -> "onnx.ModelProto":
@@ -151,15 +180,15 @@ def _outputs(proto: "onnx.ModelProto") -> list[str]:
 # Where to cut
 
 
-def _find(proto: "onnx.ModelProto") -> tuple[str, int]:
-    """Return the name of the value to cut at and its side S."""
+def _find(proto: "onnx.ModelProto") -> tuple[str, int] | None:
+    """Return the name of the value to cut at and its side S, or None if there is none."""
     graph = proto.graph
     candidates = [name for name in _before_network(graph) if _alone(graph, name)]
     sides = _sides(proto, candidates)
     for name in reversed(candidates):
         if sides.get(name):
             return name, sides[name]
-    raise ModelFileError("export_tensor_missing")
+    return None
 
 
 def _before_network(graph: "onnx.GraphProto") -> Iterator[str]:

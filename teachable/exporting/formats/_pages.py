@@ -19,7 +19,6 @@ import numpy as np
 
 from teachable.errors import ModelFileError
 from teachable.exporting.exporter import Precision, Source
-from teachable.exporting.tensor import cut
 from teachable.metadata import ModelMetadata
 from teachable.projects.classes import COLORS
 from teachable.resources import assets
@@ -149,14 +148,6 @@ def colors(source: Source) -> Iterator[str]:
     """Yield the colour of each label: the person's own, or else in the order in which the Studio gives them."""
     for index, _ in enumerate(source.metadata.labels):
         yield source.colors[index] if source.colors else COLORS[index % len(COLORS)]
-
-
-def view(model: bytes) -> float | None:
-    """Return which part of the shorter side of a photo the network sees, or None if the graph does not tell."""
-    halves = cut(model)
-    if halves.mean is None:
-        return None
-    return 1.0 if halves.resize is None else halves.size / halves.resize
 
 
 def goodness(metadata: ModelMetadata, kept: Precision) -> str:

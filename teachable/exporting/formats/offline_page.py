@@ -15,7 +15,7 @@ from typing import cast
 from teachable import __version__
 from teachable.browser_runtime import BUNDLED_FILES, runtime_folder
 from teachable.errors import ModelFileError
-from teachable.exporting import precision
+from teachable.exporting import precision, tensor
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
 from teachable.exporting.onnx_runner import OnnxRunner
@@ -72,7 +72,7 @@ def _page(source: Source, model: bytes, kept: Precision) -> str:
         "project": metadata.project,
         "labels": list(metadata.labels),
         "colors": list(_pages.colors(source)),
-        "view": _pages.view(model),
+        "view": tensor.view(model),
         "texts": _pages.texts("offline"),
         "worker": _pages.script(here / "worker.js", here),
     }
