@@ -1,8 +1,8 @@
 """The background worker that keeps every photo's embedding computed while the person is still capturing.
 
 It owns one thread and the order of the work: projects take turns, a training that waits goes first. A project can be
-embedded under several networks, one of which it is being switched to. What is computed is on disk at once, so that a
-crash or restart goes on where it stopped.
+embedded under several networks, one of which it is being switched to. What can be seen of a photo without any network
+is measured on the way. What is computed is on disk at once, so that a crash or restart goes on where it stopped.
 """
 
 import logging
@@ -11,17 +11,18 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
+from teachable import looks
 from teachable.embeddings import Embedder, EmbeddingCache
 from teachable.errors import NotFound, StorageFull, TeachableError
-from teachable.images import load
 from teachable.loaded import Loaded
+from teachable.looks_cache import LooksCache, read
 from teachable.projects import Project
-from teachable.types import Image
+from teachable.types import Image, Looks
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class Backlog:
         # Photos at once, and seconds for each of them.
         self._pace: dict[str, tuple[int, float]] = {}
         self._entries: dict[_Key, _Entry] = {}
+        self._looks = LooksCache()
         self._queue: list[_Key] = []
         self._busy: _Entry | None = None
         self._turns = 0
@@ -174,6 +176,7 @@ class Backlog:
             entries = [entry for (id_, _), entry in self._entries.items() if id_ == project_id]
         for entry in entries:
             self._drop(entry)
+        self._looks.forget(project_id)
 
     def forget_network(self, fingerprint: str) -> None:
         """Drop all work under a network that is being removed, after the photos in hand. Its embeddings stay."""
@@ -195,6 +198,26 @@ class Backlog:
             # Its folder is about to move, and Windows moves none in which a file is open.
             self._change.wait_for(lambda: self._busy is not entry)
         entry.cache.close()
+
+    def looks(self, project: Project, hashes: Sequence[str], cancelled: Callable[[], bool] = lambda: False) -> Looks:
+        """Return what can be seen of photos; what was not measured when they were embedded is measured now.
+
+        Args:
+            project: whose photos.
+            hashes: of the photos.
+            cancelled: says whether to give up; asked now and then.
+
+        Returns:
+            Looks in the order given; `looks.unseen` for a photo that cannot be read.
+
+        Raises:
+            Cancelled: it was given up.
+            TeachableError: the disk is full for one, or the project was deleted.
+        """
+        try:
+            return self._looks.of(project, hashes, self._readers, cancelled)
+        except (OSError, sqlite3.Error) as error:
+            raise _problem(project, error) from error
 
     def progress(self, project: Project, fingerprint: str) -> Progress:
         """Return how far a project is."""
@@ -274,6 +297,7 @@ class Backlog:
             for entry in self._entries.values():
                 entry.cache.close()
             self._entries.clear()
+        self._looks.close()
         self._embedders.drop(lambda fingerprint: True)
 
     def _work(self) -> None:
@@ -324,11 +348,13 @@ class Backlog:
     def _embed(self, entry: _Entry, chunk: list[str]) -> None:
         embedder = self._embedder(entry.fingerprint)
         started = time.monotonic()
-        images = dict(zip(chunk, self._readers.map(partial(_read, entry), chunk), strict=True))
-        found = {sha: image for sha, image in images.items() if image is not None}
+        unseen = set(self._looks.missing(entry.project, chunk))
+        images = dict(zip(chunk, self._readers.map(partial(_see, entry.project, unseen), chunk), strict=True))
+        found = {sha: one for sha, one in images.items() if one is not None}
         if found:
-            vectors = embedder.embed(list(found.values()))
+            vectors = embedder.embed([image for image, _ in found.values()])
             entry.cache.put(dict(zip(found, vectors, strict=True)))
+            self._looks.put(entry.project, {sha: seen for sha, (_, seen) in found.items() if seen is not None})
         with self._change:
             # Fewer photos leave cores idle: they tell something only as long as there were no more at once.
             if len(chunk) >= self._pace.get(entry.fingerprint, (0, 0.0))[0]:
@@ -345,13 +371,12 @@ class Backlog:
         return self._embedders.get(fingerprint, open_it)
 
 
-def _read(entry: _Entry, sha: str) -> Image | None:
-    """Return a stored photo, or None if its file is gone or damaged."""
-    try:
-        return load(entry.project.photo_file(sha))
-    except (OSError, TeachableError):
-        log.warning("stored photo %s cannot be read", sha, exc_info=True)
+def _see(project: Project, unseen: Set[str], sha: str) -> tuple[Image, Looks | None] | None:
+    """Return a stored photo, and its looks if it is among the unseen; None if its file is gone or damaged."""
+    image = read(project, sha)
+    if image is None:
         return None
+    return image, looks.measure(image) if sha in unseen else None
 
 
 def _problem(project: Project, error: Exception) -> TeachableError:

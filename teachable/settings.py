@@ -25,6 +25,9 @@ TRAINING_RANGES: dict[str, tuple[float, float]] = {
 }
 """Smallest and largest value of each training setting."""
 
+MOST_UNKNOWN = 0.5
+"""Largest familiarity below which an answer may be "not sure"."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -99,6 +102,16 @@ def allowed_hosts() -> tuple[str, ...]:
     """Return the host names, besides those of this computer, that the server answers to."""
     named = os.environ.get("TEACHABLE_ALLOWED_HOSTS", "")
     return tuple(host.strip().lower() for host in named.split(",") if host.strip())
+
+
+def check_unknown_below(value: float) -> None:
+    """Refuse a limit of familiarity that would make no sense: above half of all known photos would be "not sure".
+
+    Raises:
+        InvalidInput: it is no share from 0 to 0.5.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MOST_UNKNOWN:
+        raise InvalidInput("setting_unknown_below", value=value, high=f"{MOST_UNKNOWN:g}")
 
 
 def check_training(settings: TrainSettings) -> None:

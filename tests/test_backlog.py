@@ -200,7 +200,7 @@ def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monk
         return tuple(Many(sha) for sha in rows)
 
     monkeypatch.setattr(project, "all_samples", everything)
-    monkeypatch.setattr(module, "_read", lambda entry, sha: np.zeros((1, 1, 3), np.uint8))
+    monkeypatch.setattr(module, "read", lambda project, sha: np.zeros((1, 1, 3), np.uint8))
     looked = 0
     missing = EmbeddingCache.missing
 
@@ -215,7 +215,7 @@ def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monk
         backlog.add(project, FINGERPRINT)
         until(lambda: embedder.embedded == 5000, "embedding")
         assert listed <= 2
-        assert looked <= 5 * 5000
+        assert looked <= 6 * 5000
         wait(backlog, project)
 
 
@@ -345,7 +345,8 @@ def record_turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     put = EmbeddingCache.put
 
     def recording(self: EmbeddingCache, vectors: dict[str, object]) -> None:
-        turns.append(self.path.parent.name)
+        if FINGERPRINT[:16] in self.path.name:
+            turns.append(self.path.parent.name)
         put(self, vectors)  # type: ignore[arg-type]
 
     monkeypatch.setattr(EmbeddingCache, "put", recording)

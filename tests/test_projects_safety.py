@@ -81,11 +81,11 @@ if target:  # die by SIGKILL at the given call of one function
     owner = Path if module_name == "Path" else sys.modules[module_name]
     original, left = getattr(owner, name), [int(calls)]
 
-    def deadly(*args):
+    def deadly(*args, **named):
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return original(*args)
+        return original(*args, **named)
 
     setattr(owner, name, deadly)
 

@@ -12,8 +12,7 @@ import pytest
 
 from teachable.errors import Conflict, InvalidInput, NotFound
 from teachable.images import prepare
-from teachable.projects import Project, ProjectStore
-from teachable.projects import project as project_module
+from teachable.projects import Project, ProjectStore, intake
 from teachable.settings import Limits
 from teachable.types import Sample
 
@@ -119,12 +118,12 @@ def test_a_long_upload_is_taken_from_a_generator_bit_by_bit(project: Project) ->
     pending: list[int] = []
 
     def upload() -> Iterator[tuple[str, bytes]]:
-        for seed in range(2 * project_module.PHOTOS_AT_ONCE + 3):
+        for seed in range(2 * intake.PHOTOS_AT_ONCE + 3):
             pending.append(seed - counts(project)[0])
             yield f"{seed}", photo(seed)
 
-    assert len(project.add_photos(one, "g", upload()).added) == 2 * project_module.PHOTOS_AT_ONCE + 3
-    assert max(pending) < project_module.PHOTOS_AT_ONCE
+    assert len(project.add_photos(one, "g", upload()).added) == 2 * intake.PHOTOS_AT_ONCE + 3
+    assert max(pending) < intake.PHOTOS_AT_ONCE
 
 
 def test_an_empty_upload_changes_nothing(project: Project) -> None:
@@ -141,7 +140,7 @@ def test_bad_groups_are_refused(project: Project, group: str) -> None:
 
 
 def test_photos_beyond_the_limit_are_rejected_in_words(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_module, "limits", lambda: Limits(samples=3))
+    monkeypatch.setattr(intake, "limits", lambda: Limits(samples=3))
     one, two = both(project)
     add(project, one, 1)
     result = project.add_photos(two, "g", [(f"{seed}.jpg", photo(seed)) for seed in range(2, 6)])

@@ -473,7 +473,7 @@ def test_a_full_disk_when_the_model_is_written(workspace: Workspace, monkeypatch
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("teachable.projects.project.write_whole", full)
+        patch.setattr("teachable.projects.kept.write_whole", full)
         workspace.start_training(taught.id)
         training = workspace.wait_for_training(taught.id, 60).training
     assert (training.state, training.key) == ("failed", "storage_full")

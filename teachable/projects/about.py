@@ -9,12 +9,13 @@ from teachable.errors import Conflict
 from teachable.projects import classes, records, schema
 from teachable.projects.database import Database
 from teachable.projects.files import sync_folder
-from teachable.types import ProjectInfo, ProjectNetwork, TrainSettings
+from teachable.types import UNKNOWN_BELOW, ProjectInfo, ProjectNetwork, TrainSettings
 
 DATABASE = "project.sqlite"
 SAMPLES = "samples"
 MODELS = "models"
 EXPORTS = "exports"
+REPORTS = "report"
 
 
 def create(folder: Path, name: str, class_names: Iterable[str | None], network: ProjectNetwork | None = None) -> None:
@@ -55,10 +56,11 @@ def read(connection: sqlite3.Connection, project_id: str, folder: Path) -> Proje
     Raises:
         Conflict: the database has no project in it.
     """
-    row = connection.execute("SELECT name, created, updated, settings, network FROM project").fetchone()
+    query = "SELECT name, created, updated, settings, network, unknown_below FROM project"
+    row = connection.execute(query).fetchone()
     if row is None:
         raise Conflict("project_damaged", folder=str(folder))
-    name, created, updated, settings, network = row
+    name, created, updated, settings, network, unknown_below = row
     return ProjectInfo(
         project_id,
         name,
@@ -67,6 +69,7 @@ def read(connection: sqlite3.Connection, project_id: str, folder: Path) -> Proje
         classes.read(connection),
         records.settings_from(settings),
         None if network is None else records.network_from(network),
+        UNKNOWN_BELOW if unknown_below is None else unknown_below,
     )
 
 

@@ -21,7 +21,9 @@ _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 _LIVE = (
     "SELECT id, name, color, position, disabled, (SELECT COUNT(*) FROM samples"
-    " WHERE samples.class_id = classes.id AND samples.removal IS NULL) FROM classes WHERE removal IS NULL"
+    " WHERE samples.class_id = classes.id AND samples.removal IS NULL), (SELECT COUNT(*) FROM samples"
+    " WHERE samples.class_id = classes.id AND samples.removal IS NULL AND samples.test = 1)"
+    " FROM classes WHERE removal IS NULL"
 )
 
 
@@ -123,9 +125,9 @@ def bring_back(connection: sqlite3.Connection, class_id: str) -> None:
     place(connection, class_id, min(position, len(present)))
 
 
-def _info(row: tuple[str, str, str, int, int, int]) -> ClassInfo:
-    class_id, name, color, position, disabled, samples = row
-    return ClassInfo(class_id, name, color, position, bool(disabled), samples)
+def _info(row: tuple[str, str, str, int, int, int, int]) -> ClassInfo:
+    class_id, name, color, position, disabled, samples, tests = row
+    return ClassInfo(class_id, name, color, position, bool(disabled), samples, tests)
 
 
 def _next_name(connection: sqlite3.Connection, present: int) -> str:

@@ -1,35 +1,28 @@
 """One project: its calls put files and rows together. What a call returned is on disk, as the package describes."""
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
-from teachable.errors import NotFound, PhotoError, TeachableError, TooLarge
-from teachable.images import prepare
+from teachable.errors import NotFound
 from teachable.projects import about, classes, models, names, records, samples, schema, undo
-from teachable.projects.about import DATABASE, EXPORTS, MODELS, SAMPLES
+from teachable.projects.about import DATABASE, EXPORTS, MODELS, REPORTS, SAMPLES
 from teachable.projects.database import Database
 from teachable.projects.exported import ExportFiles
-from teachable.projects.files import PhotoFiles, sweep, write_whole
-from teachable.projects.samples import Incoming
-from teachable.settings import check_training, limits
+from teachable.projects.files import PhotoFiles
+from teachable.projects.intake import Intake
+from teachable.projects.kept import ModelFiles, sweep_reports
+from teachable.settings import check_training, check_unknown_below
 from teachable.types import (
     AddResult,
     ClassInfo,
     ModelRecord,
     ProjectInfo,
     ProjectNetwork,
-    Rejected,
     Sample,
     SamplePage,
     TrainSettings,
 )
-
-PHOTOS_AT_ONCE = 32
-"""Photos committed together: enough to share the cost of a commit, few enough for other threads to get a turn."""
 
 
 class Project:
@@ -39,6 +32,7 @@ class Project:
         id: unguessable name; also the folder name.
         folder: with everything that belongs to the project.
         exports: files made for taking its models away.
+        reports: folder for what was found out about its models, which need not exist.
     """
 
     def __init__(self, folder: Path, session: str) -> None:
@@ -55,10 +49,12 @@ class Project:
         self.folder = folder
         self._session = session
         self._photos = PhotoFiles(folder / SAMPLES)
-        self._models = folder / MODELS
+        self._models = ModelFiles(folder / MODELS)
         self.exports = ExportFiles(folder / EXPORTS)
+        self.reports = folder / REPORTS
         self._clear_away()
         self._database = Database(folder / DATABASE)
+        self._intake = Intake(self._database, self._photos)
 
     def close(self) -> None:
         """Wait for running calls and close. Later calls raise NotFound."""
@@ -90,6 +86,16 @@ class Project:
         check_training(settings)
         with self._database.change() as connection:
             connection.execute("UPDATE project SET settings = ?", (records.settings_text(settings),))
+
+    def set_unknown_below(self, value: float) -> None:
+        """Keep how unfamiliar a photo may be before the answer is "not sure".
+
+        Raises:
+            InvalidInput: it is no share from 0 to 0.5.
+        """
+        check_unknown_below(value)
+        with self._database.change() as connection:
+            connection.execute("UPDATE project SET unknown_below = ?", (float(value),))
 
     def set_network(self, network: ProjectNetwork) -> None:
         """Note the network the project is taught with from now on."""
@@ -161,44 +167,23 @@ class Project:
 
     # Samples
 
-    def add_photos(self, class_id: str, group: str, files: Iterable[tuple[str, bytes]]) -> AddResult:
+    def add_photos(
+        self, class_id: str, group: str, files: Iterable[tuple[str, bytes]], *, test: bool = False
+    ) -> AddResult:
         """Store photos in a class. A file that is no good is left out and the others are kept.
 
         Args:
             class_id: of the class.
             group: id of the press, upload or video they come from.
             files: name and bytes of each; names are only used in messages. May be a generator of any length.
+            test: they are never to be trained on, only tested with.
 
         Raises:
             NotFound: there is no such class.
             InvalidInput: the group cannot be used.
             StorageFull: the disk has no room; photos committed before are kept.
         """
-        names.clean_group(group)
-        with self._database.read() as connection:
-            classes.require(connection, class_id)
-        added: list[Sample] = []
-        rejected: list[Rejected] = []
-        repeats = 0
-        remaining = iter(files)
-        while batch := list(islice(remaining, PHOTOS_AT_ONCE)):
-            incoming: list[tuple[str, Incoming]] = []
-            seen: set[str] = set()
-            for name, data in batch:
-                source = hashlib.sha256(data).hexdigest()
-                if source in seen or self._has_source(class_id, source):
-                    repeats += 1
-                    continue
-                try:
-                    incoming.append((name, Incoming(prepare(data, name), source)))
-                    seen.add(source)
-                except (PhotoError, TooLarge) as error:
-                    rejected.append(_rejected(name, error))
-            stored, over = self._store(class_id, group, incoming)
-            added.extend(stored)
-            rejected.extend(over)
-            repeats += len(incoming) - len(stored) - len(over)
-        return AddResult(tuple(added), repeats, tuple(rejected))
+        return self._intake.take(class_id, group, files, test=test)
 
     def samples(self, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
         """Return samples of a class, newest first.
@@ -258,8 +243,26 @@ class Project:
             classes.require(connection, class_id)
             return undo.move_samples(connection, self._session, _some(connection, ids), class_id)
 
+    def mark_test(self, ids: Iterable[int], test: bool, *, whole_recordings: bool = True) -> str:
+        """Keep samples for testing only, or let them be trained on again, and return the undo token.
+
+        Args:
+            ids: of the samples; those that are gone already do not matter.
+            test: they are never to be trained on.
+            whole_recordings: all photos of the recordings they are of go with them: photos of one recording look so
+                alike that a test with some, after training on the others, says little.
+
+        Raises:
+            NotFound: none of the samples is there.
+        """
+        with self._database.change() as connection:
+            found = _some(connection, ids)
+            if whole_recordings:
+                found = samples.of_same_recordings(connection, found)
+            return undo.mark_test(connection, self._session, found, test)
+
     def undo(self, token: str) -> None:
-        """Take back a deletion or move of this session.
+        """Take back a deletion, move or mark of this session.
 
         Raises:
             NotFound: no such token, it was used already, or its session is over.
@@ -281,18 +284,25 @@ class Project:
 
     # Models
 
-    def save_model(self, record: ModelRecord, data: bytes, network: ProjectNetwork | None = None) -> Path:
+    def save_model(
+        self,
+        record: ModelRecord,
+        data: bytes,
+        network: ProjectNetwork | None = None,
+        outcomes: bytes | None = None,
+    ) -> Path:
         """Store a trained model and remove all but the latest three.
 
         Args:
             record: of the model.
             data: the file.
             network: it was trained with; noted as the project's in the same moment.
+            outcomes: what its test said photo by photo, kept beside it.
 
         Raises:
             StorageFull: the disk has no room; earlier models are kept.
         """
-        path = self._model_path(record.id)
+        path = self._models.path(record.id)
         begun = False
         try:
             with self._database.change() as connection:
@@ -300,13 +310,13 @@ class Project:
                 if network is not None:
                     about.note_network(connection, network)
                 begun = True  # from here on there is no other model of this id whose file could be meant
-                write_whole(path, data)
+                self._models.write(record.id, data, outcomes)
         except BaseException:
             if begun:
-                path.unlink(missing_ok=True)
+                self._models.discard(record.id)
             raise
         for model_id in old:
-            self._model_path(model_id).unlink(missing_ok=True)
+            self._models.discard(model_id)
         return path
 
     def replace_model(self, record: ModelRecord, data: bytes) -> None:
@@ -318,7 +328,7 @@ class Project:
         """
         with self._database.change() as connection:
             models.replace(connection, record)
-            write_whole(self._model_path(record.id), data)
+            self._models.write(record.id, data, None)
 
     def latest_model(self) -> ModelRecord | None:
         """Return the record of the model trained last, or None."""
@@ -331,54 +341,21 @@ class Project:
         Raises:
             NotFound: there is none.
         """
-        path = self._model_path(model_id)
+        path = self._models.path(model_id)
         if not path.is_file():
             raise NotFound("model_unknown")
         return path
 
-    # Inside
+    def outcomes(self, model_id: str) -> Path | None:
+        """Return the file that says what the test of a model said photo by photo, or None if that was not kept.
 
-    def _model_path(self, model_id: str) -> Path:
-        if not names.is_model_id(model_id):
-            raise NotFound("model_unknown")
-        return self._models / f"{model_id}.onnx"
-
-    def _has_source(self, class_id: str, source: str) -> bool:
-        with self._database.read() as connection:
-            return samples.has_source(connection, class_id, source)
-
-    def _store(
-        self, class_id: str, group: str, incoming: list[tuple[str, Incoming]]
-    ) -> tuple[list[Sample], list[Rejected]]:
-        """Write new photos and commit their rows; return what was added, and what the project has no room for.
-
-        Files are written while this process and others are kept from changing the project, so that no file is removed
-        on the way because a row does not name it yet.
+        Raises:
+            NotFound: no model has such an id.
         """
-        if not incoming:
-            return [], []
-        fresh: tuple[str, ...] = ()
-        try:
-            with self._database.change() as connection:
-                classes.require(connection, class_id)
-                new = samples.new_among(connection, class_id, [photo for _, photo in incoming])
-                room = max(0, limits().samples - samples.count(connection))
-                fresh = self._photos.write({item.photo.sha256: item.photo.data for item in new[:room]})
-                stored = samples.insert(connection, class_id, group, new[:room])
-        except BaseException:
-            self._discard(fresh)
-            raise
-        full = TooLarge("too_many_samples", allowed=limits().samples)
-        over = {item.source for item in new[room:]}
-        return stored, [_rejected(name, full) for name, item in incoming if item.source in over]
+        path = self._models.outcomes(model_id)
+        return path if path.is_file() else None
 
-    def _discard(self, fresh: tuple[str, ...]) -> None:
-        """Remove files whose rows could not be committed, unless somebody else has taken them over."""
-        if not fresh:
-            return
-        # What fails here is debris that the next opening sweeps; the error that brought us here is the one to report.
-        with suppress(TeachableError, OSError, sqlite3.Error), self._database.frozen() as connection:
-            self._photos.discard(set(fresh) - samples.files_in_use(connection, fresh))
+    # Inside
 
     def _clear_away(self) -> None:
         """Purge removals of earlier sessions and sweep debris, if no other session has the project open."""
@@ -391,7 +368,9 @@ class Project:
             undo.purge(connection, self._session)
             connection.execute("COMMIT")
             self._photos.sweep(samples.files_in_use(connection))
-            sweep(self._models, {model_id for (model_id,) in connection.execute("SELECT id FROM models")}, ".onnx")
+            known = {model_id for (model_id,) in connection.execute("SELECT id FROM models")}
+            self._models.sweep(known)
+            sweep_reports(self.reports, known)
             self.exports.sweep()
 
 
@@ -400,7 +379,3 @@ def _some(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
     if not found:
         raise NotFound("sample_unknown")
     return found
-
-
-def _rejected(name: str, error: TeachableError) -> Rejected:
-    return Rejected(name, str(error), error.key, dict(error.values))

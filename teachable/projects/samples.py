@@ -10,9 +10,10 @@ from teachable.errors import NotFound
 from teachable.images import StoredPhoto
 from teachable.types import Sample, SamplePage
 
-_LIVE = "SELECT id, class_id, sha256, capture, width, height, created FROM samples WHERE removal IS NULL"
+_LIVE = "SELECT id, class_id, sha256, capture, width, height, created, test FROM samples WHERE removal IS NULL"
 _IN_CLASSES = "class_id IN (SELECT id FROM classes WHERE removal IS NULL AND disabled <= ?)"
 _IN_LIST = "id IN (SELECT value FROM json_each(?))"
+_IN_CAPTURES = "capture IN (SELECT value FROM json_each(?))"
 _LARGEST_ID = 2**63 - 1
 
 
@@ -42,18 +43,20 @@ def new_among(connection: sqlite3.Connection, class_id: str, photos: Sequence[In
     return [incoming for sha256, incoming in reversed(first.items()) if sha256 not in present]
 
 
-def insert(connection: sqlite3.Connection, class_id: str, group: str, photos: Iterable[Incoming]) -> list[Sample]:
+def insert(
+    connection: sqlite3.Connection, class_id: str, group: str, photos: Iterable[Incoming], *, test: bool = False
+) -> list[Sample]:
     """Add rows for photos that `new_among` returned in this transaction."""
     added = []
     for photo, source in ((incoming.photo, incoming.source) for incoming in photos):
         now = time.time()
         cursor = connection.execute(
-            "INSERT INTO samples (class_id, sha256, source, capture, width, height, created)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (class_id, photo.sha256, source, group, photo.width, photo.height, now),
+            "INSERT INTO samples (class_id, sha256, source, capture, width, height, created, test)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (class_id, photo.sha256, source, group, photo.width, photo.height, now, test),
         )
         number = cursor.lastrowid or 0
-        added.append(Sample(number, class_id, photo.sha256, group, photo.width, photo.height, now))
+        added.append(Sample(number, class_id, photo.sha256, group, photo.width, photo.height, now, test))
     return added
 
 
@@ -75,7 +78,7 @@ def page(connection: sqlite3.Connection, class_id: str, limit: int, before: int 
     """Return up to `limit` samples of a class with ids below `before`, newest first."""
     start = _LARGEST_ID if before is None else max(0, min(before, _LARGEST_ID))
     query = f"{_LIVE} AND class_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
-    found = [Sample(*row) for row in connection.execute(query, (class_id, start, limit + 1))]
+    found = [_sample(row) for row in connection.execute(query, (class_id, start, limit + 1))]
     shown = tuple(found[:limit])
     return SamplePage(shown, count(connection, class_id), shown[-1].id if len(found) > limit else None)
 
@@ -96,13 +99,23 @@ def live(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
     """Return those of the samples that are there, in the order of their ids."""
     wanted = json.dumps(sorted({number for number in ids if 0 < number <= _LARGEST_ID}))
     query = f"{_LIVE} AND {_IN_CLASSES} AND {_IN_LIST} ORDER BY id"
-    return [Sample(*row) for row in connection.execute(query, (1, wanted))]
+    return [_sample(row) for row in connection.execute(query, (1, wanted))]
+
+
+def of_same_recordings(connection: sqlite3.Connection, found: Iterable[Sample]) -> list[Sample]:
+    """Return all samples of the recordings that some are of, in the order of their ids.
+
+    A recording whose photos were moved apart is one all the same: its photos look alike, whatever class they are in.
+    """
+    captures = json.dumps(sorted({sample.group for sample in found}))
+    query = f"{_LIVE} AND {_IN_CLASSES} AND {_IN_CAPTURES} ORDER BY id"
+    return [_sample(row) for row in connection.execute(query, (1, captures))]
 
 
 def everything(connection: sqlite3.Connection, *, enabled_only: bool) -> tuple[Sample, ...]:
     """Return all samples, or those of classes that take part in training, in the order of their ids."""
     query = f"{_LIVE} AND {_IN_CLASSES} ORDER BY id"
-    return tuple(Sample(*row) for row in connection.execute(query, (0 if enabled_only else 1,)))
+    return tuple(_sample(row) for row in connection.execute(query, (0 if enabled_only else 1,)))
 
 
 def files_in_use(connection: sqlite3.Connection, among: Iterable[str] | None = None) -> set[str]:
@@ -111,3 +124,8 @@ def files_in_use(connection: sqlite3.Connection, among: Iterable[str] | None = N
         return {sha256 for (sha256,) in connection.execute("SELECT DISTINCT sha256 FROM samples")}
     query = "SELECT DISTINCT sha256 FROM samples WHERE sha256 IN (SELECT value FROM json_each(?))"
     return {sha256 for (sha256,) in connection.execute(query, (json.dumps(list(among)),))}
+
+
+def _sample(row: tuple[int, str, str, str, int, int, float, int]) -> Sample:
+    number, class_id, sha256, group, width, height, created, test = row
+    return Sample(number, class_id, sha256, group, width, height, created, bool(test))

@@ -57,6 +57,19 @@ MIGRATIONS = (
     ),
     # Without one it is the built-in network, which was the only one until then.
     Migration("0003_network", ("ALTER TABLE project ADD COLUMN network TEXT",)),
+    Migration(
+        "0004_tests",
+        (
+            "ALTER TABLE samples ADD COLUMN test INTEGER NOT NULL DEFAULT 0",
+            # Pages ask several times a second how many there are.
+            "CREATE INDEX samples_tests ON samples (class_id) WHERE removal IS NULL AND test = 1",
+            "CREATE INDEX samples_by_capture ON samples (capture) WHERE removal IS NULL",
+            "CREATE TABLE marks (removal INTEGER NOT NULL REFERENCES removals (id), sample INTEGER NOT NULL,"
+            " test INTEGER NOT NULL, PRIMARY KEY (removal, sample)) WITHOUT ROWID",
+            # Without one it is what `teachable.types` says.
+            "ALTER TABLE project ADD COLUMN unknown_below REAL",
+        ),
+    ),
 )
 
 

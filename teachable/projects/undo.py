@@ -1,4 +1,4 @@
-"""Removing and moving so that it can be taken back. Rows are marked, not deleted, until the session is over.
+"""Removing, moving and marking so that it can be taken back. Rows are marked, not deleted, until the session is over.
 
 A removal is one action of a person, with an unguessable token. Functions work inside the transaction they are given.
 """
@@ -54,8 +54,17 @@ def move_samples(connection: sqlite3.Connection, session: str, found: Iterable[S
     return token
 
 
+def mark_test(connection: sqlite3.Connection, session: str, found: Iterable[Sample], test: bool) -> str:
+    """Keep samples for testing only, or let them be trained on again, and return the undo token."""
+    removal, token = _begin(connection, session)
+    changed = [sample.id for sample in found if sample.test != test]
+    connection.executemany("UPDATE samples SET test = ? WHERE id = ?", [(test, id_) for id_ in changed])
+    connection.executemany("INSERT INTO marks VALUES (?, ?, ?)", [(removal, id_, test) for id_ in changed])
+    return token
+
+
 def undo(connection: sqlite3.Connection, session: str, token: str) -> None:
-    """Take a removal or move back. What was added, moved or removed since stays as it is.
+    """Take a removal, move or mark back. What was added, moved, marked or removed since stays as it is.
 
     Raises:
         NotFound: no such token, it was used already, or its session is over.
@@ -74,6 +83,8 @@ def undo(connection: sqlite3.Connection, session: str, token: str) -> None:
     back = "UPDATE OR IGNORE samples SET class_id = ? WHERE id = ? AND class_id = ? AND removal IS NULL"
     connection.executemany(back, moves)
     connection.execute("UPDATE OR IGNORE samples SET removal = NULL WHERE removal = ?", (removal,))
+    marks = connection.execute("SELECT sample, test FROM marks WHERE removal = ?", (removal,)).fetchall()
+    connection.executemany("UPDATE samples SET test = 1 - test WHERE id = ? AND test = ?", marks)
     _forget(connection, [removal])
 
 
@@ -115,5 +126,6 @@ def _forget(connection: sqlite3.Connection, removals: Iterable[int]) -> None:
     chosen = [(removal,) for removal in removals]
     connection.executemany("DELETE FROM samples WHERE removal = ?", chosen)
     connection.executemany("DELETE FROM moves WHERE removal = ?", chosen)
+    connection.executemany("DELETE FROM marks WHERE removal = ?", chosen)
     connection.executemany("DELETE FROM classes WHERE removal = ?", chosen)
     connection.executemany("DELETE FROM removals WHERE id = ?", chosen)
