@@ -44,13 +44,30 @@ class Evidence:
 class Suspect:
     """Something about the photos that is probably worth mending.
 
+    `count` is always the number of photos in question. The kinds, their rows and further values:
+
+    - `mislabelled`: photos that look like another class; `classes` are the one they are in and the other, which is
+      also `target`. `sure`: the mean probability of the other.
+    - `repeated`: nearly the same picture in several classes; `classes` are these, `target` the one that nearly all of
+      these pictures are in, where there is such a class, and then `rows` begin with the photos outside it: the first
+      `astray` rows. `pictures`: different pictures.
+    - `duplicates`: further copies of pictures in other recordings of a class, the first copy not among `rows`.
+      `pictures`: different pictures.
+    - `blurred`, `dark`, `empty`: of all `classes`, worst first. `empty`: of hardly more than one colour.
+    - `small`: `classes` with few photos, the smallest first, without rows. `fewest`: photos of the smallest. `wanted`:
+      photos that a class should have at least.
+    - `lopsided`: `classes` are the smallest and the largest. `fewest` and `most`: their photos.
+    - `single`: `classes` that came from one recording and so cannot be judged, without rows.
+    - `background`: the edges of the photos alone give one class away in recordings never seen; the clearest photos
+      first. `red`, `green`, `blue`: colour of its edges, 0 to 255. `others_red`, `others_green`, `others_blue`: of all
+      others. `recordings`: of the class. `found` of `total`: photos of the class told by the edges alone.
+
     Attributes:
-        kind: one of `mislabelled`, `repeated`, `duplicates`, `blurred`, `dark`, `empty`, `small`, `lopsided`, `single`
-            and `background`.
-        classes: indices of the classes it is about; that of the photos first.
+        kind: one of these.
+        classes: indices of the classes it is about.
         rows: of the photos it is about, the worst first; may be empty.
         target: index of the class the photos probably belong to, or None.
-        values: what was seen, by name; see the function that finds this kind.
+        values: what was seen, by name.
         weight: how much it matters; ranks suspects of all kinds.
     """
 

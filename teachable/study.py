@@ -4,15 +4,18 @@ It owns the order of the parts and the advice. Suspects are found by `teachable.
 `teachable.learning`, the map is `teachable.mapping`; `teachable.reports` puts all of it into words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from teachable import mapping
 from teachable.doctor import Evidence, Suspect
 from teachable.learning import Curve, CurvePoint
 from teachable.mapping import Points
 
-__all__ = ["Advice", "Curve", "CurvePoint", "Evidence", "Study", "Suspect", "study"]
+__all__ = ["Advice", "Curve", "CurvePoint", "Evidence", "Study", "Suspect", "study", "study_from"]
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,24 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
     points, explained = mapping.pca(evidence.embeddings)
     on_progress(1.0)
     return Study(None, None, (), (Advice("enough"),) * evidence.class_count, points, explained)
+
+
+def study_from(found: Mapping[str, Any]) -> Study:
+    """Make a study of what `dataclasses.asdict` made of one, also by way of JSON.
+
+    Raises:
+        KeyError: something is missing.
+        TypeError: something is of another kind.
+    """
+    split, curve = found["random_split"], found["curve"]
+    return Study(
+        random_split=None if split is None else (int(split[0]), int(split[1])),
+        curve=None if curve is None else Curve(**{**curve, "points": tuple(CurvePoint(**p) for p in curve["points"])}),
+        suspects=tuple(
+            Suspect(**{**suspect, "classes": tuple(suspect["classes"]), "rows": tuple(suspect["rows"])})
+            for suspect in found["suspects"]
+        ),
+        advice=tuple(Advice(**advice) for advice in found["advice"]),
+        points=np.asarray(found["points"], np.float32).reshape(-1, 2),
+        explained=float(found["explained"]),
+    )
