@@ -7,16 +7,17 @@ read is in `teachable.metadata`; running a file is the business of `teachable.ru
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teachable import __version__
 from teachable.errors import ModelFileError
+from teachable.familiarity import TINY
 from teachable.metadata import ModelMetadata, to_entries
 from teachable.runtime import Classifier
-from teachable.types import Agreement, Head, Image
+from teachable.types import Agreement, Familiarity, Head, Image
 
 if TYPE_CHECKING:
     import onnx
@@ -29,7 +30,7 @@ TOLERANCE = 1e-3
 VERIFY_PHOTOS = 16
 
 
-def append_head(backbone: bytes, head: Head, metadata: ModelMetadata) -> bytes:
+def append_head(backbone: bytes, head: Head, metadata: ModelMetadata, familiarity: Familiarity | None = None) -> bytes:
     """Write a model file: the backbone's graph with a head behind it.
 
     The outputs are `probabilities` and `logits`, float32 `[batch, K]`, and `heatmap`, float32 `[batch, K, h, w]`: how
@@ -38,18 +39,22 @@ def append_head(backbone: bytes, head: Head, metadata: ModelMetadata) -> bytes:
     embedding, of this very photo, applied at every place. Its mean over the places is the embedding times
     those weights: for one layer, the logit without its bias.
 
+    Where it is known how familiar photos are, there is a fourth output, `familiarity`, float32 `[batch]`, 0 to 1, as
+    `teachable.familiarity.score` gives it.
+
     The embedding stays in the graph under its name, but is no output.
 
     Args:
         backbone: an ONNX graph with the outputs `features` and `embedding`.
         head: acts on its embeddings.
         metadata: what the file says about itself; one label per output of the head.
+        familiarity: how familiar a photo is, from embeddings of this backbone, or None where that is not known.
 
     Returns:
         The ONNX file.
 
     Raises:
-        ValueError: head, labels and backbone do not fit together.
+        ValueError: head, familiarity, labels and backbone do not fit together.
     """
     import onnx
 
@@ -60,8 +65,13 @@ def append_head(backbone: bytes, head: Head, metadata: ModelMetadata) -> bytes:
     more, shapes = _heatmap_nodes(len(head.layers), height, width)
     model.graph.node.extend([*nodes, *more])
     model.graph.initializer.extend([*weights, *shapes])
+    if familiarity is not None:
+        _check_familiarity(familiarity, channels)
+        nodes, weights = _familiarity_nodes(familiarity)
+        model.graph.node.extend(nodes)
+        model.graph.initializer.extend(weights)
     model.graph.name = "classifier"
-    _replace_outputs(model.graph, len(metadata.labels), height, width)
+    _replace_outputs(model.graph, len(metadata.labels), height, width, familiarity is not None)
     _write_entries(model, metadata)
     data = bytes(model.SerializeToString(deterministic=True))
     # A large network is there several times by now, and checking makes one more.
@@ -212,7 +222,95 @@ def _heatmap_nodes(layers: int, height: int, width: int) -> tuple[list["onnx.Nod
     return nodes, [places, sides, *([last_axis] if layers > 1 else [])]
 
 
-def _replace_outputs(graph: "onnx.GraphProto", classes: int, height: int, width: int) -> None:
+def _check_familiarity(familiarity: Familiarity, channels: int) -> None:
+    """Refuse what was fitted on embeddings of another width, or does not fit together."""
+    width = familiarity.basis.shape[0]
+    found = [one.shape for one in (familiarity.mean, familiarity.basis, familiarity.whitening)]
+    sound = familiarity.centres.ndim == 3 and familiarity.centres.shape[2] == width
+    if found != [(channels,), (width, channels), (width, width)] or not sound or len(familiarity.centres) < 2:
+        raise ValueError(f"a familiarity for {channels} values is needed, found {found}, {familiarity.centres.shape}")
+    quantiles = familiarity.quantiles
+    if quantiles.ndim != 1 or len(quantiles) < 2 or not (np.diff(quantiles) > 0).all():
+        raise ValueError("a familiarity needs quantiles that increase")
+
+
+def _familiarity_nodes(familiarity: Familiarity) -> tuple[list["onnx.NodeProto"], list["onnx.TensorProto"]]:
+    """Return the nodes from `embedding` to `familiarity`, and their constants.
+
+    They do what `teachable.familiarity.score` does, with operators that are the same since opset 13, because graphs of
+    strangers may be as old.
+    """
+    from onnx import helper, numpy_helper
+
+    classes, centres, width = familiarity.centres.shape
+    flat = familiarity.centres.reshape(-1, width)
+    constants: dict[str, NDArray[np.generic]] = {
+        "mean": familiarity.mean,
+        "basis": familiarity.basis,
+        "whitening": familiarity.whitening,
+        "centres": -2 * flat,
+        "lengths": (flat**2).sum(axis=1),
+        "lows": familiarity.quantiles[:-1],
+        "steps": np.diff(familiarity.quantiles),
+        "count": np.array(len(familiarity.quantiles) - 1, np.float32),
+        "tiny": np.array(TINY, np.float32),
+        "zero": np.array(0, np.float32),
+        "one": np.array(1, np.float32),
+        "axis": np.array([1], np.int64),
+        "per_class": np.array([0, classes, centres], np.int64),
+        "flat": np.array([0, classes], np.int64),
+        "first": np.array([1], np.int64),
+        "two": np.array([2], np.int64),
+        "halves": np.array([1, 1], np.int64),
+    }
+    nodes: list[onnx.NodeProto] = []
+
+    def add(operator: str, inputs: Sequence[str], *results: str, **attributes: Any) -> None:
+        names = [name if name == "embedding" else f"familiarity.{name}" for name in inputs]
+        outputs = ["familiarity" if name == "familiarity" else f"familiarity.{name}" for name in results]
+        nodes.append(helper.make_node(operator, names, outputs, f"familiarity.{results[0]}.node", **attributes))
+
+    def squared_length(source: str, target: str) -> None:
+        add("Mul", [source, source], f"{target}.squares")
+        add("ReduceSum", [f"{target}.squares", "axis"], target, keepdims=1)
+
+    squared_length("embedding", "length2")
+    add("Max", ["length2", "tiny"], "length2.some")
+    add("Sqrt", ["length2.some"], "length")
+    add("Div", ["embedding", "length"], "unit")
+    add("Sub", ["unit", "mean"], "centred")
+    add("Gemm", ["centred", "basis"], "inside", transB=1)
+    squared_length("centred", "centred2")
+    squared_length("inside", "inside2")
+    add("Sub", ["centred2", "inside2"], "outside.raw")
+    add("Max", ["outside.raw", "zero"], "outside")
+    add("Gemm", ["inside", "whitening"], "place", transB=1)
+    squared_length("place", "place2")
+    # |p - c|² = |p|² + (|c|² - 2 p · c), the bracket for all centres in one product, and its smallest of each class.
+    add("Gemm", ["place", "centres", "lengths"], "brackets", transB=1)
+    add("Reshape", ["brackets", "per_class"], "brackets.of_class")
+    add("TopK", ["brackets.of_class", "first"], "smallest", "smallest.index", axis=2, largest=0)
+    add("Reshape", ["smallest", "flat"], "bracket")
+    add("Add", ["bracket", "place2"], "nearest.raw")
+    add("Max", ["nearest.raw", "zero"], "nearest")
+    add("Add", ["nearest", "outside"], "nearest.whole")
+    add("TopK", ["nearest.whole", "two"], "classes", "classes.index", axis=1, largest=0, sorted=1)
+    add("Max", ["classes", "tiny"], "classes.some")
+    add("Split", ["classes.some", "halves"], "best", "next", axis=1)
+    add("Div", ["best", "next"], "ratio")
+    add("Mul", ["best", "ratio"], "distance")
+    # How much of each step between quantiles is passed; the mean of that is the share of photos that were nearer.
+    add("Sub", ["distance", "lows"], "above")
+    add("Div", ["above", "steps"], "passed.raw")
+    add("Clip", ["passed.raw", "zero", "one"], "passed")
+    add("ReduceSum", ["passed", "axis"], "passed.sum", keepdims=0)
+    add("Div", ["passed.sum", "count"], "nearer")
+    add("Sub", ["one", "nearer"], "familiarity")
+    named = {f"familiarity.{name}": np.ascontiguousarray(value) for name, value in constants.items()}
+    return nodes, [numpy_helper.from_array(value, name) for name, value in named.items()]
+
+
+def _replace_outputs(graph: "onnx.GraphProto", classes: int, height: int, width: int, familiarity: bool) -> None:
     """Declare the classifier's outputs; those of the backbone become inner values."""
     from onnx import TensorProto, helper
 
@@ -225,6 +323,8 @@ def _replace_outputs(graph: "onnx.GraphProto", classes: int, height: int, width:
             helper.make_tensor_value_info("heatmap", TensorProto.FLOAT, ["batch", classes, height, width]),
         ]
     )
+    if familiarity:
+        graph.output.append(helper.make_tensor_value_info("familiarity", TensorProto.FLOAT, ["batch"]))
 
 
 def _write_entries(model: "onnx.ModelProto", metadata: ModelMetadata) -> None:

@@ -11,6 +11,7 @@ alike, and needs nothing but the standard library. It does not read or write fil
 | `teachable_version`, `project`, `created` | text; the time is ISO 8601, UTC |
 | `backbone` | JSON: `id`, `fingerprint` |
 | `settings`, `evaluation`, `agreement` | JSON of the records of those names; the last is missing until it is known |
+| `familiarity` | JSON: `below`, under which that output means "not sure", and `held_out`; missing where there is none |
 | `precision` | `half` or `quarter`: how the numbers inside are kept; missing where they are as they were trained |
 | `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`, `Image.NominalPixelRange` | what ONNX itself says about pixels |
 """
@@ -54,6 +55,8 @@ class ModelMetadata:
         teachable_version: of the program that wrote the file, which fills it in.
         precision: how the numbers inside the file are kept: `full` as they were trained, `half` or `quarter`, or what
             a later version calls something else; whoever only runs the file need not care.
+        unknown_below: familiarity below which the answer is "not sure", 0 to 1, or None for a file that cannot tell.
+        familiar: photos held out that the output `familiarity` is measured against; 0 where the file has none.
     """
 
     labels: tuple[str, ...]
@@ -66,6 +69,8 @@ class ModelMetadata:
     agreement: Agreement | None = None
     teachable_version: str = ""
     precision: str = FULL
+    unknown_below: float | None = None
+    familiar: int = 0
 
 
 def to_entries(metadata: ModelMetadata) -> dict[str, str]:
@@ -84,6 +89,8 @@ def to_entries(metadata: ModelMetadata) -> dict[str, str]:
     }
     if metadata.agreement is not None:
         entries["agreement"] = _json(asdict(metadata.agreement))
+    if metadata.unknown_below is not None:
+        entries["familiarity"] = _json({"below": metadata.unknown_below, "held_out": metadata.familiar})
     if metadata.precision != FULL:
         entries["precision"] = metadata.precision
     return entries
@@ -106,6 +113,7 @@ def from_entries(entries: Mapping[str, str], name: str) -> ModelMetadata:
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise ModelFileError("model_entry", name=name, entry="labels")
     backbone = _object(entries, "backbone", name)
+    below, familiar = _familiarity(entries, name)
     return ModelMetadata(
         labels=tuple(labels),
         project=entries.get("project", ""),
@@ -117,6 +125,8 @@ def from_entries(entries: Mapping[str, str], name: str) -> ModelMetadata:
         agreement=_numbers(Agreement, entries, "agreement", name) if "agreement" in entries else None,
         teachable_version=entries.get("teachable_version", ""),
         precision=entries.get("precision", FULL),
+        unknown_below=below,
+        familiar=familiar,
     )
 
 
@@ -166,6 +176,20 @@ def _evaluation(entries: Mapping[str, str], name: str) -> Evaluation:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError("model_entry", name=name, entry="evaluation") from error
+
+
+def _familiarity(entries: Mapping[str, str], name: str) -> tuple[float | None, int]:
+    """Return `unknown_below` and `familiar`."""
+    if "familiarity" not in entries:
+        return None, 0
+    found = _object(entries, "familiarity", name)
+    try:
+        below, held_out = _share(found["below"]), found["held_out"]
+    except (KeyError, ValueError) as error:
+        raise ModelFileError("model_entry", name=name, entry="familiarity") from error
+    if below is None or not isinstance(held_out, int) or isinstance(held_out, bool) or held_out < 0:
+        raise ModelFileError("model_entry", name=name, entry="familiarity")
+    return below, held_out
 
 
 def _share(value: object) -> float | None:

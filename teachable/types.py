@@ -207,19 +207,23 @@ class Looks:
 
 @dataclass(frozen=True)
 class Familiarity:
-    """How alike a photo is to those trained on: a squared distance to the nearest centre, told as a share.
+    """How alike a photo is to those trained on: a distance told as a share; `teachable.familiarity` says which.
 
     Attributes:
-        weight: maps an embedding to the space of the distance, float32 `[R, D]`.
-        bias: added to it, float32 `[R]`.
-        centres: float32 `[C, R]`.
+        mean: of embeddings of length one, float32 `[D]`.
+        basis: directions of length one at right angles, the space of the distance, float32 `[R, D]`.
+        whitening: makes the spread within a class the same in all directions of that space, float32 `[R, R]`, and of
+            such a size that squared lengths outside of it count as they are.
+        centres: of each class in that space, whitened, float32 `[K, M, R]`.
         quantiles: distances of photos that were held out, from the smallest to the largest, at equal shares of them,
-            float32 `[Q]`. The familiarity of a photo is the share of held-out photos that were farther away.
+            each larger than the one before, float32 `[Q]`. The familiarity of a photo is the share of photos held out
+            that were farther away.
         held_out: how many photos these come from.
     """
 
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    basis: NDArray[np.float32]
+    whitening: NDArray[np.float32]
     centres: NDArray[np.float32]
     quantiles: NDArray[np.float32]
     held_out: int

@@ -157,7 +157,7 @@ def test_missing_entry_is_named(entry: str) -> None:
 
 def test_what_a_later_version_adds_is_no_harm() -> None:
     written = example()
-    entries = {**to_entries(written), "familiarity": "0.7"}
+    entries = {**to_entries(written), "added_later": "0.7"}
     for entry in ("settings", "evaluation", "backbone"):
         entries[entry] = json.dumps({**json.loads(entries[entry]), "added_later": [1, 2]})
     assert from_entries(entries, "model.onnx").settings == written.settings
