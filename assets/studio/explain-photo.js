@@ -7,7 +7,7 @@
 import { photoUrl, request } from "./api.js";
 import { bars, className } from "./bars.js";
 import { button, icon, make, write } from "./dom.js";
-import { heatMap } from "./heat.js";
+import { fitPlace, heatMap } from "./heat.js";
 import { words } from "./project.js";
 import { state } from "./store.js";
 import { isUnsure } from "./strictness.js";
@@ -38,7 +38,7 @@ export function explainPhoto({ sample, classes, trained = false }) {
 
   const image = make("img", { src: photoUrl(project, sample), alt: say("page.explain.photo"), "data-testid": "explain-photo" });
   const heat = heatMap();
-  const picture = make("div", { className: "t-explain-picture" }, image, heat.element);
+  const picture = make("div", { className: "t-photo-place" }, image, heat.element);
   const look = make("input", { type: "checkbox", role: "switch", className: "t-switch", checked: localStorage.getItem(REMEMBERED) !== "off", "data-testid": "explain-heat" });
   const lookRow = make("label", { className: "t-look", hidden: true }, look, make("span", {}, say("page.preview.look")));
   const winner = make("p", { className: "t-explain-winner", dir: "auto", "data-testid": "explain-winner" });
@@ -59,7 +59,10 @@ export function explainPhoto({ sample, classes, trained = false }) {
     localStorage.setItem(REMEMBERED, look.checked ? "on" : "off");
     draw();
   });
-  image.addEventListener("load", draw);
+  image.addEventListener("load", () => {
+    fitPlace(picture, image);
+    draw();
+  });
 
   /** @param {string} id of a class, or "" for the winner */
   async function ask(id) {

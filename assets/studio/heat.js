@@ -37,11 +37,21 @@ export function heatMap() {
       canvas.style.inlineSize = `${across}%`;
       canvas.style.blockSize = `${down}%`;
       outside.hidden = side === width && side === height;
+      element.toggleAttribute("data-edge", !outside.hidden);
       const [left, top, right, bottom] = [50 - across / 2, 50 - down / 2, 50 + across / 2, 50 + down / 2].map((part) => `${part}%`);
       const hole = `${left} ${top}, ${left} ${bottom}, ${right} ${bottom}, ${right} ${top}, ${left} ${top}`;
       outside.style.clipPath = `polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, ${hole})`;
     },
   };
+}
+
+/**
+ * Let the place of a photo be exactly as large as the photo, whatever its shape, so that a map can lie over it.
+ * @param {HTMLElement} place with the class `t-photo-place`
+ * @param {HTMLImageElement} image that has loaded
+ */
+export function fitPlace(place, { naturalWidth: width, naturalHeight: height }) {
+  if (width && height) place.style.setProperty("--ratio", String(width / height));
 }
 
 /**

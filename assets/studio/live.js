@@ -2,7 +2,8 @@
 
 import { CameraError, leaveCamera, mirrored, severalCameras, switchCamera, watchCamera } from "./camera.js";
 import { button, icon, make, write } from "./dom.js";
-import { grabPhoto, grabPixels } from "./frame.js";
+import { grabPhoto, grabPixels, SIDE } from "./frame.js";
+import { heatMap } from "./heat.js";
 import { words } from "./project.js";
 import { say } from "./words.js";
 
@@ -16,9 +17,10 @@ export function livePreview({ predict, ended, answered, paused }) {
   const video = make("video", { className: "t-video", muted: true, playsInline: true, autoplay: true, "data-testid": "preview-camera" });
   const pill = make("span", { className: "t-pill", dir: "auto", "data-testid": "winner", "aria-hidden": "true", hidden: true });
   const off = make("div", { className: "t-stage-off" }, icon("camera"), make("span", {}, say("page.preview.camera_off")));
+  const heat = heatMap();
   const flip = button({ icon: "flip", label: say("page.camera.switch"), look: "glass", press: turn });
   flip.hidden = true;
-  const stage = make("div", { className: "t-stage" }, video, off, pill, flip);
+  const stage = make("div", { className: "t-stage" }, video, heat.element, off, pill, flip);
   const reason = make("p", {});
   const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true }, icon("warning"), reason);
   const element = make("div", { className: "t-live" }, stage, problem);
@@ -90,6 +92,7 @@ export function livePreview({ predict, ended, answered, paused }) {
     off.hidden = false;
     flip.hidden = true;
     pill.hidden = true;
+    heat.show(null, 1, 1, 1);
   }
 
   async function turn() {
@@ -102,13 +105,27 @@ export function livePreview({ predict, ended, answered, paused }) {
 
   return {
     element,
+    stage,
     start,
     stop,
     running: () => on,
-    /** @param {string} text of the winner, shown on the picture */
-    name(text) {
+    /**
+     * @param {string} text of the winner, shown on the picture
+     * @param {boolean} [unsure] the text says that there is none
+     */
+    name(text, unsure = false) {
       pill.hidden = !text || !on;
+      pill.toggleAttribute("data-unsure", unsure);
       write(pill, text);
+    },
+    /**
+     * @param {import("./heat.js").Heat | null} found of the frame just answered; nothing is shown without
+     * @param {number} view part of the frame that the model sees
+     * @returns {boolean} whether a part of the picture is outside of that
+     */
+    look(found, view) {
+      heat.show(on ? found : null, SIDE, SIDE, view);
+      return heat.edge();
     },
   };
 }

@@ -1,10 +1,12 @@
 /** Photos in the preview: each is named by the model; the chosen one is shown large with all its bars. */
 
 import { arrange, button, icon, make, write } from "./dom.js";
+import { fitPlace, heatMap } from "./heat.js";
 import { photoPixels } from "./photo.js";
 import { PredictorError } from "./predictor.js";
 import { words } from "./project.js";
 import { state } from "./store.js";
+import { isUnsure } from "./strictness.js";
 import { className } from "./bars.js";
 import { percent, say } from "./words.js";
 
@@ -16,9 +18,9 @@ const MOST = 200;
 
 /**
  * @param {{ predict: (pixels: () => Promise<ImageData>, file: File) => Promise<Answer | null>,
- *   onServer: (file: File) => Promise<Answer>, shown: (answer: Answer | null) => void }} options
+ *   onServer: (file: File) => Promise<Answer>, shown: (answer: Answer | null) => void, wantsHeat: () => boolean }} options
  */
-export function photoPreview({ predict, onServer, shown }) {
+export function photoPreview({ predict, onServer, shown, wantsHeat }) {
   /** @type {Entry[]} */
   let entries = [];
   /** @type {Entry | null} */
@@ -27,13 +29,20 @@ export function photoPreview({ predict, onServer, shown }) {
 
   const chooser = make("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif", hidden: true, "data-testid": "preview-input", tabIndex: -1 });
   const choose = button({ icon: "upload", text: say("page.preview.choose"), look: "drop", testid: "preview-choose", press: () => chooser.click() });
-  const picture = make("img", { className: "t-photo", alt: "", hidden: true, "data-testid": "preview-photo" });
+  const picture = make("img", { className: "t-photo", alt: "", "data-testid": "preview-photo" });
+  const heat = heatMap();
+  const place = make("div", { className: "t-photo-place" }, picture, heat.element);
+  const frame = make("div", { className: "t-photo-frame", hidden: true }, place);
   const reason = make("p", {});
   const server = button({ text: say("page.preview.ask_server"), look: "soft", press: () => current && void askServer(current) });
   const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true }, icon("warning"), make("div", {}, reason, server));
   const list = make("ul", { className: "t-results", "data-testid": "preview-results", "aria-label": say("page.preview.results") });
-  const element = make("div", { className: "t-photos", hidden: true }, picture, problem, choose, chooser, list);
+  const element = make("div", { className: "t-photos", hidden: true }, frame, problem, choose, chooser, list);
 
+  picture.addEventListener("load", () => {
+    fitPlace(place, picture);
+    show();
+  });
   chooser.addEventListener("change", () => {
     add([...(chooser.files ?? [])]);
     chooser.value = "";
@@ -122,6 +131,14 @@ export function photoPreview({ predict, onServer, shown }) {
     current = one;
     for (const other of entries) other.row.toggleAttribute("data-current", other === one);
     show();
+    void lookAgain();
+  }
+
+  /** The photo that is shown is asked about once more, if where the model looks is wanted and not known yet. */
+  async function lookAgain() {
+    if (!wantsHeat() || !current?.answer || current.answer.heat || current.unreadable) return;
+    current.answer = null;
+    await work();
   }
 
   /** @param {Entry} one */
@@ -130,14 +147,16 @@ export function photoPreview({ predict, onServer, shown }) {
     const [, , name, share] = one.row.firstElementChild?.children ?? [];
     const best = one.answer ? one.answer.probabilities.indexOf(Math.max(...one.answer.probabilities)) : -1;
     const id = ids[best];
-    if (name) write(name, id === undefined ? "" : className(id));
+    const unsure = isUnsure(one.answer?.familiarity);
+    if (name) write(name, unsure ? say("page.preview.not_sure") : id === undefined ? "" : className(id));
+    one.row.toggleAttribute("data-unsure", unsure);
     if (share) write(share, one.answer ? percent(one.answer.probabilities[best] ?? 0) : one.problem ? "–" : "");
     one.row.toggleAttribute("data-problem", one.problem !== "");
     if (one === current) show();
   }
 
   function show() {
-    picture.hidden = !current || current.unreadable;
+    frame.hidden = !current || current.unreadable;
     if (current && picture.src !== current.url) {
       picture.src = current.url;
       picture.alt = current.file.name;
@@ -151,7 +170,18 @@ export function photoPreview({ predict, onServer, shown }) {
 
   return {
     element,
+    stage: frame,
     show,
+    /**
+     * @param {import("./heat.js").Heat | null} found of the photo that is shown large; nothing is shown without
+     * @param {number} view part of its shorter side that the model sees
+     * @returns {boolean} whether a part of the photo is outside of that
+     */
+    look(found, view) {
+      heat.show(picture.naturalWidth && !frame.hidden ? found : null, picture.naturalWidth, picture.naturalHeight, view);
+      return heat.edge();
+    },
+    lookAgain,
     /** The names of classes may have changed. */
     redraw() {
       for (const one of entries) draw(one);

@@ -27,7 +27,10 @@ function start() {
   return runtime;
 }
 
-/** @param {string} url */
+/**
+ * @param {string} url
+ * @returns {Promise<import("./predictor.js").Abilities>}
+ */
 async function load(url) {
   const ort = await start();
   const response = await fetch(url);
@@ -35,23 +38,42 @@ async function load(url) {
   const next = await ort.InferenceSession.create(new Uint8Array(await response.arrayBuffer()));
   await session?.release();
   session = next;
+  return { familiarity: session.outputNames.includes("familiarity"), heat: session.outputNames.includes("heatmap") };
 }
 
 /**
  * @param {{ width: number, height: number, pixels: ArrayBuffer }} frame RGBA
- * @returns {Promise<{ probabilities: number[], milliseconds: number }>}
+ * @param {boolean} heat whether to say where the model looks
+ * @returns {Promise<import("./predictor.js").Answer>}
  */
-async function predict({ width, height, pixels }) {
+async function predict(frame, heat) {
   const began = performance.now();
-  const { data } = await run({ width, height, pixels }, "probabilities");
-  return { probabilities: [...data], milliseconds: performance.now() - began };
+  const has = (/** @type {string} */ name) => session.outputNames.includes(name);
+  const names = ["probabilities", ...(heat ? ["heatmap"] : []), "familiarity"].filter(has);
+  const found = await run(frame, names);
+  const probabilities = [...found.probabilities.data];
+  const familiarity = found.familiarity?.data[0] ?? null;
+  return { probabilities, familiarity, heat: mapOf(found.heatmap, probabilities), milliseconds: performance.now() - began };
+}
+
+/**
+ * The map of the winner, out of those of all classes.
+ * @param {{ data: Float32Array, dims: number[] } | undefined} maps
+ * @param {number[]} probabilities
+ * @returns {import("./heat.js").Heat | null}
+ */
+function mapOf(maps, probabilities) {
+  if (!maps) return null;
+  const [, , height = 0, width = 0] = maps.dims;
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  return { values: maps.data.slice(best * height * width, (best + 1) * height * width), height, width };
 }
 
 /**
  * @param {{ width: number, height: number, pixels: ArrayBuffer }} frame RGBA
- * @param {string} output
+ * @param {string[]} outputs
  */
-async function run({ width, height, pixels }, output) {
+async function run({ width, height, pixels }, outputs) {
   const ort = await start();
   const rgba = new Uint8Array(pixels);
   const rgb = new Uint8Array(width * height * 3);
@@ -61,7 +83,7 @@ async function run({ width, height, pixels }, output) {
     rgb[to + 2] = rgba[from + 2] ?? 0;
   }
   const image = new ort.Tensor("uint8", rgb, [1, height, width, 3]);
-  return (await session.run({ image }, [output]))[output];
+  return session.run({ image }, outputs);
 }
 
 /**
@@ -76,7 +98,7 @@ async function time(url) {
   const times = [];
   for (let frame = -before; frame < frames; frame += 1) {
     const began = performance.now();
-    await run({ width, height, pixels }, "embedding");
+    await run({ width, height, pixels }, ["embedding"]);
     if (frame >= 0) times.push(performance.now() - began);
   }
   return times.sort((a, b) => a - b)[frames >> 1] ?? 0;
@@ -88,9 +110,9 @@ let turn = Promise.resolve();
 addEventListener("message", ({ data }) => {
   turn = turn.then(async () => {
     try {
-      const tasks = { warm: start, load: () => load(data.url), predict: () => predict(data), time: () => time(data.url) };
+      const tasks = { warm: start, load: () => load(data.url), predict: () => predict(data, data.heat), time: () => time(data.url) };
       const answer = await tasks[/** @type {keyof typeof tasks} */ (data.task)]();
-      postMessage({ id: data.id, answer: data.task === "predict" || data.task === "time" ? answer : null });
+      postMessage({ id: data.id, answer: data.task === "warm" ? null : answer });
     } catch (error) {
       postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error) });
     }

@@ -5,7 +5,12 @@
 
 import { request } from "./api.js";
 
-/** @typedef {{ probabilities: number[], milliseconds: number }} Answer in the order of the model's classes */
+/**
+ * Probabilities are in the order of the model's classes. `familiarity`, 0 to 1, is null where the model cannot tell;
+ * `heat` is of the winner, where it was asked for.
+ * @typedef {{ probabilities: number[], familiarity: number | null, heat: import("./heat.js").Heat | null, milliseconds: number }} Answer
+ */
+/** What a model file can tell besides its classes. @typedef {{ familiarity: boolean, heat: boolean }} Abilities */
 
 /** The runtime in the browser did not start or stopped. */
 export class PredictorError extends Error {}
@@ -51,7 +56,7 @@ export function warmUp() {
 /**
  * Take a model file.
  * @param {string} url
- * @returns {Promise<void>}
+ * @returns {Promise<Abilities>}
  */
 export function loadModel(url) {
   return ask({ task: "load", url: new URL(url, location.href).href });
@@ -59,11 +64,12 @@ export function loadModel(url) {
 
 /**
  * @param {ImageData} pixels given away to the worker
+ * @param {boolean} [heat] whether to say where the model looks
  * @returns {Promise<Answer>}
  */
-export function predictHere(pixels) {
+export function predictHere(pixels, heat = false) {
   const { width, height, data } = pixels;
-  return ask({ task: "predict", width, height, pixels: data.buffer }, [data.buffer]);
+  return ask({ task: "predict", width, height, pixels: data.buffer, heat }, [data.buffer]);
 }
 
 /**
@@ -77,8 +83,9 @@ export async function predictOnServer(project, photo, labels) {
   const began = performance.now();
   const form = new FormData();
   form.append("file", photo, photo instanceof File ? photo.name : "frame.jpg");
-  /** @type {{ predictions: { probabilities: Record<string, number> }[] }} */
+  /** @type {{ predictions: { probabilities: Record<string, number>, familiarity?: number | null }[] }} */
   const { predictions } = await request("POST", `/projects/${project}/predict`, form);
   const shares = predictions[0]?.probabilities ?? {};
-  return { probabilities: labels.map((label) => shares[label] ?? 0), milliseconds: performance.now() - began };
+  const probabilities = labels.map((label) => shares[label] ?? 0);
+  return { probabilities, familiarity: predictions[0]?.familiarity ?? null, heat: null, milliseconds: performance.now() - began };
 }

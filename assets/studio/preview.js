@@ -5,14 +5,14 @@
  */
 
 import { modelUrl } from "./api.js";
-import { bars } from "./bars.js";
+import { bars, className } from "./bars.js";
 import { button, icon, make, write } from "./dom.js";
 import { openExport } from "./export-dialog.js";
 import { livePreview } from "./live.js";
 import { photoPreview } from "./photos.js";
 import { loadModel, predictHere, predictOnServer, warmUp } from "./predictor.js";
 import { state, subscribe } from "./store.js";
-import { className } from "./bars.js";
+import { isUnsure, strictness } from "./strictness.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./predictor.js").Answer} Answer */
@@ -25,6 +25,10 @@ export function mountPreview({ element }) {
   let wanted = "";
   let trainedHere = false;
   let onServer = false;
+  /** What the loaded model can tell. @type {import("./predictor.js").Abilities | null} */
+  let can = null;
+  /** What is shown. @type {Answer | null} */
+  let answer = null;
   /** @type {"webcam" | "file"} */
   let source = "webcam";
 
@@ -56,10 +60,16 @@ export function mountPreview({ element }) {
     return make("label", { className: "t-segment" }, input, icon(kind === "webcam" ? "camera" : "photo"), make("span", {}, say(`page.preview.${kind}`)));
   });
   const segments = make("div", { className: "t-segments", role: "radiogroup", "aria-label": say("page.preview.source") }, ...tabs);
+  const looking = make("input", { type: "checkbox", role: "switch", className: "t-switch", "data-testid": "heat-switch" });
+  const lookingRow = make("label", { className: "t-look", hidden: true }, looking, make("span", {}, say("page.preview.look")));
+  const lookingAbout = make("p", { className: "t-muted", hidden: true, "data-testid": "heat-about" });
+  const lookingPart = make("div", { className: "t-looking" }, lookingRow, lookingAbout);
   const output = bars();
+  const unsure = make("span", { className: "t-unsure", hidden: true, "data-testid": "not-sure" }, icon("question"), make("span", {}, say("page.preview.not_sure")));
+  const strict = strictness({ changed: () => judgeAgain() });
   const where = make("p", { className: "t-muted t-where", "data-testid": "preview-where" });
   const live = livePreview({ predict: predictFrame, ended: () => setPower(false), answered: showAnswer, paused: () => state.timing });
-  const photos = photoPreview({ predict: predictPhoto, onServer: askServer, shown: showAnswer });
+  const photos = photoPreview({ predict: predictPhoto, onServer: askServer, shown: showAnswer, wantsHeat });
   const body = make(
     "div",
     { className: "t-preview-body", hidden: true },
@@ -68,8 +78,9 @@ export function mountPreview({ element }) {
     make("div", { className: "t-preview-controls" }, powerRow, segments),
     live.element,
     photos.element,
-    make("h3", { className: "t-small-title" }, say("page.preview.output")),
+    make("div", { className: "t-output-head" }, make("h3", { className: "t-small-title" }, say("page.preview.output")), unsure),
     output.element,
+    strict.element,
     where,
   );
   const root = make(
@@ -81,6 +92,10 @@ export function mountPreview({ element }) {
   );
   element.replaceChildren(root);
   power.addEventListener("change", () => setPower(power.checked));
+  looking.addEventListener("change", () => {
+    showHeat();
+    if (source === "file") void photos.lookAgain();
+  });
 
   /** @param {PreviewState} now */
   function setState(now) {
@@ -101,7 +116,7 @@ export function mountPreview({ element }) {
     trouble.hidden = true;
     setState("loading");
     try {
-      if (!onServer) await loadModel(modelUrl(state.project?.id ?? "", id));
+      can = onServer ? null : await loadModel(modelUrl(state.project?.id ?? "", id));
     } catch (error) {
       if (wanted !== id) return;
       console.warn(error);
@@ -113,6 +128,7 @@ export function mountPreview({ element }) {
     }
     if (wanted !== id) return;
     loaded = id;
+    showAbilities();
     setState(live.running() ? "live" : "idle");
     photos.again();
     if (trainedHere && source === "webcam" && !live.running() && (await cameraAllowed())) setPower(true);
@@ -136,7 +152,7 @@ export function mountPreview({ element }) {
       live.stop();
       if (root.dataset.state === "live") setState("idle");
     }
-    if (!on && source === "webcam") output.show(ids(), null);
+    if (!on && source === "webcam") showAnswer(null);
     power.setAttribute("aria-checked", String(on));
   }
 
@@ -146,6 +162,8 @@ export function mountPreview({ element }) {
     live.element.hidden = kind !== "webcam";
     photos.element.hidden = kind !== "file";
     powerRow.hidden = kind !== "webcam";
+    // Below the picture it is about.
+    (kind === "webcam" ? live : photos).stage.after(lookingPart);
     setPower(kind === "webcam" && power.checked);
     if (kind === "file") photos.show();
     else if (!power.checked) showAnswer(null);
@@ -159,13 +177,13 @@ export function mountPreview({ element }) {
   async function predictFrame(pixels, photo) {
     if (!loaded || loaded !== state.status?.model?.id) return null;
     if (onServer) return askServer(await photo());
-    return await predictHere(pixels);
+    return await predictHere(pixels, wantsHeat());
   }
 
   /** @param {() => Promise<ImageData>} pixels @param {File} file */
   async function predictPhoto(pixels, file) {
     if (!loaded) return null;
-    return onServer ? await askServer(file) : await predictHere(await pixels());
+    return onServer ? await askServer(file) : await predictHere(await pixels(), wantsHeat());
   }
 
   /** @param {Blob} photo */
@@ -173,14 +191,47 @@ export function mountPreview({ element }) {
     return predictOnServer(state.project?.id ?? "", photo, labels());
   }
 
-  /** @param {Answer | null} answer */
-  function showAnswer(answer) {
+  /** Whether answers have to say where the model looks. */
+  function wantsHeat() {
+    return looking.checked && !lookingPart.hidden;
+  }
+
+  /** What the model cannot do is not offered; over the network nobody waits for maps. */
+  function showAbilities() {
+    const model = state.status?.model;
+    lookingPart.hidden = !can?.heat || typeof model?.view !== "number";
+    strict.allow(can ? can.familiarity : model ? model.familiar > 0 : null);
+    showHeat();
+  }
+
+  /** @param {Answer | null} found */
+  function showAnswer(found) {
     const all = ids();
     // An answer of the model before does not fit the bars of this one.
-    const fits = answer && answer.probabilities.length === all.length;
-    const best = output.show(all, fits ? answer.probabilities : null);
+    answer = found && found.probabilities.length === all.length ? found : null;
+    const not = isUnsure(answer?.familiarity);
+    const best = output.show(all, answer?.probabilities ?? null, not);
     const id = all[best];
-    live.name(id === undefined ? "" : className(id));
+    unsure.hidden = !not;
+    live.name(not ? say("page.preview.not_sure") : id === undefined ? "" : className(id), not);
+    showHeat();
+  }
+
+  function showHeat() {
+    const heat = wantsHeat() ? (answer?.heat ?? null) : null;
+    const view = state.status?.model?.view ?? 1;
+    const edges = [live.look(source === "webcam" ? heat : null, view), photos.look(source === "file" ? heat : null, view)];
+    // While it looks again the words stay: a line that comes and goes would move all below it.
+    lookingAbout.hidden = !wantsHeat();
+    if (!answer?.heat) return;
+    const id = ids()[answer.probabilities.indexOf(Math.max(...answer.probabilities))] ?? "";
+    write(lookingAbout, `${say("page.preview.look_about", { name: className(id) })}${edges.includes(true) ? ` ${say("page.preview.look_edge")}` : ""}`);
+  }
+
+  /** The slider moved: the same answers, judged more or less strictly. */
+  function judgeAgain() {
+    photos.redraw();
+    if (source === "webcam" && live.running()) showAnswer(answer);
   }
 
   let project = "";
@@ -207,8 +258,9 @@ export function mountPreview({ element }) {
       return;
     }
     if (model.id !== wanted) void load(model.id);
+    showAbilities();
     if (source !== "webcam") photos.redraw();
-    else if (!live.running()) output.show(model.class_ids, null);
+    else if (!live.running()) showAnswer(null);
   }
 
   subscribe(["status", "project", "problem"], update);

@@ -37,7 +37,7 @@ export function strictness({ changed }) {
   const slider = make("input", { type: "range", min: "0", max: String(MOST), step: "1", className: "t-slider", id: "t-strictness", "data-testid": "strictness" });
   const title = make("label", { className: "t-small-title", htmlFor: slider.id }, say("page.preview.strict"));
   const ends = make("div", { className: "t-between t-muted", "aria-hidden": "true" }, make("span", {}, say("page.preview.strict_low")), make("span", {}, say("page.preview.strict_high")));
-  const about = make("p", { className: "t-muted", id: "t-strictness-about", "data-testid": "strictness-about" });
+  const about = make("p", { className: "t-muted t-strict-about", id: "t-strictness-about", "data-testid": "strictness-about" });
   const cannot = make("p", { className: "t-muted", "data-testid": "no-familiarity" }, say("page.preview.cannot_be_unsure"));
   const controls = make("div", { className: "t-strict-controls" }, title, slider, ends, about);
   const element = make("div", { className: "t-strict" }, controls, cannot);

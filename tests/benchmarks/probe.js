@@ -88,7 +88,7 @@
       super(...values);
       this.addEventListener("message", ({ data }) => {
         const at = performance.now();
-        if (data.answer) probe.answers.push({ at, milliseconds: data.answer.milliseconds });
+        if (data.answer?.probabilities) probe.answers.push({ at, milliseconds: data.answer.milliseconds });
         else probe.prepared.push({ at, error: data.error ?? "" });
       });
     }
