@@ -7,15 +7,15 @@ gradio nor onnxruntime is loaded until something needs them.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from teachable.runtime import Classifier, Prediction
+    from teachable.runtime import Classifier, Explanation, Prediction
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "Prediction", "__version__"]
+__all__ = ["Classifier", "Explanation", "Prediction", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     """Load the runtime on first use, so that `import teachable` stays instant."""
-    if name in {"Classifier", "Prediction"}:
+    if name in {"Classifier", "Explanation", "Prediction"}:
         from teachable import runtime
 
         return getattr(runtime, name)

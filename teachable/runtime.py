@@ -52,11 +52,46 @@ class Prediction:
         label: the most probable class.
         probability: of it, 0 to 1.
         probabilities: of every class by label, in the order of the model. Classes of one name count as one.
+        familiarity: share of known photos that are less like those the model was trained on, 0 to 1, or None where the
+            file cannot say.
+        known: familiar enough for the label to count; otherwise the answer is "not sure". None where the file cannot
+            say.
     """
 
     label: str
     probability: float
     probabilities: dict[str, float]
+    familiarity: float | None = None
+    known: bool | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says about photos, as arrays.
+
+    Attributes:
+        probabilities: of every class, float32 `[N, K]`, columns in the order of the labels.
+        familiarity: of each photo, 0 to 1, float32 `[N]`, or None where the file cannot say.
+    """
+
+    probabilities: NDArray[np.float32]
+    familiarity: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a model says about one photo, and why.
+
+    Attributes:
+        prediction: the answer.
+        probabilities: of every class, float32 `[K]`, in the order of the labels.
+        heatmap: how much each place speaks for each class, float32 `[K, h, w]` (class activation map, Zhou et al.
+            2016).
+    """
+
+    prediction: Prediction
+    probabilities: NDArray[np.float32]
+    heatmap: NDArray[np.float32]
 
 
 class Classifier:
@@ -66,6 +101,7 @@ class Classifier:
         self._session = session
         self.metadata = metadata
         self._name = name
+        self._familiar = "familiarity" in _outputs(session)
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | bytes, name: str | None = None) -> "Classifier":
@@ -108,7 +144,9 @@ class Classifier:
             InvalidInput: something else, or an array of another type or shape.
             ModelFileError: the file looked sound and fails all the same.
         """
-        return [self._prediction(row) for row in self.probabilities(images)]
+        found = self.answers(images)
+        familiar = [None] * len(found.probabilities) if found.familiarity is None else found.familiarity.tolist()
+        return [self._prediction(row, one) for row, one in zip(found.probabilities, familiar, strict=True)]
 
     def probabilities(self, images: Photo | Iterable[Photo]) -> NDArray[np.float32]:
         """Return the probability of every class for one photo or many.
@@ -122,34 +160,85 @@ class Classifier:
         Raises:
             TeachableError: as for `predict`.
         """
+        return self.answers(images).probabilities
+
+    def answers(self, images: Photo | Iterable[Photo]) -> Answers:
+        """Return the probability of every class, and how familiar each photo is, for one photo or many.
+
+        Args:
+            images: as for `predict`.
+
+        Raises:
+            TeachableError: as for `predict`.
+        """
         remaining = iter(_each(images))
-        parts = [np.empty((0, len(self.labels)), np.float32)]
+        shares, familiar = [np.empty((0, len(self.labels)), np.float32)], [np.empty(0, np.float32)]
         while window := [_pixels(photo) for photo in islice(remaining, WINDOW)]:
-            parts.append(self._run(window))
-        return np.concatenate(parts)
+            found = self._run(window)
+            shares.append(found.probabilities)
+            if found.familiarity is not None:
+                familiar.append(found.familiarity)
+        return Answers(np.concatenate(shares), np.concatenate(familiar) if self._familiar else None)
 
-    def _run(self, window: Sequence[Image]) -> NDArray[np.float32]:
-        """Return probabilities float32 `[N, K]` of decoded photos; those of one size share a batch."""
+    def explain(self, image: Photo) -> Explanation:
+        """Say what is in one photo, and which places of it speak for which class.
+
+        Args:
+            image: as for `predict`.
+
+        Raises:
+            TeachableError: as for `predict`.
+            ModelFileError: also where the file has no heat map.
+        """
+        if "heatmap" not in _outputs(self._session):
+            raise ModelFileError("model_ports", name=self._name)
+        given = list(islice(_each(image), 2))
+        if len(given) != 1:
+            raise InvalidInput("photo_array")
+        found, heatmap = self._run_batch(_pixels(given[0])[np.newaxis], "heatmap")
+        if heatmap is None or heatmap.ndim != 4 or heatmap.shape[:2] != (1, len(self.labels)) or not heatmap.size:
+            raise ModelFileError("model_fails", name=self._name)
+        familiar = None if found.familiarity is None else float(found.familiarity[0])
+        return Explanation(self._prediction(found.probabilities[0], familiar), found.probabilities[0], heatmap[0])
+
+    def _run(self, window: Sequence[Image]) -> Answers:
+        """Return what is said about decoded photos; those of one size share a batch."""
         out = np.empty((len(window), len(self.labels)), np.float32)
+        familiar = np.empty(len(window), np.float32) if self._familiar else None
         for chosen in batches(window):
-            out[chosen] = self._run_batch(np.stack([window[index] for index in chosen]))
-        return out
+            found, _ = self._run_batch(np.stack([window[index] for index in chosen]))
+            out[chosen] = found.probabilities
+            if familiar is not None and found.familiarity is not None:
+                familiar[chosen] = found.familiarity
+        return Answers(out, familiar)
 
-    def _run_batch(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _run_batch(
+        self, batch: NDArray[np.uint8], more: str | None = None
+    ) -> tuple[Answers, NDArray[np.float32] | None]:
+        """Return what is said about a batch, and one output more on request."""
+        names = ["probabilities", *(["familiarity"] if self._familiar else []), *([more] if more else [])]
         try:
-            (found,) = self._session.run(["probabilities"], {"image": batch})
+            found = dict(zip(names, self._session.run(names, {"image": batch}), strict=True))
         except UNUSABLE as error:
             raise ModelFileError("model_fails", name=self._name) from error
-        if found.shape != (len(batch), len(self.labels)):
+        familiar = found.get("familiarity")
+        if found["probabilities"].shape != (len(batch), len(self.labels)):
             raise ModelFileError("model_fails", name=self._name)
-        return cast(NDArray[np.float32], found)
+        if familiar is not None:
+            if familiar.shape != (len(batch),):
+                raise ModelFileError("model_fails", name=self._name)
+            # What is no number is like no photo.
+            familiar = np.nan_to_num(familiar, nan=0.0).clip(0, 1)
+        return Answers(found["probabilities"], familiar), found.get(more) if more else None
 
-    def _prediction(self, row: NDArray[np.float32]) -> Prediction:
+    def _prediction(self, row: NDArray[np.float32], familiarity: float | None) -> Prediction:
         by_label = dict.fromkeys(self.labels, 0.0)
         for label, probability in zip(self.labels, row.tolist(), strict=True):
             by_label[label] += probability
         best = max(by_label, key=by_label.__getitem__)
-        return Prediction(best, by_label[best], by_label)
+        below = self.metadata.unknown_below
+        known = None if familiarity is None or below is None else familiarity >= below
+        return Prediction(best, by_label[best], by_label, familiarity, known)
 
 
 def _read(path: Path, shown: str) -> bytes:
@@ -187,11 +276,16 @@ def check_ports(session: ort.InferenceSession, labels: int, shown: str) -> None:
     outputs = {port.name: port for port in session.get_outputs()}
     takes = set(inputs) == {"image"} and _is(inputs["image"], "tensor(uint8)", 4) and inputs["image"].shape[3] == 3
     gives = "probabilities" in outputs and _is(outputs["probabilities"], "tensor(float)", 2)
+    gives = gives and ("familiarity" not in outputs or _is(outputs["familiarity"], "tensor(float)", 1))
     if not takes or not gives:
         raise ModelFileError("model_ports", name=shown)
     classes = outputs["probabilities"].shape[1]
     if classes != labels:
         raise ModelFileError("model_label_count", name=shown, labels=labels, outputs=classes)
+
+
+def _outputs(session: ort.InferenceSession) -> set[str]:
+    return {port.name for port in session.get_outputs()}
 
 
 def _is(port: Any, kind: str, rank: int) -> bool:
