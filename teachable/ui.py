@@ -1,7 +1,8 @@
 """The page: Gradio's Blocks around the Studio modules of `assets/studio`.
 
-It owns the layout, the native controls (Train, Advanced, Under the hood) and their handlers, which parse, call the
-Workspace and format. Class cards, camera, bars and dialogs are the browser's business and talk to `/api/v1`.
+It owns the layout, the native controls (Train, Advanced, the curves of the report) and their handlers, which parse,
+call the Workspace and format. Class cards, camera, bars, report and dialogs are the browser's business and talk to
+`/api/v1`.
 """
 
 import inspect
@@ -15,9 +16,10 @@ import gradio as gr
 import pandas as pd  # type: ignore[import-untyped]
 
 from teachable.errors import TeachableError
+from teachable.report import Learning
 from teachable.resources import assets
-from teachable.scores import Evaluation
-from teachable.types import ModelRecord, ProjectInfo, TrainSettings
+from teachable.scores import Calibration, Evaluation
+from teachable.types import TrainSettings
 from teachable.words import percent, say
 
 if TYPE_CHECKING:
@@ -26,15 +28,17 @@ if TYPE_CHECKING:
 HIDDEN_UNITS = 100
 """Width of the hidden layer that a person can choose."""
 
-CURVE_HEIGHT = 200
+CURVE_HEIGHT = 280
 """Pixels of each curve."""
 
-LONGEST_NAME = 11
-"""Letters of a class name in the tables, which are narrow."""
+BLUE, ORANGE, GREY = "#3B82F6", "#D96C00", "#8A91A5"
+"""Lines of the curves: at least 3:1 against the cards of both themes."""
 
 Result = TypeVar("Result")
 Answer = dict[str, str | int] | None
 """What the Studio hears back: None, or why something was not done."""
+Table = dict[str, Any] | None
+"""What the Studio shows below a curve: `text`, `headers` and `rows` of texts; None for nothing."""
 
 # Handlers run beside each other and show no spinner over the page; none of them is an API of its own.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
@@ -59,14 +63,15 @@ def build(workspace: "Workspace", static: str) -> gr.Blocks:
                 )
                 status = _mount("training", static)
                 settings, reset = _advanced()
-                curves = _under_the_hood()
                 # Last, so that a notice that comes and goes moves nothing else in the column.
                 _mount("network", static)
             _mount("preview", static)
+        report, figures, history = _under_the_hood(static)
 
         handlers = Handlers(workspace)
         header.project_opened(handlers.opened, None, [project, *settings], **QUIET)
-        status.model_changed(handlers.explain, None, curves, **QUIET)
+        status.model_changed(handlers.learned, None, history, **QUIET)
+        report.report_changed(handlers.reported, None, figures, **QUIET)
         status.train_state(None, None, train, js=_read("train-button.js"), show_progress="hidden")
         train.click(handlers.train, [project, *settings], status, **QUIET)
         for control in settings:
@@ -105,14 +110,15 @@ def _read(name: str) -> str:
     return (assets() / "studio" / name).read_text(encoding="utf-8")
 
 
-def _mount(part: str, static: str) -> gr.HTML:
-    """Return an empty component that the Studio fills."""
+def _mount(part: str, static: str, name: str | None = None) -> gr.HTML:
+    """Return an empty component that the Studio fills; where there are several of a part, each has a name."""
     return gr.HTML(
         html_template=_read("mount.html"),
         js_on_load=_read("loader.js"),
         apply_default_css=False,
-        elem_id=f"studio-{part}",
+        elem_id=f"studio-{name or part}",
         part=part,
+        name=name,
         studio=static,
     )
 
@@ -144,40 +150,58 @@ def _setting(name: str, control: Callable[..., Result]) -> Result:
     return made
 
 
-def _under_the_hood() -> list[Any]:
-    """Return the two curves and the two tables."""
+def _under_the_hood(static: str) -> tuple[gr.HTML, list[Any], list[Any]]:
+    """Return what tells of a new report, the curves and tables made of it, and those of the training."""
+    share: dict[str, Any] = {"y_lim": [0, 1], "y_axis_format": ".0%"}
     with gr.Accordion(say("page.hood.title"), open=False, elem_id="under-the-hood"):
-        note = gr.Markdown(say("page.hood.empty"), elem_id="hood-empty")
-        which: dict[str, Any] = {
-            "color": "which",
-            "color_title": say("page.hood.which"),
-            "color_map": {say("page.hood.trained_on"): "#1967D2", say("page.hood.held_out"): "#E67701"},
-            "height": CURVE_HEIGHT,
-            "visible": False,
-        }
-        loss = gr.LinePlot(
-            x="epoch",
-            y="loss",
-            x_title=say("page.hood.epoch"),
-            y_title=say("page.hood.loss_axis"),
-            title=say("page.hood.loss"),
-            elem_id="loss-curve",
-            **which,
-        )
-        accuracy = gr.LinePlot(
-            x="epoch",
-            y="accuracy",
-            x_title=say("page.hood.epoch"),
-            y_title=say("page.hood.accuracy"),
-            title=say("page.hood.accuracy"),
-            y_lim=[0, 1],
-            elem_id="accuracy-curve",
-            **which,
-        )
-        table: dict[str, Any] = {"interactive": False, "visible": False, "buttons": [], "max_height": 360}
-        per_class = gr.Dataframe(label=say("page.hood.per_class"), elem_id="per-class", **table)
-        confusion = gr.Dataframe(label=say("page.hood.confusion"), elem_id="confusion", **table)
-    return [note, loss, accuracy, per_class, confusion]
+        report = _mount("report", static)
+        with gr.Row(elem_id="hood-figures"):
+            with gr.Column(elem_id="figure-learning", min_width=0):
+                learning = _curve(
+                    "photos",
+                    "share",
+                    "learning",
+                    {"measured": BLUE, "expected": ORANGE, "at_best": GREY, "at_worst": GREY},
+                    **share,
+                )
+                learning_table = _mount("figure", static, "learning")
+            with gr.Column(elem_id="figure-reliability", min_width=0):
+                reliability = _curve(
+                    "confidence",
+                    "accuracy",
+                    "reliability",
+                    {"model": BLUE, "perfect": GREY},
+                    **share,
+                    x_lim=[0, 1],
+                    x_axis_format=".0%",
+                )
+                reliability_table = _mount("figure", static, "reliability")
+        _mount("more", static)
+        with gr.Column(elem_id="figure-history", min_width=0):
+            with gr.Row():
+                which = {"trained_on": BLUE, "held_out": ORANGE}
+                loss = _curve("epoch", "loss", "loss", which)
+                accuracy = _curve("epoch", "accuracy", "accuracy", which, **share)
+            history_table = _mount("figure", static, "history")
+    figures = [learning, learning_table, reliability, reliability_table]
+    return report, figures, [loss, accuracy, history_table]
+
+
+def _curve(x: str, y: str, name: str, lines: dict[str, str], **options: Any) -> gr.LinePlot:
+    """Return one plot of lines, each with its colour."""
+    return gr.LinePlot(
+        x=x,
+        y=y,
+        color="which",
+        x_title=say(f"page.hood.{name}.x"),
+        y_title=say(f"page.hood.{name}.y"),
+        title=say(f"page.hood.{name}.title"),
+        color_title=" ",
+        color_map={say(f"page.hood.line.{line}"): color for line, color in lines.items()},
+        height=CURVE_HEIGHT,
+        elem_id=f"{name}-curve",
+        **options,
+    )
 
 
 class Handlers:
@@ -195,20 +219,20 @@ class Handlers:
         info = self._workspace.project(event.id)
         return [info.id, *field_values(info.settings)]
 
-    def explain(self, event: gr.EventData) -> list[Any]:
-        """Fill "Under the hood" from the project's model."""
-        info = self._workspace.project(event.id)
+    def learned(self, event: gr.EventData) -> list[Any]:
+        """Draw how the project's model learned."""
         record = self._workspace.model(event.id)
-        if record is None:
-            return [gr.update(visible=True), *[gr.update(visible=False)] * 4]
-        points = curve(record.evaluation)
-        scores, confusion = tables(class_names(info, record), record.evaluation)
+        points = history(record.evaluation) if record else pd.DataFrame(columns=["epoch", "loss", "accuracy", "which"])
+        return [points, points, history_table(record.evaluation) if record else None]
+
+    def reported(self, event: gr.EventData) -> list[Any]:
+        """Draw the curves of the project's report."""
+        report = self._workspace.reports.of(event.id)
         return [
-            gr.update(visible=False),
-            gr.update(value=points, visible=True),
-            gr.update(value=points, visible=True),
-            gr.update(value=scores, visible=True),
-            gr.update(value=confusion, visible=record.evaluation.held_out > 0),
+            learning(report.learning),
+            learning_table(report.learning),
+            reliability(report.calibration),
+            reliability_table(report.calibration, report.calibration_text),
         ]
 
     def train(self, project: str, *values: Any) -> Answer:
@@ -256,15 +280,9 @@ def settings_from(
     return TrainSettings(int(epochs), int(batch_size), float(learning_rate), int(hidden_units))
 
 
-def class_names(info: ProjectInfo, record: ModelRecord) -> list[str]:
-    """Return what the classes of a model are called now; deleted ones keep the name they had."""
-    names = {label.id: label.name for label in info.classes}
-    return [names.get(id_, old) for id_, old in zip(record.class_ids, record.labels, strict=True)]
-
-
-def curve(evaluation: Evaluation) -> pd.DataFrame:
+def history(evaluation: Evaluation) -> pd.DataFrame:
     """Return the training history in long form: columns epoch, loss, accuracy, which."""
-    learned, held_out = say("page.hood.trained_on"), say("page.hood.held_out")
+    learned, held_out = say("page.hood.line.trained_on"), say("page.hood.line.held_out")
     rows = [(point.epoch, point.loss, point.accuracy, learned) for point in evaluation.history]
     rows += [
         (point.epoch, point.held_out_loss, point.held_out_accuracy, held_out)
@@ -274,17 +292,87 @@ def curve(evaluation: Evaluation) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["epoch", "loss", "accuracy", "which"])
 
 
-def tables(names: list[str], evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the accuracy per class and the confusion counts as tables of texts and numbers."""
-    names = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in names]
-    scores = [
+def history_table(evaluation: Evaluation) -> Table:
+    """Return the training history as a table."""
+    headers = ["epoch", "loss", "accuracy", "held_out_loss", "held_out_accuracy"]
+    rows = [
         [
-            name,
-            say("page.hood.of", correct=score.correct, total=score.total) if score.total else "–",
-            f"{percent(score.correct / score.total)}%" if score.total else say("page.hood.not_judged"),
+            str(point.epoch),
+            _decimal(point.loss),
+            _share(point.accuracy),
+            _decimal(point.held_out_loss),
+            _share(point.held_out_accuracy),
         ]
-        for name, score in zip(names, evaluation.per_class, strict=True)
+        for point in evaluation.history
     ]
-    headers = [say("page.hood.class"), say("page.hood.score"), say("page.hood.share")]
-    confusion = [[name, *row] for name, row in zip(names, evaluation.confusion, strict=True)]
-    return {"headers": headers, "data": scores}, {"headers": ["", *names], "data": confusion}
+    return {"text": say("page.hood.history.text"), "headers": _headers("history", headers), "rows": rows}
+
+
+def learning(learning: Learning | None) -> pd.DataFrame:
+    """Return the learning curve in long form: columns photos, share, which."""
+    rows: list[tuple[float, float, str]] = []
+    if learning:
+        measured = [point for point in learning.points if point.measured]
+        further = [point for point in learning.points if not point.measured]
+        rows += [(point.photos, point.share, say("page.hood.line.measured")) for point in measured]
+        # The line goes on from the last point that was measured.
+        joined = [*measured[-1:], *further] if further else []
+        rows += [(point.photos, point.share, say("page.hood.line.expected")) for point in joined]
+        rows += [(point.photos, point.high, say("page.hood.line.at_best")) for point in learning.points]
+        rows += [(point.photos, point.low, say("page.hood.line.at_worst")) for point in learning.points]
+    return pd.DataFrame(rows, columns=["photos", "share", "which"])
+
+
+def learning_table(learning: Learning | None) -> Table:
+    """Return the learning curve as a table."""
+    if learning is None:
+        return None
+    rows = [
+        [
+            f"{point.photos:.0f}",
+            _share(point.share),
+            say("page.hood.range", low=percent(point.low), high=percent(point.high)),
+            say("page.hood.line.measured" if point.measured else "page.hood.line.expected"),
+        ]
+        for point in learning.points
+    ]
+    headers = _headers("learning", ["photos", "share", "range", "how"])
+    return {"text": learning.text, "headers": headers, "rows": rows}
+
+
+def reliability(calibration: Calibration | None) -> pd.DataFrame:
+    """Return the reliability of the probabilities in long form: columns confidence, accuracy, which."""
+    rows: list[tuple[float, float, str]] = []
+    if calibration:
+        rows += [(bin.confidence, bin.accuracy, say("page.hood.line.model")) for bin in calibration.bins]
+        rows += [(end, end, say("page.hood.line.perfect")) for end in (0.0, 1.0)]
+    return pd.DataFrame(rows, columns=["confidence", "accuracy", "which"])
+
+
+def reliability_table(calibration: Calibration | None, text: str) -> Table:
+    """Return the reliability of the probabilities as a table, with a sentence about it."""
+    if calibration is None:
+        return None
+    rows = [
+        [
+            say("page.hood.range", low=percent(bin.low), high=percent(bin.high)),
+            _share(bin.confidence),
+            _share(bin.accuracy),
+            str(bin.count),
+        ]
+        for bin in calibration.bins
+    ]
+    headers = _headers("reliability", ["range", "confidence", "accuracy", "count"])
+    return {"text": text, "headers": headers, "rows": rows}
+
+
+def _headers(table: str, names: list[str]) -> list[str]:
+    return [say(f"page.hood.{table}.column_{name}") for name in names]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{percent(value)}%"
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -102,6 +102,14 @@ export function archiveUrl(project, label) {
 }
 
 /**
+ * Address of the report as a page of its own.
+ * @param {string} project
+ */
+export function reportPageUrl(project) {
+  return `${BASE}/projects/${project}/report/page`;
+}
+
+/**
  * Address of an exported file.
  * @param {string} project
  * @param {string} format

@@ -6,6 +6,8 @@ import { startHelp } from "./help.js";
 import { mountNetwork } from "./network-notices.js";
 import { mountPreview } from "./preview.js";
 import { openFromAddress } from "./project.js";
+import { mountFigure } from "./report-figures.js";
+import { mountMore, mountReport } from "./report-section.js";
 import { startStatus } from "./status.js";
 import { keepInSight } from "./sticky.js";
 import { startToasts } from "./toasts.js";
@@ -13,7 +15,16 @@ import { mountTraining } from "./training.js";
 
 /** @typedef {import("./types.d.ts").Mount} Mount */
 
-const parts = { header: mountHeader, classes: mountClasses, training: mountTraining, preview: mountPreview, network: mountNetwork };
+const parts = {
+  header: mountHeader,
+  classes: mountClasses,
+  training: mountTraining,
+  preview: mountPreview,
+  network: mountNetwork,
+  report: mountReport,
+  figure: mountFigure,
+  more: mountMore,
+};
 /** @type {Promise<void> | null} */
 let opening = null;
 

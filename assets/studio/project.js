@@ -173,6 +173,27 @@ export async function moveSamples(ids, target) {
   });
 }
 
+/**
+ * Keep samples for testing only, or let the model learn from them again.
+ * @param {number[]} ids
+ * @param {{ test?: boolean, recordings?: boolean }} [how] `recordings`: with all others of their recordings
+ */
+export async function testSamples(ids, { test = true, recordings = false } = {}) {
+  await attempt(async () => {
+    const before = tests();
+    const { undo } = await request("POST", `${here()}/samples/test`, { ids, test, recordings });
+    await refreshProject();
+    notify("samples");
+    const count = Math.abs(tests() - before);
+    offerUndo(say(test ? "page.samples.kept" : "page.samples.learned", { count }), () => undoWith(undo));
+  });
+}
+
+/** How many samples are kept for testing. */
+function tests() {
+  return (state.project?.classes ?? []).reduce((sum, label) => sum + label.tests, 0);
+}
+
 /** @param {string} token */
 async function undoWith(token) {
   await attempt(async () => {

@@ -9,6 +9,7 @@ import { explain, request } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
 import { beforeAndNow } from "./network-before.js";
 import { words } from "./project.js";
+import { openHood } from "./report-section.js";
 import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
@@ -26,8 +27,10 @@ export function mountTraining({ element, trigger, props, watch }) {
   const cancel = button({ text: say("page.train.cancel"), look: "ghost", testid: "train-cancel", press: stop });
   const progress = make("div", { className: "t-train-progress", hidden: true }, make("div", { className: "t-between" }, phase, share), bar, cancel);
   const time = make("p", { className: "t-strong", "data-testid": "train-seconds" });
-  const figure = make("p", { className: "t-figure", "data-testid": "train-accuracy" });
-  const detail = make("p", { className: "t-muted", "data-testid": "train-detail" });
+  const figure = make("span", { className: "t-figure" });
+  const detail = make("span", { className: "t-muted" });
+  const why = button({ text: say("page.train.why"), look: "link", testid: "train-why", press: openHood });
+  const summary = make("p", { className: "t-summary", "data-testid": "train-accuracy" }, figure, " ", detail, " ", why);
   const unjudged = make("p", { className: "t-muted", "data-testid": "train-unjudged" });
   const network = make("p", { className: "t-muted", "data-testid": "train-network" });
   const before = beforeAndNow();
@@ -35,8 +38,7 @@ export function mountTraining({ element, trigger, props, watch }) {
     "div",
     { className: "t-result", hidden: true, "data-testid": "train-result" },
     make("div", { className: "t-result-head" }, icon("check"), time),
-    figure,
-    detail,
+    summary,
     unjudged,
     network,
     before.element,
@@ -69,7 +71,7 @@ export function mountTraining({ element, trigger, props, watch }) {
   });
 
   watch("value", () => {
-    if (!props.value) return;
+    if (!props.value || !("refused" in props.value)) return;
     tell(props.value.refused, "problem");
     expectNoTraining();
   });
@@ -126,13 +128,13 @@ export function mountTraining({ element, trigger, props, watch }) {
     write(network, say("page.train.network", { title: model.backbone.title }));
     network.hidden = before.show(model);
     const judged = model.accuracy !== null && model.held_out > 0;
+    // Without a figure there is still the reason for that, and what to do about it.
     figure.hidden = detail.hidden = !judged;
     if (judged) {
       const total = model.class_ids.length;
-      const key = model.unjudged.length ? "page.train.accuracy_some" : "page.train.accuracy";
-      write(figure, say(key, { percent: percent(model.accuracy ?? 0), judged: total - model.unjudged.length, total }));
-      const values = { correct: model.correct, count: model.held_out, low: percent(model.low ?? 0), high: percent(model.high ?? 0) };
-      write(detail, say("page.train.held_out", values));
+      write(figure, say("page.train.accuracy", { percent: percent(model.accuracy ?? 0) }));
+      const values = { low: percent(model.low ?? 0), high: percent(model.high ?? 0), judged: total - model.unjudged.length, total };
+      write(detail, say(model.unjudged.length ? "page.train.unseen_some" : "page.train.unseen", values));
     }
     const names = model.unjudged.map((id) => findClass(id)?.name ?? "").filter(Boolean);
     unjudged.hidden = names.length === 0;

@@ -7,6 +7,7 @@ export interface ClassInfo {
   position: number;
   disabled: boolean;
   samples: number;
+  tests: number;
 }
 
 export interface Project {
@@ -261,6 +262,105 @@ export interface PhoneLink {
   qr: string;
 }
 
+/** How many of how many, and what that says about all others. */
+export interface Share {
+  correct: number;
+  total: number;
+  share: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+export interface ClassReport {
+  id: string;
+  name: string;
+  color: string;
+  samples: number;
+  recordings: number;
+  judged: boolean;
+  recall: Share;
+  precision: number | null;
+  f1: number | null;
+  advice: string;
+}
+
+/** What one click does about a finding. */
+export interface Action {
+  kind: "move" | "delete" | "test" | "record";
+  text: string;
+  class_id: string | null;
+  samples: number[];
+}
+
+export interface Finding {
+  id: string;
+  kind: string;
+  title: string;
+  text: string;
+  class_ids: string[];
+  samples: number[];
+  actions: Action[];
+}
+
+export interface TestReport {
+  score: Share;
+  per_class: [string, Share][];
+  confusion: number[][];
+  leaking: number;
+  text: string;
+}
+
+/** Everything that is known about a model. */
+export interface Report {
+  state: "none" | "running" | "done" | "failed" | "cancelled";
+  fraction: number;
+  message: string | null;
+  model: string | null;
+  trained: number;
+  stale: boolean;
+  project: string;
+  network: string;
+  samples: number;
+  recordings: number;
+  classes: ClassReport[];
+  accuracy: Share;
+  headline: string;
+  method: string;
+  random_split: Share | null;
+  random_text: string;
+  confusion: number[][];
+  calibration: object | null;
+  calibration_text: string;
+  test: TestReport | null;
+  learning: object | null;
+  findings: Finding[];
+  more_findings: number;
+  unknown: string;
+  limits: string[];
+}
+
+/** One photo and what it was named by a model that saw none of its recording. */
+export interface TestedPhoto {
+  id: number;
+  given: string;
+  said: string;
+  probability: number;
+  given_probability: number;
+  present: boolean;
+}
+
+export interface TestedPhotos {
+  photos: TestedPhoto[];
+  total: number;
+}
+
+/** What Python puts below a curve. */
+export interface Figure {
+  text: string;
+  headers: string[];
+  rows: string[][];
+}
+
 /** What fills the places of a text. */
 export type Values = Record<string, string | number | null | undefined>;
 
@@ -274,6 +374,6 @@ export type Answer = { refused: string; number: number } | null;
 export interface Mount {
   element: HTMLElement;
   trigger: Trigger;
-  props: { part: "header" | "classes" | "training" | "preview" | "network"; value: Answer };
+  props: { part: "header" | "classes" | "training" | "preview" | "network" | "report" | "figure" | "more"; name: string | null; value: Answer | Figure };
   watch: (prop: string, changed: () => void) => void;
 }

@@ -1,0 +1,74 @@
+/** How good the model is, in one sentence, as a range on a line, and what most tools would have said instead. */
+
+import { make, write } from "./dom.js";
+import { percent, say } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Share} Share */
+
+/** Figures on the line below the ranges. */
+const TICKS = [0, 0.25, 0.5, 0.75, 1];
+
+export function headline() {
+  const title = make("h2", { className: "t-hood-headline", "data-testid": "report-headline" });
+  const method = make("p", { className: "t-muted", "data-testid": "report-method" });
+  const honest = range(say("page.report.honest"), "honest");
+  const random = range(say("page.report.random"), "random");
+  const ticks = make("div", { className: "t-range-ticks", "aria-hidden": "true" }, ...TICKS.map((share) => make("span", {}, percent(share))));
+  const lesson = make("p", { className: "t-muted", "data-testid": "report-random" });
+  const chart = make("div", { className: "t-hood-ranges" }, honest.element, random.element, ticks, lesson);
+  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, title, method), chart);
+
+  return {
+    element,
+    /** @param {import("./types.d.ts").Report} report */
+    update(report) {
+      write(title, report.headline);
+      write(method, report.method);
+      honest.show(report.accuracy);
+      random.show(report.random_split);
+      random.element.hidden = !report.random_split;
+      write(lesson, report.random_text);
+      lesson.hidden = !report.random_text;
+      chart.hidden = report.accuracy.share === null;
+    },
+  };
+}
+
+/**
+ * One share on a line from 0 to 100 %, with its interval.
+ * @param {string} name
+ * @param {string} kind
+ */
+export function range(name, kind) {
+  const value = make("span", { className: "t-range-value" });
+  const between = make("span", { className: "t-muted" });
+  const band = make("span", { className: "t-range-band" });
+  const dot = make("span", { className: "t-range-dot" });
+  const element = make(
+    "div",
+    { className: "t-range-row", "data-kind": kind, "data-testid": `range-${kind}` },
+    make("div", { className: "t-range-text" }, make("span", { className: "t-range-name" }, name), value, between),
+    make("div", { className: "t-range-track", "aria-hidden": "true" }, band, dot),
+  );
+  return {
+    element,
+    /** @param {Share | null} score */
+    show(score) {
+      if (score?.share == null) {
+        write(value, "–");
+        write(between, "");
+        band.hidden = dot.hidden = true;
+        return;
+      }
+      const { share, low, high, correct, total } = score;
+      band.hidden = low === null || high === null;
+      dot.hidden = false;
+      write(value, percent(share));
+      const counted = say("page.report.of", { correct, count: total });
+      write(between, band.hidden ? counted : `${counted}, ${say("page.report.between", { low: percent(low ?? 0), high: percent(high ?? 0) })}`);
+      band.style.insetInlineStart = `${100 * (low ?? 0)}%`;
+      band.style.inlineSize = `${100 * ((high ?? 0) - (low ?? 0))}%`;
+      dot.style.insetInlineStart = `${100 * share}%`;
+    },
+  };
+}
