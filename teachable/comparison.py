@@ -330,8 +330,10 @@ class Comparing:
         labels, groups, settings = excerpt.labels, excerpt.groups, excerpt.settings
         for one, report in self._steps(_EMBEDDING, 1.0):
 
-            def on_epoch(phase: Phase, point: EpochPoint, report: Callable[[float], None] = report) -> None:
-                report(point.epoch / settings.epochs)
+            def on_epoch(
+                phase: Phase, share: float, point: EpochPoint, report: Callable[[float], None] = report
+            ) -> None:
+                report(share)
 
             with self._contained(one):
                 self._give_way()

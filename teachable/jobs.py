@@ -16,13 +16,14 @@ from typing import Literal
 
 import numpy as np
 
-from teachable import export, heads
+from teachable import export, heads, outcomes
 from teachable.backlog import Backlog, Progress
 from teachable.errors import Cancelled, Conflict, InvalidInput, TeachableError
 from teachable.images import load
+from teachable.outcomes import Kept
 from teachable.projects import Project
 from teachable.scores import EpochPoint
-from teachable.training import Phase, Task, Trainer
+from teachable.training import Outcome, Phase, Task, TestSet, Trainer
 from teachable.types import (
     BackboneRecord,
     Before,
@@ -32,6 +33,7 @@ from teachable.types import (
     Image,
     Labels,
     ModelRecord,
+    ProjectInfo,
     ProjectNetwork,
     Sample,
     TrainSettings,
@@ -46,9 +48,9 @@ State = Literal["idle", "running", "done", "failed", "cancelled"]
 # Share of the bar that each phase fills, in order; embedding is nearly always done before the click.
 _SHARES: dict[str, tuple[float, float]] = {
     "embedding": (0.0, 0.2),
-    "comparing": (0.2, 0.3),
-    "testing": (0.3, 0.55),
-    "fitting": (0.55, 0.95),
+    "testing": (0.2, 0.7),
+    "fitting": (0.7, 0.85),
+    "comparing": (0.85, 0.95),
     "writing": (0.95, 1.0),
 }
 
@@ -59,7 +61,7 @@ class Training:
 
     Attributes:
         state: idle, running, done, failed or cancelled.
-        phase: embedding, comparing, testing, fitting or writing while it runs, else None; comparing is the test of the
+        phase: embedding, testing, fitting, comparing or writing while it runs, else None; comparing is the test of the
             network a project is switched from.
         fraction: how much is done, 0 to 1.
         epoch: finished epochs of the phase.
@@ -82,13 +84,17 @@ class Training:
 
 
 def digest(classes: Iterable[ClassInfo], samples: Iterable[Sample]) -> str:
-    """Return a short name for what a model is trained on: which photos in which enabled classes.
+    """Return a short name for what a model is trained on and tested with: which photos in which enabled classes.
 
-    Renaming, recolouring and reordering do not change it; adding, deleting, moving and disabling do.
+    Renaming, recolouring and reordering do not change it; adding, deleting, moving, disabling, and keeping photos for
+    testing only, do.
     """
     enabled = {info.id for info in classes if not info.disabled}
-    pairs = sorted((sample.class_id, sample.sha256) for sample in samples if sample.class_id in enabled)
-    return hashlib.sha256(repr(pairs).encode()).hexdigest()[:32]
+    found = [sample for sample in samples if sample.class_id in enabled]
+    pairs: list[tuple[str, ...]] = [(sample.class_id, sample.sha256) for sample in found if not sample.test]
+    # Without a test set it is what it was before there were any, so that no model became outdated.
+    pairs += [(sample.class_id, sample.sha256, "test") for sample in found if sample.test]
+    return hashlib.sha256(repr(sorted(pairs)).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -97,15 +103,24 @@ class _Material:
 
     Attributes:
         classes: the enabled ones, in order.
-        samples: those that can be read.
+        samples: those that can be read, without the test set.
         embeddings: of the samples, float32 `[N, D]`.
+        tests: the test set, as far as it can be read.
+        test_embeddings: of these, float32 `[T, D]`.
         digest: of classes and samples, those that cannot be read included.
     """
 
     classes: Sequence[ClassInfo]
     samples: Sequence[Sample]
     embeddings: Embeddings
+    tests: Sequence[Sample]
+    test_embeddings: Embeddings
     digest: str
+
+    def labels(self, samples: Sequence[Sample]) -> Labels:
+        """Return the index of the class of each, int64 `[N]`."""
+        index = {one.id: position for position, one in enumerate(self.classes)}
+        return np.array([index[sample.class_id] for sample in samples], np.int64)
 
 
 @dataclass(frozen=True)
@@ -118,23 +133,40 @@ class _Trained:
     samples: Sequence[Sample]
 
 
-def metadata(record: ModelRecord, labels: Sequence[str], project: str) -> export.ModelMetadata:
+def metadata(record: ModelRecord, labels: Sequence[str], project: ProjectInfo) -> export.ModelMetadata:
     """Return what a model file says about itself.
 
     Args:
         record: of the model.
         labels: what its classes are called now.
-        project: what the project is called now.
+        project: what the project is called now, and when its answer is "not sure".
     """
     return export.ModelMetadata(
         labels=tuple(labels),
-        project=project,
+        project=project.name,
         created=record.created,
         backbone_id=record.backbone_id,
         backbone_fingerprint=record.backbone,
         settings=record.settings,
         evaluation=record.evaluation,
         agreement=record.agreement,
+        unknown_below=project.unknown_below if record.familiar else None,
+        familiar=record.familiar,
+    )
+
+
+def _kept(material: _Material, outcome: Outcome) -> bytes:
+    """Return what is kept beside the model, for its report."""
+    return outcomes.pack(
+        Kept(
+            samples=np.array([sample.id for sample in material.samples], np.int64),
+            labels=material.labels(material.samples),
+            groups=outcome.groups,
+            tested=outcome.outcomes,
+            tests=np.array([sample.id for sample in material.tests], np.int64),
+            test_labels=material.labels(material.tests),
+            test_logits=outcome.test_logits,
+        )
     )
 
 
@@ -237,8 +269,8 @@ class Job:
     def _train(self) -> _Trained:
         project, backbone = self._project, self._backbone
         material = self._gather()
-        before = self._test_before(material)
-        outcome = self._trainer.run(self._task(material, material.embeddings), self._on_epoch, self._cancelled)
+        outcome = self._trainer.run(self._task(material), self._on_epoch, self._cancelled)
+        before = self._test_before(material, outcome.groups)
         self._training = replace(self._training, phase="writing", fraction=_SHARES["writing"][0])
         record = ModelRecord(
             id=secrets.token_hex(8),
@@ -253,13 +285,14 @@ class Job:
             seconds=0.0,
             evaluation=outcome.evaluation,
             before=before,
+            familiar=outcome.familiarity.held_out if outcome.familiarity else 0,
         )
-        described = metadata(record, record.labels, project.info().name)
-        data = export.append_head(self._read(backbone), outcome.head, described)
+        described = metadata(record, record.labels, project.info())
+        data = export.append_head(self._read(backbone), outcome.head, described, outcome.familiarity)
         if self._cancelled.is_set():
             raise Cancelled
         record = replace(record, seconds=round(time.monotonic() - self._started, 3))
-        project.save_model(record, data, ProjectNetwork.of(backbone))
+        project.save_model(record, data, ProjectNetwork.of(backbone), _kept(material, outcome))
         return _Trained(record, outcome.head, data, material.samples)
 
     def _gather(self) -> _Material:
@@ -274,14 +307,15 @@ class Job:
             # Somebody may go on capturing: what came after the wait is not trained on, and makes the model stale.
             coming = set(cache.missing(sample.sha256 for sample in samples)) - unreadable
             samples = [sample for sample in samples if sample.sha256 not in coming]
-            readable = [sample for sample in samples if sample.sha256 not in unreadable]
+            readable = [sample for sample in samples if sample.sha256 not in unreadable and not sample.test]
+            tests = [sample for sample in samples if sample.sha256 not in unreadable and sample.test]
             self._require_every_class(classes, samples, readable)
             try:
-                embeddings = cache.get([sample.sha256 for sample in readable])
+                embeddings, of_tests = (cache.get([one.sha256 for one in some]) for some in (readable, tests))
             except KeyError:
                 log.warning("embeddings of project %s were damaged and are made again", self._project.id)
                 continue
-            return _Material(classes, readable, embeddings, digest(classes, samples))
+            return _Material(classes, readable, embeddings, tests, of_tests, digest(classes, samples))
 
     def _snapshot(self) -> tuple[list[ClassInfo], list[Sample]]:
         """Return the enabled classes and their samples, as of one moment."""
@@ -310,12 +344,16 @@ class Job:
             if one.id not in usable:
                 raise InvalidInput("class_unreadable", name=one.name)
 
-    def _test_before(self, material: _Material) -> Before | None:
+    def _test_before(self, material: _Material, groups: Sequence[str]) -> Before | None:
         """Test the network of the last model on the photos its successor is tested on, if they are other networks.
 
         That takes its embeddings of the very same photos and nothing else: it may be gone by now. Where they are not
         all there, there is no fair comparison, and none is made. Photos that came a moment ago are still being embedded
         with the network of the project; those are waited for.
+
+        Args:
+            material: what is trained on.
+            groups: recordings as the new network joined them, so that both are tested on the same photos.
         """
         last, noted = self._project.latest_model(), self._project.info().network
         if last is None or last.backbone == self._backbone.fingerprint:
@@ -329,28 +367,41 @@ class Job:
             log.info("project %s has not all embeddings of the network it comes from", self._project.id)
             return None
 
-        def report(phase: Phase, point: EpochPoint) -> None:
-            self._on_epoch("comparing", point)
+        def report(phase: Phase, share: float, point: EpochPoint) -> None:
+            self._on_epoch("comparing", share, point)
 
-        test = self._trainer.examine(self._task(material, embeddings), report, self._cancelled).evaluation
+        labels = material.labels(material.samples)
+        task = Task(embeddings, labels, groups, len(material.classes), self._settings, joined=True)
+        test = self._trainer.test(task, report, self._cancelled)
         if test.accuracy is None or test.low is None or test.high is None:
             return None
         return Before(last.backbone, last.backbone_id, test.accuracy, test.low, test.high, test.held_out, test.correct)
 
-    def _task(self, material: _Material, embeddings: Embeddings) -> Task:
-        index = {one.id: position for position, one in enumerate(material.classes)}
-        labels: Labels = np.array([index[sample.class_id] for sample in material.samples], np.int64)
-        groups = [sample.group for sample in material.samples]
-        return Task(embeddings, labels, groups, len(index), self._settings)
+    def _task(self, material: _Material) -> Task:
+        samples, tests = material.samples, material.tests
+        shas = [one.sha256 for one in (*samples, *tests)]
+        hashes = self._backlog.looks(self._project, shas, self._cancelled.is_set).hashes
+        test_set = None
+        if tests:
+            groups = [sample.group for sample in tests]
+            test_set = TestSet(material.test_embeddings, material.labels(tests), groups, hashes[len(samples) :])
+        return Task(
+            material.embeddings,
+            material.labels(samples),
+            [sample.group for sample in samples],
+            len(material.classes),
+            self._settings,
+            hashes[: len(samples)],
+            test_set,
+        )
 
     def _on_embedded(self, progress: Progress) -> None:
         low, high = _SHARES["embedding"]
         share = (progress.done + progress.failed) / max(1, progress.total)
         self._training = replace(self._training, phase="embedding", fraction=low + share * (high - low))
 
-    def _on_epoch(self, phase: str, point: EpochPoint) -> None:
+    def _on_epoch(self, phase: str, share: float, point: EpochPoint) -> None:
         low, high = _SHARES[phase]
-        share = point.epoch / self._settings.epochs
         self._training = replace(self._training, phase=phase, fraction=low + share * (high - low), epoch=point.epoch)
 
     def _check(self, trained: _Trained) -> None:
@@ -362,7 +413,7 @@ class Job:
             expected = heads.probabilities(trained.head, cache.get([sample.sha256 for sample in chosen]))
             photos = (self._load(sample) for sample in chosen)
             record = replace(trained.record, agreement=export.verify(trained.data, photos, expected))
-            described = metadata(record, record.labels, self._project.info().name)
+            described = metadata(record, record.labels, self._project.info())
             self._project.replace_model(record, export.with_metadata(trained.data, described))
         except (TeachableError, OSError, sqlite3.Error, KeyError):
             # Samples or the project deleted meanwhile, or no room on the disk: the model is whole and says "not

@@ -52,7 +52,7 @@ def named(record: ModelRecord, info: ProjectInfo) -> Trained:
         one = classes.get(id_)
         labels.append(one.name if one else old)
         colors.append(one.color if one else COLORS[index % len(COLORS)])
-    return Trained(record, metadata(record, labels, info.name), tuple(colors))
+    return Trained(record, metadata(record, labels, info), tuple(colors))
 
 
 def read(project: Project, model: Trained) -> bytes:
@@ -77,6 +77,19 @@ def ask(
     Raises:
         NotFound: nothing was trained yet.
     """
+    return classifier(project, loaded).predict(photos)
+
+
+def classifier(project: Project, loaded: Loaded[tuple[str, tuple[str, ...]], Classifier]) -> Classifier:
+    """Return the newest model, ready to be asked.
+
+    Args:
+        project: the project.
+        loaded: models that are ready, by id and labels.
+
+    Raises:
+        NotFound: nothing was trained yet.
+    """
     model = newest(project)
 
     def load() -> tuple[Classifier, int]:
@@ -85,4 +98,4 @@ def ask(
         data = read(project, model)
         return Classifier.load(data), len(data)
 
-    return loaded.get((model.record.id, model.metadata.labels), load).predict(photos)
+    return loaded.get((model.record.id, model.metadata.labels), load)

@@ -2,66 +2,45 @@
 
 Importing torch takes two seconds and half a gigabyte. The child is started ahead of time, waits with torch loaded, and
 fits heads on the embeddings it is sent. Killing it is how a training is cancelled, and a crash in it is an error
-message, not the end of the server. It owns the process and what is said to it; how messages travel is
-`teachable.children`, fitting is `teachable.heads`, testing is `teachable.evaluation`.
+message, not the end of the server. It owns the process and whose turn it is; what is asked and answered is in
+`teachable.tasks`, what the child does in `teachable.trainee`.
 """
 
 import logging
-import queue
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import IO, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import children
-from teachable.children import Arrays, Message, receive, send
+from teachable import children, tasks
+from teachable.children import Message, receive, send
 from teachable.errors import Cancelled, TeachableError
 from teachable.evaluation import Examination
 from teachable.projects.records import evaluation_from
 from teachable.scores import EpochPoint, Evaluation
-from teachable.types import Embeddings, Head, Labels, Layer, TrainSettings
+from teachable.study import Evidence, Study
+from teachable.tasks import Outcome, Phase, Task, TestSet
+from teachable.types import Embeddings
+
+__all__ = ["Outcome", "Phase", "Report", "Task", "TestSet", "Trainer"]
 
 log = logging.getLogger(__name__)
 
-Phase = Literal["testing", "fitting"]
+Report = Callable[[Phase, float, EpochPoint], None]
+"""Is told the phase, how much of it is done, 0 to 1, and the state after an epoch."""
 # How often a task that waits for its turn looks whether it was cancelled.
 _LOOK_SECONDS = 0.1
-_CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.training import main; main()"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a head is trained on.
-
-    Attributes:
-        embeddings: float32 `[N, D]`.
-        labels: int64 `[N]`, index of the class.
-        groups: capture group of each row.
-        class_count: number of classes.
-        settings: of the training.
-    """
-
-    embeddings: Embeddings
-    labels: Labels
-    groups: Sequence[str]
-    class_count: int
-    settings: TrainSettings
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A head fitted on every sample, and the honest score of one fitted without the held-out groups."""
-
-    head: Head
-    evaluation: Evaluation
+_CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.trainee import main; main()"
 
 
 class Trainer:
-    """Owns one child process and lets it train one task at a time; safe to call from several threads."""
+    """Owns one child process and lets it work on one task at a time; safe to call from several threads.
+
+    Trainings and tests have the first turn: a study stops for them, and begins anew.
+    """
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -70,6 +49,7 @@ class Trainer:
         self._closed = False
         self._unable = False
         self._running: threading.Event | None = None
+        self._urgent = 0
 
     def warm_up(self) -> None:
         """Start the child, so that torch is loaded by the time somebody clicks Train. Returns at once.
@@ -97,30 +77,112 @@ class Trainer:
             self._unable = False
         return self._child
 
-    def run(self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event) -> Outcome:
+    def run(self, task: Task, on_epoch: Report, cancelled: threading.Event) -> Outcome:
         """Evaluate and fit one head; waits for its turn if another task is running.
 
         Args:
             task: what to train on.
-            on_epoch: called with the phase and the state after every epoch, from the calling thread.
+            on_epoch: called after every epoch, from the calling thread.
             cancelled: set it, and call `stop`, to give up.
 
         Raises:
             Cancelled: it was given up.
             TeachableError: the samples or settings cannot be trained on, or the child died.
         """
-        return _outcome(*self._ask(task, True, on_epoch, cancelled))
+        return tasks.outcome_from(*self._urgently(tasks.task_message("train", task), on_epoch, cancelled))
 
-    def examine(
-        self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
-    ) -> Examination:
-        """Only evaluate, and say what every photo was named, and by which head; otherwise as `run`."""
-        return _examination(*self._ask(task, False, on_epoch, cancelled))
+    def test(self, task: Task, on_epoch: Report, cancelled: threading.Event) -> Evaluation:
+        """Only evaluate; otherwise as `run`."""
+        return evaluation_from(self._urgently(tasks.task_message("test", task), on_epoch, cancelled)[0]["evaluation"])
+
+    def examine(self, task: Task, on_epoch: Report, cancelled: threading.Event) -> Examination:
+        """Test once, on one part of the photos, and say what each was named, and by which head; otherwise as `run`."""
+        return tasks.examination_from(*self._urgently(tasks.task_message("examine", task), on_epoch, cancelled))
+
+    def study(self, evidence: Evidence, on_progress: Callable[[float], None], cancelled: threading.Event) -> Study:
+        """Find out why a model is as good as it is, and what would help; whatever is more urgent goes first.
+
+        Args:
+            evidence: what it was taught with, and what its test said.
+            on_progress: called with how much is done, 0 to 1.
+            cancelled: set it, and call `stop`, to give up.
+
+        Raises:
+            Cancelled: it was given up.
+            TeachableError: the child died.
+        """
+        message = tasks.evidence_message(evidence)
+        while True:
+            self._wait_for_urgent(cancelled)
+            answer, arrays = self._ask(message, lambda told: on_progress(told["share"]), cancelled, yielding=True)
+            if answer["kind"] != "interrupted":
+                _require_done(answer)
+                return tasks.study_of(answer, arrays)
+
+    def points(
+        self, embeddings: Embeddings, method: Literal["pca", "umap"], seed: int, cancelled: threading.Event
+    ) -> tuple[NDArray[np.float32], float | None]:
+        """Lay photos out on a plane; see `teachable.mapping`.
+
+        Args:
+            embeddings: float32 `[N, D]`.
+            method: how.
+            seed: of the chance in it.
+            cancelled: set it, and call `stop`, to give up.
+
+        Returns:
+            Points float32 `[N, 2]`, -1 to 1, and the share of the spread they explain, if the method knows it.
+
+        Raises:
+            Cancelled: it was given up.
+            TeachableError: the method is not installed, or the child died.
+        """
+        header = {"kind": "points", "method": method, "seed": seed}
+        answer, arrays = self._ask((header, {"embeddings": embeddings}), lambda told: None, cancelled)
+        _require_done(answer)
+        return arrays["points"], answer["explained"]
+
+    def _urgently(self, message: Message, on_epoch: Report, cancelled: threading.Event) -> Message:
+        """Ask for something that people wait for."""
+
+        def report(told: Mapping[str, Any]) -> None:
+            on_epoch(told["phase"], told["share"], EpochPoint(**told["point"]))
+
+        with self._state:
+            self._urgent += 1
+        try:
+            answer, arrays = self._ask(message, report, cancelled)
+        finally:
+            with self._state:
+                self._urgent -= 1
+        _require_done(answer)
+        return answer, arrays
+
+    def _wait_for_urgent(self, cancelled: threading.Event) -> None:
+        while self._is_urgent():
+            if cancelled.wait(_LOOK_SECONDS):
+                raise Cancelled
+
+    def _is_urgent(self) -> bool:
+        with self._state:
+            return self._urgent > 0
 
     def _ask(
-        self, task: Task, fit: bool, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
+        self,
+        message: Message,
+        report: Callable[[Mapping[str, Any]], None],
+        cancelled: threading.Event,
+        *,
+        yielding: bool = False,
     ) -> Message:
-        """Have the child work on a task and return its last word."""
+        """Have the child work on something and return its last word.
+
+        Args:
+            message: what is asked.
+            report: is told everything it says before.
+            cancelled: set when nobody wants it any more.
+            yielding: tell the child to stop when something urgent comes.
+        """
         while not self._turn.acquire(timeout=_LOOK_SECONDS):
             if cancelled.is_set():
                 raise Cancelled
@@ -132,7 +194,7 @@ class Trainer:
                     raise Cancelled
                 child = self._start()
                 self._running = cancelled
-            answer, arrays = self._converse(child, task, fit, on_epoch)
+            answer, arrays = self._converse(child, message, report, yielding)
             whole = True
         except (OSError, EOFError) as error:
             if cancelled.is_set() or self._closed:
@@ -155,32 +217,34 @@ class Trainer:
         return answer, arrays
 
     def _converse(
-        self, child: subprocess.Popen[bytes], task: Task, fit: bool, on_epoch: Callable[[Phase, EpochPoint], None]
+        self,
+        child: subprocess.Popen[bytes],
+        message: Message,
+        report: Callable[[Mapping[str, Any]], None],
+        yielding: bool,
     ) -> Message:
-        """Send a task, pass on the epochs and return the last word of the child."""
+        """Ask, pass on how it goes and return the last word of the child."""
         if child.stdin is None or child.stdout is None:
             raise EOFError
-        header = {
-            "class_count": task.class_count,
-            "groups": list(task.groups),
-            "settings": asdict(task.settings),
-            "fit": fit,
-        }
-        send(child.stdin, header, {"embeddings": task.embeddings, "labels": task.labels})
+        send(child.stdin, *message)
+        told_to_stop = False
         while True:
             answer, arrays = receive(child.stdout)
-            if answer["kind"] != "epoch":
+            if answer["kind"] not in ("epoch", "progress"):
                 return answer, arrays
-            on_epoch(answer["phase"], EpochPoint(**answer["point"]))
+            report(answer)
+            if yielding and not told_to_stop and self._is_urgent():
+                send(child.stdin, {"kind": "stop"})
+                told_to_stop = True
 
     def stop(self, cancelled: threading.Event) -> None:
-        """Kill the child if it is on the task with this event; `run` then raises `Cancelled`."""
+        """Kill the child if it is on the task with this event; the call then raises `Cancelled`."""
         with self._state:
             if self._running is cancelled and self._child is not None:
                 self._child.kill()
 
     def close(self) -> None:
-        """End the child; a training in progress is given up."""
+        """End the child; what it works on is given up."""
         with self._state:
             self._closed = True
             if self._child is not None:
@@ -192,18 +256,6 @@ class Trainer:
             children.end(child)
 
 
-def _outcome(answer: Mapping[str, Any], arrays: Arrays) -> Outcome:
-    """Make a result, or the error it was, of the last word of the child."""
-    _require_done(answer)
-    return Outcome(_head(arrays), evaluation_from(answer["evaluation"]))
-
-
-def _examination(answer: Mapping[str, Any], arrays: Arrays) -> Examination:
-    _require_done(answer)
-    score = evaluation_from(answer["evaluation"])
-    return Examination(score, arrays["held_out"], arrays["predicted"], _head(arrays))
-
-
 def _require_done(answer: Mapping[str, Any]) -> None:
     """Raise the error that the last word of the child is, if it is one."""
     if answer["kind"] == "done":
@@ -212,58 +264,3 @@ def _require_done(answer: Mapping[str, Any]) -> None:
         raise children.refused(answer)
     log.error("training failed:\n%s", answer["trace"])
     raise TeachableError("training_died")
-
-
-def _layers(head: Head) -> dict[str, NDArray[np.float32]]:
-    """Return a head as arrays of a message; `_head` reads them."""
-    layers = {}
-    for index, layer in enumerate(head.layers):
-        layers[f"weight{index}"], layers[f"bias{index}"] = layer.weight, layer.bias
-    return layers
-
-
-def _head(arrays: Arrays) -> Head:
-    count = sum(name.startswith("weight") for name in arrays)
-    return Head(tuple(Layer(arrays[f"weight{index}"], arrays[f"bias{index}"]) for index in range(count)))
-
-
-def _train(header: Mapping[str, Any], arrays: Arrays, answer: Callable[..., None]) -> None:
-    from teachable import evaluation, heads
-
-    def report(phase: Phase) -> Callable[[EpochPoint], None]:
-        return lambda point: answer({"kind": "epoch", "phase": phase, "point": asdict(point)})
-
-    settings = TrainSettings(**header["settings"])
-    embeddings, labels, count = arrays["embeddings"], arrays["labels"], int(header["class_count"])
-    test = evaluation.examine(embeddings, labels, header["groups"], count, settings, on_epoch=report("testing"))
-    score = asdict(test.evaluation)
-    if not header["fit"]:
-        rows = {"held_out": test.held_out, "predicted": test.predicted}
-        answer({"kind": "done", "evaluation": score}, {**rows, **_layers(test.head)})
-        return
-    fitted = heads.fit(embeddings, labels, count, settings, on_epoch=report("fitting"))
-    answer({"kind": "done", "evaluation": score}, _layers(fitted.head))
-
-
-def _serve(tasks: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
-    """Load torch, then work on tasks one after the other."""
-    import traceback
-
-    import torch  # noqa: F401 - loading it now is what this process is for
-
-    def answer(header: Mapping[str, Any], arrays: Arrays | None = None) -> None:
-        send(answers, header, arrays)
-
-    while True:
-        header, arrays = tasks.get()
-        try:
-            _train(header, arrays, answer)
-        except TeachableError as error:
-            answer(children.refusal(error))
-        except Exception:  # noqa: BLE001 - the parent logs it and tells the person; this process goes on
-            answer({"kind": "crashed", "trace": traceback.format_exc()})
-
-
-def main() -> None:
-    """Entry point of the child."""
-    children.serve(_serve)

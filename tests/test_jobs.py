@@ -15,11 +15,10 @@ from teachable import backbones, export, jobs
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, InvalidInput, NotFound, StorageFull
-from teachable.evaluation import Examination
 from teachable.jobs import Job, digest
 from teachable.projects import Project, ProjectStore
-from teachable.scores import EpochPoint, Evaluation
-from teachable.training import Outcome, Phase, Task, Trainer
+from teachable.scores import EpochPoint, Evaluation, Outcomes
+from teachable.training import Outcome, Report, Task, Trainer
 from teachable.types import BackboneRecord, Before, Head, Image, Layer, ProjectNetwork, Sample, TrainSettings
 
 BACKBONE = backbones.builtin()
@@ -52,28 +51,35 @@ class FakeTrainer:
         self.during: Callable[[], None] = lambda: None
         self.stopped: list[threading.Event] = []
 
-    def run(self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event) -> Outcome:
+    def run(self, task: Task, on_epoch: Report, cancelled: threading.Event) -> Outcome:
         self.tasks.append(task)
         for phase in ("testing", "fitting"):
             for epoch in range(1, task.settings.epochs + 1):
-                on_epoch(phase, EpochPoint(epoch, 1.0, 0.5))  # type: ignore[arg-type]
+                on_epoch(phase, epoch / task.settings.epochs, EpochPoint(epoch, 1.0, 0.5))  # type: ignore[arg-type]
         self.during()
         if cancelled.is_set():
             raise Cancelled
         weight = np.zeros((task.class_count, BACKBONE.embedding_width), np.float32)
         head = Head((Layer(weight, np.zeros(task.class_count, np.float32)),))
-        return Outcome(head, Evaluation(None, None, None, 0, 0, (), (), (), ()))
+        none = np.empty(0, np.int64)
+        tests = len(task.test_set.labels) if task.test_set else 0
+        return Outcome(
+            head,
+            Evaluation(None, None, None, 0, 0, (), (), (), ()),
+            Outcomes(none, none, np.empty((0, task.class_count), np.float32)),
+            tuple(task.groups),
+            None,
+            np.zeros((tests, task.class_count), np.float32),
+        )
 
-    def examine(
-        self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
-    ) -> Examination:
+    def test(self, task: Task, on_epoch: Report, cancelled: threading.Event) -> Evaluation:
         self.examined.append(task)
         for epoch in range(1, task.settings.epochs + 1):
-            on_epoch("testing", EpochPoint(epoch, 1.0, 0.5))
+            on_epoch("testing", epoch / task.settings.epochs, EpochPoint(epoch, 1.0, 0.5))
         self.during()
         if cancelled.is_set():
             raise Cancelled
-        return Examination(self.score, np.arange(4), np.zeros(4, np.int64), Head(()))
+        return self.score
 
     def stop(self, cancelled: threading.Event) -> None:
         self.stopped.append(cancelled)
@@ -421,7 +427,7 @@ def test_a_full_disk_at_the_end_keeps_the_older_model(bench: Bench, monkeypatch:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("teachable.projects.project.write_whole", full)
+        patch.setattr("teachable.projects.kept.write_whole", full)
         job = bench.run()
     assert (job.training.state, job.training.key) == ("failed", StorageFull("storage_full").key)
     assert bench.project.latest_model() == before
@@ -503,7 +509,7 @@ def test_a_switch_tests_the_network_before_on_the_same_photos(bench: Bench) -> N
     bench.run(OTHER)
     [examined] = bench.trainer.examined
     trained = bench.trainer.tasks[-1]
-    assert examined.groups == trained.groups
+    assert list(examined.groups) == list(trained.groups)
     assert np.array_equal(examined.labels, trained.labels)
     assert examined.settings == trained.settings
     record = bench.project.latest_model()
@@ -590,5 +596,5 @@ def test_the_bar_only_grows_during_a_switch(bench: Bench) -> None:
     bench.trainer.during = lambda: seen.append(job.training)
     job.start()
     job.join()
-    assert [one.phase for one in seen] == ["comparing", "fitting"]
+    assert [one.phase for one in seen] == ["fitting", "comparing"]
     assert seen[0].fraction < seen[1].fraction

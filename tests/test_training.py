@@ -19,8 +19,9 @@ from teachable import evaluation, training
 from teachable.errors import Cancelled, InvalidInput, TeachableError
 from teachable.projects.records import evaluation_from
 from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable.study import Evidence
 from teachable.training import Outcome, Phase, Task, Trainer
-from teachable.types import TrainSettings
+from teachable.types import Looks, TrainSettings
 from teachable.words import say
 
 FOREVER = TrainSettings(epochs=1000, batch_size=1)
@@ -39,7 +40,7 @@ def long_task() -> Task:
 
 
 def run(trainer: Trainer, what: Task) -> Outcome:
-    return trainer.run(what, lambda phase, point: None, threading.Event())
+    return trainer.run(what, lambda phase, share, point: None, threading.Event())
 
 
 def child_of(trainer: Trainer) -> "subprocess.Popen[bytes]":
@@ -59,21 +60,39 @@ LIGHT = """
 import sys, threading, types
 import numpy as np
 sys.path.append(sys.argv[1])
-sys.modules["torch"] = types.ModuleType("torch")
-from teachable import training
+for name in ("torch", "sklearn", "sklearn.cluster"):
+    sys.modules[name] = types.ModuleType(name)
+from teachable import tasks, trainee
+from teachable.scores import Evaluation, Outcomes
+from teachable.types import Head, Layer
 
-def train(header, arrays, answer):
+def train(task, answer):
     for epoch in range(1, 4):
-        answer({"kind": "epoch", "phase": "testing", "point": {"epoch": epoch, "loss": 0.5, "accuracy": 1.0}})
-    if header["settings"]["epochs"] == 1000:
+        point = {"epoch": epoch, "loss": 0.5, "accuracy": 1.0}
+        answer({"kind": "epoch", "phase": "testing", "share": epoch / 3, "point": point})
+    if task.settings.epochs == 1000:
         threading.Event().wait()
-    keys = ("accuracy", "low", "high", "held_out", "correct")
-    lists = ("per_class", "confusion", "unjudged", "history")
-    score = {**dict.fromkeys(keys, 0), **{key: [] for key in lists}}
-    answer({"kind": "done", "evaluation": score}, {"weight0": np.zeros((2, 4)), "bias0": np.zeros(2)})
+    none = np.empty(0, np.int64)
+    layer = Layer(np.zeros((2, 4), np.float32), np.zeros(2, np.float32))
+    score = Evaluation(None, None, None, 0, 0, (), (), (), ())
+    nothing = Outcomes(none, none, np.empty((0, 2), np.float32))
+    outcome = tasks.Outcome(Head((layer,)), score, nothing, (), None, np.empty((0, 2), np.float32))
+    answer(*tasks.outcome_message(outcome))
+    trained.append(task)
 
-training._train = train
-training.main()
+def study(message, answer, urgent):
+    # It would go on for ever, but after it was interrupted it is quick.
+    while not trained:
+        answer({"kind": "progress", "share": 0.5})
+        if urgent():
+            raise trainee._Interrupted
+        waiting.wait(0.01)
+    nothing = {"random_split": None, "curve": None, "suspects": [], "advice": [], "explained": 0.5}
+    answer({"kind": "done", "study": nothing}, {"points": np.zeros((1, 2), np.float32)})
+
+waiting, trained = threading.Event(), []
+trainee._train, trainee._study = train, study
+trainee.main()
 """
 
 
@@ -106,7 +125,7 @@ class Running:
 
     def _run(self) -> None:
         try:
-            self.trainer.run(long_task(), lambda phase, point: self.going.set(), self.cancelled)
+            self.trainer.run(long_task(), lambda phase, share, point: self.going.set(), self.cancelled)
         except BaseException as error:  # noqa: BLE001 - the test looks at it
             self.error = error
 
@@ -130,9 +149,17 @@ def test_an_evaluation_survives_the_trip() -> None:
 
 
 def test_epochs_are_told_in_order_and_the_head_fits(warm: Trainer) -> None:
-    seen: list[tuple[Phase, int]] = []
-    outcome = warm.run(task(), lambda phase, point: seen.append((phase, point.epoch)), threading.Event())
-    assert seen == [("testing", epoch) for epoch in range(1, 6)] + [("fitting", epoch) for epoch in range(1, 6)]
+    seen: list[tuple[Phase, float, int]] = []
+    outcome = warm.run(task(), lambda phase, share, point: seen.append((phase, share, point.epoch)), threading.Event())
+    phases = [phase for phase, _, _ in seen]
+    testing, fitting = phases.count("testing"), phases.count("fitting")
+    assert phases == ["testing"] * testing + ["fitting"] * fitting
+    shares = [share for _, share, _ in seen]
+    for part in (shares[:testing], shares[testing:]):
+        assert part == sorted(part)
+        assert part[-1] == 1.0
+    assert [epoch for _, _, epoch in seen] == [1, 2, 3, 4, 5] * (len(seen) // 5)
+    assert testing == 5 * outcome.evaluation.folds
     assert outcome.head.layers[0].weight.shape == (2, 16)
     assert outcome.evaluation.held_out > 0
     assert [point.epoch for point in outcome.evaluation.history] == [1, 2, 3, 4, 5]
@@ -152,7 +179,7 @@ def test_two_children_make_the_same_head_to_the_bit(warm: Trainer) -> None:
 @pytest.mark.parametrize("hidden", [0, 7])
 def test_the_head_that_was_tested_comes_back_to_the_bit(warm: Trainer, hidden: int) -> None:
     what = task(40, classes=3, settings=TrainSettings(epochs=5, hidden_units=hidden))
-    found = warm.examine(what, lambda phase, point: None, threading.Event())
+    found = warm.examine(what, lambda phase, share, point: None, threading.Event())
     expected = evaluation.examine(what.embeddings, what.labels, what.groups, what.class_count, what.settings)
     assert found.evaluation == expected.evaluation
     np.testing.assert_array_equal(found.held_out, expected.held_out)
@@ -205,6 +232,53 @@ def test_the_folder_it_is_started_in_cannot_replace_modules(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     with closing(Trainer()) as trainer:
         assert run(trainer, task()).head.layers
+
+
+def evidence() -> Evidence:
+    none = np.zeros(4, np.float32)
+    looks = Looks(np.arange(4, dtype=np.uint64), none, none, none, np.zeros((4, 4, 4, 3), np.float32))
+    what = task(4)
+    logits = np.zeros((4, 2), np.float32)
+    groups = list(what.groups)
+    return Evidence(what.embeddings, what.labels, groups, groups, 2, what.settings, what.labels, logits, looks)
+
+
+def test_a_study_makes_way_for_a_training_and_begins_anew(trainer: Trainer) -> None:
+    studied: list[float] = []
+    going = threading.Event()
+    cancelled = threading.Event()
+
+    def report(share: float) -> None:
+        going.set()
+
+    thread = threading.Thread(target=lambda: studied.append(trainer.study(evidence(), report, cancelled).explained))
+    thread.start()
+    assert going.wait(60)
+    child = child_of(trainer)
+    assert run(trainer, task()).head.layers
+    thread.join(60)
+    assert studied == [0.5]
+    assert child_of(trainer) is child
+
+
+def test_a_study_can_be_given_up(trainer: Trainer) -> None:
+    cancelled, going = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            trainer.study(evidence(), lambda share: going.set(), cancelled)
+        except Cancelled as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert going.wait(60)
+    cancelled.set()
+    trainer.stop(cancelled)
+    thread.join(60)
+    assert len(raised) == 1
+    assert run(trainer, task()).head.layers
 
 
 # Death
@@ -285,7 +359,7 @@ def test_cancelling_in_the_last_moment_does_not_hurt_the_next_task(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_converse", late)
         with pytest.raises(Cancelled):
-            trainer.run(task(), lambda phase, point: None, cancelled)
+            trainer.run(task(), lambda phase, share, point: None, cancelled)
     assert run(trainer, task()).head.layers
 
 
@@ -293,12 +367,12 @@ def test_a_task_cancelled_before_it_begins_never_reaches_the_child(trainer: Trai
     cancelled = threading.Event()
     cancelled.set()
     with pytest.raises(Cancelled):
-        trainer.run(task(), lambda phase, point: None, cancelled)
+        trainer.run(task(), lambda phase, share, point: None, cancelled)
     assert trainer._child is None
 
 
 def test_an_error_of_the_listener_ends_the_task_and_the_next_one_works(trainer: Trainer) -> None:
-    def broken(phase: Phase, point: EpochPoint) -> None:
+    def broken(phase: Phase, share: float, point: EpochPoint) -> None:
         raise RuntimeError("the page is gone")
 
     with pytest.raises(RuntimeError, match="the page is gone"):
@@ -361,7 +435,7 @@ if sys.argv[1] == "training":
     embeddings = np.random.default_rng(0).normal(size=(3000, 256)).astype(np.float32)
     settings = TrainSettings(epochs=1000, batch_size=1)
     told = threading.Event()
-    def on_epoch(phase, point):
+    def on_epoch(phase, share, point):
         if not told.is_set():
             told.set()
             print("going", flush=True)

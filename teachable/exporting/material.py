@@ -191,7 +191,7 @@ def examine(
     if material.embeddings is None or not yardstick.held_out:
         return None
     task = Task(material.embeddings, material.labels, material.groups, len(record.class_ids), record.settings)
-    examination = trainer.examine(task, lambda phase, point: None, cancelled)
+    examination = trainer.examine(task, lambda phase, share, point: None, cancelled)
     rows = np.array(yardstick.rows)
     unseen = np.isin(rows, examination.held_out)
     return Test(examination.head, np.where(unseen, material.labels[rows], -1), material.embeddings[rows])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable.scores import Calibration, CalibrationBin, ClassScore, EpochPoint, Evaluation, TestScore
 from teachable.types import Agreement, Before, ModelRecord, ProjectNetwork, TrainSettings
 
 
@@ -51,14 +51,28 @@ def model_from(text: str) -> ModelRecord:
 
 def evaluation_from(found: Mapping[str, Any]) -> Evaluation:
     """Rebuild an evaluation from what `dataclasses.asdict` made of it, also after a trip through JSON."""
+    calibration, test = found.get("calibration"), found.get("test")
     parts: dict[str, Any] = {
         **found,
-        "per_class": tuple(ClassScore(**score) for score in found["per_class"]),
-        "confusion": tuple(tuple(row) for row in found["confusion"]),
+        **_counts(found),
         "unjudged": tuple(found["unjudged"]),
         "history": tuple(EpochPoint(**point) for point in found["history"]),
+        "calibration": None if calibration is None else _calibration(calibration),
+        "test": None if test is None else TestScore(**{**test, **_counts(test)}),
     }
     return Evaluation(**parts)
+
+
+def _counts(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the results of the classes and the confusion of a test."""
+    return {
+        "per_class": tuple(ClassScore(**score) for score in found["per_class"]),
+        "confusion": tuple(tuple(row) for row in found["confusion"]),
+    }
+
+
+def _calibration(found: Mapping[str, Any]) -> Calibration:
+    return Calibration(**{**found, "bins": tuple(CalibrationBin(**one) for one in found["bins"])})
 
 
 def _settings(found: dict[str, Any]) -> TrainSettings:
