@@ -46,7 +46,7 @@ def measure(image: Image) -> Looks:
     small = whole.reduce(-(-square // SIDE), (left, top, left + square, top + square))
     grey = small.convert("L")
     values = np.asarray(grey)
-    tiles = np.asarray(small.resize((TILES, TILES), PIL.Image.Resampling.BOX), np.float32) / 255
+    tiles = np.asarray(small.resize((TILES, TILES), PIL.Image.Resampling.BOX), np.float32) / np.float32(255)
     return Looks(
         hashes=np.array([_hash(grey)], np.uint64),
         sharpness=np.array([_sharpness(values.astype(np.int16))], np.float32),
@@ -93,7 +93,7 @@ def unpack(packed: NDArray[np.float32]) -> Looks:
 
 def _hash(grey: PIL.Image.Image) -> int:
     """Return a perceptual hash; photos that look alike differ in few of its 64 bits."""
-    values = np.asarray(grey.resize((_HASHED, _HASHED), PIL.Image.Resampling.BOX), np.float32) / 255
+    values = np.asarray(grey.resize((_HASHED, _HASHED), PIL.Image.Resampling.BOX), np.float32) / np.float32(255)
     frequency, place = np.arange(_FREQUENCIES)[:, None], np.arange(_HASHED)[None]
     cosines = np.cos(np.pi * frequency * (2 * place + 1) / (2 * _HASHED)).astype(np.float32)
     waves = cosines @ values @ cosines.T

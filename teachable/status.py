@@ -183,8 +183,8 @@ def ready(info: ProjectInfo, absent: str | None = None) -> Ready:
     if len(enabled) < 2:
         return Ready(ok=False, key="training_one_class", message=say("error.training_one_class"))
     for one in enabled:
-        if not one.samples:
-            key = "training_class_without_samples"
+        if one.tests == one.samples:
+            key = "training_class_only_tests" if one.samples else "training_class_without_samples"
             return Ready(False, key, {"name": one.name}, say(f"error.{key}", name=one.name))
     return Ready(ok=True)
 

@@ -1,19 +1,20 @@
 """The Workspace: everything a person can do, in one object per process.
 
 It is the only place that puts the modules below together. The page, the REST API and the command line call it and
-nothing else. It owns no format, no mathematics and no words.
+nothing else. It owns no format, no mathematics and no words. What it does with classes and their photos is in
+`teachable.contents`.
 """
 
 import logging
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from teachable import archives, choice, images, settings, trained
+from teachable import choice, images, settings, trained
 from teachable.backlog import Backlog
 from teachable.comparison import Comparison
 from teachable.comparisons import Comparisons
+from teachable.contents import Contents
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
 from teachable.exporting.offers import Exports, Format, Made
@@ -23,29 +24,21 @@ from teachable.installer import Installer
 from teachable.jobs import Job, Training
 from teachable.library import Library
 from teachable.loaded import Loaded
-from teachable.projects import ProjectStore
+from teachable.projects import Project, ProjectStore
 from teachable.runtime import Classifier, Prediction
 from teachable.settings import check_training
 from teachable.standing import Standing
 from teachable.status import Status, ready
 from teachable.training import Trainer
 from teachable.trainings import Trainings
-from teachable.types import (
-    AddResult,
-    ClassInfo,
-    ModelRecord,
-    ProjectInfo,
-    ProjectNetwork,
-    SamplePage,
-    TrainSettings,
-)
+from teachable.types import ModelRecord, ProjectInfo, ProjectNetwork, TrainSettings
 
 __all__ = ["Comparison", "Exports", "Format", "Made", "Program", "Status", "Training", "Workspace"]
 
 log = logging.getLogger(__name__)
 
 
-class Workspace:
+class Workspace(Contents):
     """All projects of one home folder and the work on them; safe to use from any thread.
 
     Args:
@@ -62,7 +55,7 @@ class Workspace:
     def __init__(self, home: Path, networks: Path | None = None, offline: bool | None = None) -> None:
         self._library = Library(networks or settings.networks_folder(home))
         self._networks = Installer(self._library, settings.offline() if offline is None else offline)
-        self._store = ProjectStore(home)
+        super().__init__(ProjectStore(home), self._prepare)
         self._backlog = Backlog(lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))))
         self._trainer = Trainer()
         self._trainings = Trainings()
@@ -89,6 +82,11 @@ class Workspace:
             join()
         self._backlog.close()
         self._store.close()
+
+    def _prepare(self, project: Project) -> None:
+        """Have new photos embedded, and the trainer made ready."""
+        self._standing.embed(project, choice.resolve(project, self._library))
+        self._trainer.warm_up()
 
     # Projects
 
@@ -132,80 +130,14 @@ class Workspace:
         """Keep settings for the next training."""
         self._store.open(project_id).save_settings(settings)
 
-    # Classes
-
-    def add_class(self, project_id: str, name: str | None = None) -> ClassInfo:
-        """Add a class at the end; without a name it is numbered."""
-        return self._store.open(project_id).add_class(name)
-
-    def update_class(
-        self,
-        project_id: str,
-        class_id: str,
-        *,
-        name: str | None = None,
-        color: str | None = None,
-        position: int | None = None,
-        disabled: bool | None = None,
-    ) -> ClassInfo:
-        """Change what is given; the rest stays. Nothing is embedded or trained again."""
-        project = self._store.open(project_id)
-        return project.update_class(class_id, name=name, color=color, position=position, disabled=disabled)
-
-    def delete_class(self, project_id: str, class_id: str) -> str:
-        """Delete a class with its samples and return the undo token."""
-        return self._store.open(project_id).delete_class(class_id)
-
-    # Samples
-
-    def add_photos(self, project_id: str, class_id: str, group: str, files: Iterable[tuple[str, bytes]]) -> AddResult:
-        """Store photos, and have them embedded in the background.
+    def set_unknown_below(self, project_id: str, value: float) -> None:
+        """Keep how unfamiliar a photo may be before the answer is "not sure"; models and exports say it from then on.
 
         Args:
             project_id: the project.
-            class_id: the class they are examples of.
-            group: name of the press, upload or video they belong to.
-            files: name and bytes of each.
+            value: 0 to 0.5; as large a share of photos of the classes themselves gets that answer too.
         """
-        project = self._store.open(project_id)
-        try:
-            return project.add_photos(class_id, group, files)
-        finally:
-            self._standing.embed(project, choice.resolve(project, self._library))
-            self._trainer.warm_up()
-
-    def samples(self, project_id: str, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
-        """Return samples of a class, newest first."""
-        return self._store.open(project_id).samples(class_id, limit, before)
-
-    def delete_samples(self, project_id: str, ids: Iterable[int]) -> str:
-        """Delete samples and return the undo token."""
-        return self._store.open(project_id).delete_samples(ids)
-
-    def clear_class(self, project_id: str, class_id: str) -> str:
-        """Delete all samples of a class and return the undo token."""
-        return self._store.open(project_id).clear_class(class_id)
-
-    def move_samples(self, project_id: str, ids: Iterable[int], class_id: str) -> str:
-        """Move samples to another class and return the undo token."""
-        return self._store.open(project_id).move_samples(ids, class_id)
-
-    def undo(self, project_id: str, token: str) -> None:
-        """Take back a deletion or a move."""
-        self._store.open(project_id).undo(token)
-
-    def photo(self, project_id: str, sample_id: int) -> Path:
-        """Return the stored file of a sample."""
-        project = self._store.open(project_id)
-        return project.photo_file(project.sample(sample_id).sha256)
-
-    def thumbnail(self, project_id: str, sample_id: int, side: int = 96) -> bytes:
-        """Return the centre square of a sample as a small JPEG."""
-        return images.thumbnail(self.photo(project_id, sample_id), side)
-
-    def class_archive(self, project_id: str, class_id: str) -> Path:
-        """Write all photos of a class into a new zip file. The caller deletes it."""
-        return archives.of_class(self._store.open(project_id), class_id)
+        self._store.open(project_id).set_unknown_below(value)
 
     # Training
 

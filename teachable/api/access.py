@@ -32,10 +32,12 @@ class Upload:
     Attributes:
         files: name and content of each; the name is only ever shown.
         group: the group they were sent with, or a new one.
+        test: they are never to be trained on.
     """
 
     files: tuple[tuple[str, BinaryIO], ...]
     group: str
+    test: bool
 
     def read(self) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of each file, one at a time, and of one that is too large just enough to see that."""
@@ -59,7 +61,10 @@ def _read_form(form: FormData) -> Upload:
     group = form.get("group", "")
     if not isinstance(group, str):
         raise InvalidInput("invalid_request", problem="group")
-    return Upload(taken, group or f"upload-{secrets.token_hex(8)}")
+    test = form.get("test", "false")
+    if test not in {"true", "false"}:
+        raise InvalidInput("invalid_request", problem="test")
+    return Upload(taken, group or f"upload-{secrets.token_hex(8)}", test == "true")
 
 
 Uploaded = Annotated[Upload, Depends(_upload)]
@@ -70,7 +75,7 @@ def multipart(field: str, *, grouped: bool) -> dict[str, Any]:
 
     Args:
         field: name of the part that holds a file.
-        grouped: whether a capture group can be sent along.
+        grouped: whether a capture group, and whether they are for testing, can be sent along.
     """
     allowed = limits()
     properties: dict[str, Any] = {
@@ -86,6 +91,12 @@ def multipart(field: str, *, grouped: bool) -> dict[str, Any]:
             "type": "string",
             "description": "One name for all photos that look alike: one press of a button, one video. They are never"
             " split when accuracy is measured. Left out, the request is a group of its own.",
+        }
+        properties["test"] = {
+            "type": "string",
+            "enum": ["true", "false"],
+            "default": "false",
+            "description": "`true`: the photos are never trained on, only tested with.",
         }
     schema = {"type": "object", "properties": properties, "required": [field]}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

@@ -35,9 +35,11 @@ def get_project(space: Space, project_id: ProjectId) -> ProjectInfo:
 
 @router.patch("/projects/{project_id}", tags=["projects"], summary="Change a project")
 def change_project(space: Space, project_id: ProjectId, body: ProjectChange) -> ProjectInfo:
-    """Rename the project or keep settings for its next training."""
+    """Rename the project, keep settings for its next training, or say when its answers are "not sure"."""
     if body.settings is not None:
         space.save_settings(project_id, body.settings.over(space.project(project_id).settings))
+    if body.unknown_below is not None:
+        space.set_unknown_below(project_id, body.unknown_below)
     if body.name is not None:
         space.rename_project(project_id, body.name)
     return space.project(project_id)
@@ -49,9 +51,9 @@ def delete_project(space: Space, project_id: ProjectId) -> Undo:
     return Undo(space.delete_project(project_id))
 
 
-@router.post("/projects/{project_id}/undo", tags=["projects"], summary="Take a removal or move back")
+@router.post("/projects/{project_id}/undo", tags=["projects"], summary="Take a change back")
 def undo(space: Space, project_id: ProjectId, body: Token) -> ProjectInfo:
-    """Bring back deleted samples or a deleted class, or move samples back. A token works once."""
+    """Bring back deleted samples or a deleted class, move samples back or unmark them. A token works once."""
     space.undo(project_id, body.undo)
     return space.project(project_id)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from teachable.exporting.programs import Program
 from teachable.runtime import Prediction
-from teachable.settings import TRAINING_RANGES, limits
+from teachable.settings import MOST_UNKNOWN, TRAINING_RANGES, limits
 from teachable.types import AddResult, BackboneRecord, ProjectInfo, TrainSettings
 
 LARGEST_ID = 2**63 - 1
@@ -175,6 +175,13 @@ class ProjectChange(Body):
 
     name: str | None = Field(None, description="New name.")
     settings: Settings | None = Field(None, description="Settings for the next training.")
+    unknown_below: float | None = Field(
+        None,
+        description="A photo whose familiarity is below it gets the answer “not sure”. As large a share of photos"
+        " of the classes themselves gets it too.",
+        allow_inf_nan=False,
+        json_schema_extra={"minimum": 0, "maximum": MOST_UNKNOWN},
+    )
 
 
 class ClassChange(Body):
@@ -190,6 +197,17 @@ class Chosen(Body):
     """Some samples."""
 
     ids: list[SampleId] = Field(description="Their numbers.", min_length=1, max_length=limits().samples)
+
+
+class Testing(Chosen):
+    """Some samples and whether they are kept for testing."""
+
+    test: bool = Field(True, description="They are never trained on, only tested with; `false` takes that back.")
+    recordings: bool = Field(
+        True,
+        description="All photos of the recordings they are of go with them. Photos of one recording look so alike that"
+        " a test with some, after training on the others, says little.",
+    )
 
 
 class Moving(Chosen):

@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, Response
 
 from teachable.api.access import ClassId, ProjectId, SampleNumber, Space, Uploaded, binary, multipart
 from teachable.api.downloads import PassingFile, attachment
-from teachable.api.records import LARGEST_ID, Added, Chosen, Moving, Undo
+from teachable.api.records import LARGEST_ID, Added, Chosen, Moving, Testing, Undo
 from teachable.types import SamplePage
 
 router = APIRouter(tags=["samples"])
@@ -41,7 +41,7 @@ def add_samples(space: Space, project_id: ProjectId, class_id: ClassId, upload: 
     Exact repeats are skipped and counted. A file that is no photo is left out and listed with the reason; the others
     are kept.
     """
-    result = space.add_photos(project_id, class_id, upload.group, upload.read())
+    result = space.add_photos(project_id, class_id, upload.group, upload.read(), test=upload.test)
     total = space.samples(project_id, class_id, 1, None).total
     return Added(result.added, result.repeats, result.rejected, total)
 
@@ -77,6 +77,12 @@ def delete_samples(space: Space, project_id: ProjectId, body: Chosen) -> Undo:
 def move_samples(space: Space, project_id: ProjectId, body: Moving) -> Undo:
     """Move samples to another class. A photo that the class already has is removed where it was."""
     return Undo(space.move_samples(project_id, body.ids, body.class_id))
+
+
+@router.post("/projects/{project_id}/samples/test", summary="Keep samples for testing")
+def mark_test(space: Space, project_id: ProjectId, body: Testing) -> Undo:
+    """Mark samples never to be trained on, or take such a mark away. A model trained before does not change."""
+    return Undo(space.mark_test(project_id, body.ids, body.test, whole_recordings=body.recordings))
 
 
 @router.get(

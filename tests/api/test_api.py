@@ -52,7 +52,7 @@ def test_a_mistake_of_ours_is_calm_and_logged(
 def test_a_full_disk_while_receiving_is_told(
     web: TestClient, first: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(workspace, "add_photos", full)

@@ -1,0 +1,109 @@
+"""What a person does with classes and their photos, in all projects. What follows from them is `teachable.workflow`."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from teachable import archives, images
+from teachable.projects import Project, ProjectStore
+from teachable.types import AddResult, ClassInfo, SamplePage
+
+
+class Contents:
+    """Classes and samples by project; safe to use from any thread.
+
+    Args:
+        store: the projects.
+        on_photos: called with a project that photos were added to.
+    """
+
+    def __init__(self, store: ProjectStore, on_photos: Callable[[Project], None]) -> None:
+        self._store = store
+        self._on_photos = on_photos
+
+    # Classes
+
+    def add_class(self, project_id: str, name: str | None = None) -> ClassInfo:
+        """Add a class at the end; without a name it is numbered."""
+        return self._store.open(project_id).add_class(name)
+
+    def update_class(
+        self,
+        project_id: str,
+        class_id: str,
+        *,
+        name: str | None = None,
+        color: str | None = None,
+        position: int | None = None,
+        disabled: bool | None = None,
+    ) -> ClassInfo:
+        """Change what is given; the rest stays. Nothing is embedded or trained again."""
+        project = self._store.open(project_id)
+        return project.update_class(class_id, name=name, color=color, position=position, disabled=disabled)
+
+    def delete_class(self, project_id: str, class_id: str) -> str:
+        """Delete a class with its samples and return the undo token."""
+        return self._store.open(project_id).delete_class(class_id)
+
+    # Samples
+
+    def add_photos(
+        self, project_id: str, class_id: str, group: str, files: Iterable[tuple[str, bytes]], *, test: bool = False
+    ) -> AddResult:
+        """Store photos, and have them embedded in the background.
+
+        Args:
+            project_id: the project.
+            class_id: the class they are examples of.
+            group: name of the press, upload or video they belong to.
+            files: name and bytes of each.
+            test: they are never to be trained on, only tested with.
+        """
+        project = self._store.open(project_id)
+        try:
+            return project.add_photos(class_id, group, files, test=test)
+        finally:
+            self._on_photos(project)
+
+    def samples(self, project_id: str, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
+        """Return samples of a class, newest first."""
+        return self._store.open(project_id).samples(class_id, limit, before)
+
+    def delete_samples(self, project_id: str, ids: Iterable[int]) -> str:
+        """Delete samples and return the undo token."""
+        return self._store.open(project_id).delete_samples(ids)
+
+    def clear_class(self, project_id: str, class_id: str) -> str:
+        """Delete all samples of a class and return the undo token."""
+        return self._store.open(project_id).clear_class(class_id)
+
+    def move_samples(self, project_id: str, ids: Iterable[int], class_id: str) -> str:
+        """Move samples to another class and return the undo token."""
+        return self._store.open(project_id).move_samples(ids, class_id)
+
+    def mark_test(self, project_id: str, ids: Iterable[int], test: bool, *, whole_recordings: bool = True) -> str:
+        """Keep samples for testing only, or let them be trained on again, and return the undo token.
+
+        Args:
+            project_id: the project.
+            ids: of the samples.
+            test: they are never to be trained on.
+            whole_recordings: all photos of the recordings they are of go with them.
+        """
+        return self._store.open(project_id).mark_test(ids, test, whole_recordings=whole_recordings)
+
+    def undo(self, project_id: str, token: str) -> None:
+        """Take back a deletion, a move or a mark."""
+        self._store.open(project_id).undo(token)
+
+    def photo(self, project_id: str, sample_id: int) -> Path:
+        """Return the stored file of a sample."""
+        project = self._store.open(project_id)
+        return project.photo_file(project.sample(sample_id).sha256)
+
+    def thumbnail(self, project_id: str, sample_id: int, side: int = 96) -> bytes:
+        """Return the centre square of a sample as a small JPEG."""
+        return images.thumbnail(self.photo(project_id, sample_id), side)
+
+    def class_archive(self, project_id: str, class_id: str) -> Path:
+        """Write all photos of a class into a new zip file. The caller deletes it."""
+        return archives.of_class(self._store.open(project_id), class_id)
