@@ -16,6 +16,9 @@ from teachable.projects.classes import COLORS
 from teachable.runtime import Classifier, Prediction
 from teachable.types import Image, ModelRecord, ProjectInfo
 
+Classifiers = Loaded[tuple[str, tuple[str, ...], float | None], Classifier]
+"""Models that are ready to be asked, by id and by what they say that can change without a training."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -64,15 +67,13 @@ def read(project: Project, model: Trained) -> bytes:
     return with_metadata(project.model_file(model.record.id).read_bytes(), model.metadata)
 
 
-def ask(
-    project: Project, photos: Sequence[Image], loaded: Loaded[tuple[str, tuple[str, ...]], Classifier]
-) -> list[Prediction]:
+def ask(project: Project, photos: Sequence[Image], loaded: Classifiers) -> list[Prediction]:
     """Ask the newest model about photos.
 
     Args:
         project: the project.
         photos: uint8 `[H, W, 3]` each.
-        loaded: models that are ready, by id and labels.
+        loaded: models that are ready.
 
     Raises:
         NotFound: nothing was trained yet.
@@ -80,12 +81,12 @@ def ask(
     return classifier(project, loaded).predict(photos)
 
 
-def classifier(project: Project, loaded: Loaded[tuple[str, tuple[str, ...]], Classifier]) -> Classifier:
+def classifier(project: Project, loaded: Classifiers) -> Classifier:
     """Return the newest model, ready to be asked.
 
     Args:
         project: the project.
-        loaded: models that are ready, by id and labels.
+        loaded: models that are ready.
 
     Raises:
         NotFound: nothing was trained yet.
@@ -93,9 +94,9 @@ def classifier(project: Project, loaded: Loaded[tuple[str, tuple[str, ...]], Cla
     model = newest(project)
 
     def load() -> tuple[Classifier, int]:
-        # The same model with the names of before is of no use any more.
+        # The same model is of no use any more as it was before a change.
         loaded.drop(lambda key: key[0] == model.record.id)
         data = read(project, model)
         return Classifier.load(data), len(data)
 
-    return loaded.get((model.record.id, model.metadata.labels), load)
+    return loaded.get((model.record.id, model.metadata.labels, model.metadata.unknown_below), load)
