@@ -2,12 +2,16 @@
 
 import { arrange, icon, make, speaker, write } from "../studio/dom.js";
 import { COLORS, NAMES } from "./model.js";
+import { isUnsure, strictness } from "./strictness.js";
 import { percent, say } from "./words.js";
 
 /** Up to so many classes stand in their own order; of more, so many of the most probable are shown. */
 const MOST = 10;
 
-export function answers() {
+/** @param {{ changed: () => void }} options `changed`: the person wants it stricter or less strict; `again` says the rest */
+export function answers({ changed }) {
+  /** What is shown, and what it was seen in. @type {[import("./model.js").Seen | null, string?]} */
+  let shown = [null];
   const spoken = make("p", { className: "t-spoken", role: "status", "data-testid": "spoken" });
   const name = make("strong", { dir: "auto", "data-testid": "winner" });
   const sure = make("span", { className: "o-sure t-number" });
@@ -23,6 +27,7 @@ export function answers() {
     make("div", { className: "o-top" }, winner, none),
     list,
     others,
+    strictness({ changed }),
     spoken,
   );
   const speak = speaker(spoken);
@@ -31,19 +36,23 @@ export function answers() {
   /** @param {import("./model.js").Seen | null} seen @param {string} [file] what it was seen in */
   function show(seen, file) {
     element.toggleAttribute("data-empty", !seen);
-    const best = seen ? (NAMES[seen.best] ?? "") : "";
+    shown = [seen, file];
+    const unsure = isUnsure(seen);
+    element.toggleAttribute("data-unsure", unsure);
+    const best = unsure ? say("not_sure") : seen ? (NAMES[seen.best] ?? "") : "";
     const share = percent(seen?.shares[seen.best] ?? 0);
     write(name, best);
-    write(sure, seen ? share : "");
+    write(sure, seen && !unsure ? share : "");
     const order = NAMES.map((_, index) => index);
     if (rest > 0) order.sort((one, other) => (seen?.shares[other] ?? 0) - (seen?.shares[one] ?? 0) || one - other).splice(MOST);
     arrange(list, order.flatMap((index) => rows[index]?.element ?? []));
-    for (const index of order) rows[index]?.show(seen ? (seen.shares[index] ?? 0) : null, index === seen?.best);
-    if (seen) speak(file === undefined ? say("winner", { name: best }) : say("winner_photo", { file, name: best, share }));
+    for (const index of order) rows[index]?.show(seen ? (seen.shares[index] ?? 0) : null, index === seen?.best && !unsure);
+    if (unsure) speak(file === undefined ? say("winner_unsure") : say("winner_photo_unsure", { file }));
+    else if (seen) speak(file === undefined ? say("winner", { name: best }) : say("winner_photo", { file, name: best, share }));
   }
 
   show(null);
-  return { element, show };
+  return { element, show, again: () => show(...shown) };
 }
 
 /** @param {string} label @param {string} color */

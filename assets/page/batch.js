@@ -5,6 +5,7 @@ import { csv } from "./csv.js";
 import { NAMES } from "./model.js";
 import { MEGAPIXELS, readPhoto, thumbnail } from "./picture.js";
 import { scrollTo } from "./scroll.js";
+import { isUnsure } from "./strictness.js";
 import { percent, say } from "./words.js";
 
 /**
@@ -133,7 +134,8 @@ export function photoTable({ look, chosen, picked, drawn }) {
       const { seen, small, problem } = photo;
       if (small && !picture.firstChild) picture.append(make("img", { src: small, alt: "", width: 48, height: 48 }));
       else if (problem && !picture.firstChild) picture.append(icon("warning"));
-      const values = seen ? [NAMES[seen.best] ?? "", percent(seen.shares[seen.best] ?? 0), ...seen.shares.map(percent)] : [problem];
+      const sure = isUnsure(seen) ? "" : percent(seen?.shares[seen.best] ?? 0);
+      const values = seen ? [named(seen), sure, ...seen.shares.map(percent)] : [problem];
       cells.forEach((cell, index) => {
         write(cell, values[index] ?? "");
         // Why there is no answer takes the place of all figures.
@@ -141,6 +143,7 @@ export function photoTable({ look, chosen, picked, drawn }) {
         cell.colSpan = problem ? head.length - 1 : 1;
       });
       row.toggleAttribute("data-problem", problem !== "");
+      row.toggleAttribute("data-unsure", isUnsure(seen));
       row.toggleAttribute("data-current", photo === current);
       if (photo === current) open.setAttribute("aria-current", "true");
       else open.removeAttribute("aria-current");
@@ -168,7 +171,7 @@ export function photoTable({ look, chosen, picked, drawn }) {
     const names = [say("csv.file"), say("csv.label"), say("csv.probability"), ...NAMES, say("csv.note")];
     const rows = photos.map(({ file, seen, problem, note }) => {
       if (!seen) return [file.name, "", "", ...NAMES.map(() => ""), problem];
-      return [file.name, NAMES[seen.best] ?? "", seen.shares[seen.best] ?? 0, ...seen.shares, note];
+      return [file.name, named(seen), seen.shares[seen.best] ?? 0, ...seen.shares, note];
     });
     const url = URL.createObjectURL(csv([names, ...rows]));
     make("a", { href: url, download: "photos.csv" }).click();
@@ -194,7 +197,19 @@ export function photoTable({ look, chosen, picked, drawn }) {
     current: () => current,
     /** Look at the chosen photo once more, because more is asked of it now. */
     again: () => current && ask(current),
+    /** The answers are judged more or less strictly. */
+    judge() {
+      for (const photo of photos) photo.row?.draw();
+    },
   };
+}
+
+/**
+ * What a photo is called in the table: its class, or that this is not sure.
+ * @param {Seen} seen
+ */
+function named(seen) {
+  return isUnsure(seen) ? say("not_sure") : (NAMES[seen.best] ?? "");
 }
 
 /**

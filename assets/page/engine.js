@@ -11,7 +11,8 @@
 /**
  * @typedef {{ width: number, height: number, pixels: ArrayBuffer }} Picture RGBA
  * @typedef {{ values: Float32Array, height: number, width: number }} Maps one map per output, one after the other
- * @typedef {{ probabilities: Float32Array, maps: Maps | null }} Answer in the order of the model's outputs
+ * @typedef {{ probabilities: Float32Array, familiarity: number | null, maps: Maps | null }} Answer in the order of the
+ *   model's outputs; `familiarity` is null where the model cannot tell
  * @typedef {(picture: Picture, maps: boolean) => Promise<Answer>} Engine
  */
 
@@ -69,10 +70,12 @@ export async function openEngine(parts) {
       rgb[to + 2] = rgba[from + 2] ?? 0;
     }
     const image = new ort.Tensor("uint8", rgb, [1, height, width, 3]);
-    const found = await session.run({ image }, maps ? ["probabilities", "heatmap"] : ["probabilities"]);
+    const wanted = ["probabilities", "familiarity", ...(maps ? ["heatmap"] : [])];
+    const found = await session.run({ image }, wanted.filter((name) => session.outputNames.includes(name)));
     const map = found.heatmap;
     return {
       probabilities: found.probabilities.data,
+      familiarity: found.familiarity?.data[0] ?? null,
       maps: map ? { values: map.data, height: map.dims[2], width: map.dims[3] } : null,
     };
   };

@@ -3,8 +3,8 @@
 import { CameraError, leaveCamera, mirrored, severalCameras, switchCamera, watchCamera } from "../studio/camera.js";
 import { button, make } from "../studio/dom.js";
 import { grabPixels, SIDE } from "../studio/frame.js";
-import { heatMap } from "./heat.js";
-import { say } from "./words.js";
+import { heatMap } from "../studio/heat.js";
+import { about, say } from "./words.js";
 
 /** @typedef {import("./model.js").Seen} Seen */
 
@@ -64,7 +64,7 @@ export function liveStage({ look, seen, ended }) {
       const found = video.videoWidth && !document.hidden ? await look(grabPixels(video)) : null;
       if (mine !== round) return;
       if (found) {
-        heat.show(found.heat, SIDE, SIDE);
+        heat.show(found.heat, SIDE, SIDE, about.view ?? 1);
         seen(found);
       }
     } catch (error) {
@@ -82,7 +82,7 @@ export function liveStage({ look, seen, ended }) {
     leaveCamera(viewer);
     video.srcObject = null;
     element.hidden = true;
-    heat.show(null, 1, 1);
+    heat.show(null, 1, 1, 1);
     ended(reason);
   }
 

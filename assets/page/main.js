@@ -1,9 +1,9 @@
 /** The page: the picture on one side, the answer on the other, all photos below. It owns which of them is shown. */
 
 import { button, icon, make, write } from "../studio/dom.js";
+import { fitPlace, heatMap } from "../studio/heat.js";
 import { answers } from "./answers.js";
 import { COLUMNS, photoTable } from "./batch.js";
-import { heatMap } from "./heat.js";
 import { liveStage } from "./live.js";
 import { NAMES, startModel } from "./model.js";
 import { scrollTo } from "./scroll.js";
@@ -43,7 +43,7 @@ function notice(look, testid) {
 
 /** @param {(pixels: ImageData, heat: boolean) => Promise<import("./model.js").Seen>} look */
 function mount(look) {
-  const answer = answers();
+  const answer = answers({ changed: () => (table.judge(), answer.again()) });
   const trouble = notice("t-notice-problem", "problem");
   const hint = notice("", "note");
   const heatSwitch = make("input", { type: "checkbox", role: "switch", className: "t-switch", "data-testid": "heat-switch" });
@@ -63,7 +63,9 @@ function mount(look) {
   );
   const image = make("img", { alt: "", "data-testid": "photo" });
   const heat = heatMap();
-  const photoStage = make("div", { className: "o-stage o-photo", hidden: true }, icon("photo"), make("div", { className: "o-picture" }, image, heat.element));
+  const place = make("div", { className: "o-picture t-photo-place" }, image, heat.element);
+  image.addEventListener("load", () => fitPlace(place, image));
+  const photoStage = make("div", { className: "o-stage o-photo", hidden: true }, icon("photo"), place);
 
   const chooser = make("input", { type: "file", multiple: true, accept: "image/*,.heic,.heif", hidden: true, "data-testid": "chooser" });
   const taker = make("input", { type: "file", accept: "image/*", hidden: true, "data-testid": "taker" });
@@ -124,7 +126,7 @@ function mount(look) {
     if (image.src) URL.revokeObjectURL(image.src);
     image.removeAttribute("src");
     hint.say("");
-    heat.show(null, 1, 1);
+    heat.show(null, 1, 1, 1);
     tell(null);
     if (!photo) return;
     image.src = URL.createObjectURL(photo.file);
@@ -139,7 +141,7 @@ function mount(look) {
     trouble.say(photo.problem);
     hint.say(photo.note);
     photoStage.classList.toggle("o-broken", !photo.width);
-    heat.show(photo.seen?.heat ?? null, photo.width, photo.height);
+    heat.show(photo.seen?.heat ?? null, photo.width, photo.height, about.view ?? 1);
     tell(photo.problem ? null : photo.seen, photo.file.name);
   }
 

@@ -10,8 +10,9 @@ import { about } from "./words.js";
 /** @typedef {import("./engine.js").Parts} Parts */
 
 /**
- * @typedef {{ values: Float32Array, height: number, width: number }} Heat how much each place speaks for the winner
- * @typedef {{ shares: number[], best: number, heat: Heat | null }} Seen shares in the order of `NAMES`
+ * @typedef {import("../studio/heat.js").Heat} Heat of the winner
+ * @typedef {{ shares: number[], best: number, familiarity: number | null, heat: Heat | null }} Seen shares in the order
+ *   of `NAMES`
  */
 
 /** The classes as a person knows them: no name twice. */
@@ -45,21 +46,21 @@ function looking(engine) {
   return async ({ width, height, data }, heat) => {
     const answer = turn.then(() => engine({ width, height, pixels: data.buffer }, heat));
     turn = answer.catch(() => null);
-    const { probabilities, maps } = await answer;
+    const { probabilities, familiarity, maps } = await answer;
     const shares = NAMES.map(() => 0);
     probabilities.forEach((value, output) => {
       const place = places[output] ?? 0;
       shares[place] = (shares[place] ?? 0) + value;
     });
     const best = shares.indexOf(Math.max(...shares));
-    if (!maps) return { shares, best, heat: null };
+    if (!maps) return { shares, best, familiarity, heat: null };
     // Of several outputs with the winner's name, the one that is surest.
     let output = places.indexOf(best);
     probabilities.forEach((value, other) => {
       if (places[other] === best && value > (probabilities[output] ?? 0)) output = other;
     });
     const size = maps.width * maps.height;
-    return { shares, best, heat: { ...maps, values: maps.values.slice(output * size, (output + 1) * size) } };
+    return { shares, best, familiarity, heat: { ...maps, values: maps.values.slice(output * size, (output + 1) * size) } };
   };
 }
 

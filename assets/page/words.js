@@ -9,6 +9,7 @@
  * @property {string} project its name
  * @property {string[]} labels one per output of the model; two may be equal
  * @property {string[]} colors one per label
+ * @property {number | null} below familiarity under which the answer is "Not sure", or null if the model cannot tell
  * @property {number | null} view part of the shorter side of a photo that the model sees, or null if that is not known
  * @property {Record<string, string>} texts by key
  * @property {string} worker source of the script that runs in the background

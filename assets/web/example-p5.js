@@ -28,8 +28,10 @@ function sketch(p) {
   async function look() {
     // From 2 on there is a picture.
     if (camera.elt.readyState >= 2) {
-      const [best] = await predict(camera.elt);
+      const answers = await predict(camera.elt);
+      const [best] = answers;
       answer = best ? `${best.label}, ${Math.round(100 * best.probability)}\u202f%` : "…";
+      if (!answers.sure) answer = document.querySelector("main")?.dataset.unsure ?? "?";
       document.body.dataset.answer = best?.label ?? "";
     }
     setTimeout(look, 50);

@@ -14,5 +14,6 @@ input.addEventListener("change", async () => {
   image.src = URL.createObjectURL(file);
   await image.decode();
   const answers = await predict(image);
-  result.textContent = answers.map(({ label, probability }) => `${label}: ${Math.round(100 * probability)}\u202f%`).join("\n");
+  const lines = answers.map(({ label, probability }) => `${label}: ${Math.round(100 * probability)}\u202f%`);
+  result.textContent = (answers.sure ? lines : [result.dataset.unsure, ...lines]).join("\n");
 });

@@ -24,7 +24,8 @@ document.body.dataset.state = "ready";
 /** @param {HTMLImageElement | HTMLVideoElement} picture */
 async function show(picture) {
   const answers = await predict(picture);
-  const best = answers[0]?.label ?? "";
+  const best = answers.sure ? (answers[0]?.label ?? "") : ($("winner").dataset.unsure ?? "");
+  $("bars").classList.toggle("unsure", !answers.sure);
   if ($("winner").textContent !== best) $("winner").textContent = best;
   if (bars.size > most) $("bars").replaceChildren(...answers.slice(0, most).flatMap(({ label }) => bars.get(label) ?? []));
   for (const { label, probability } of answers) {
@@ -34,7 +35,7 @@ async function show(picture) {
     meter.setAttribute("aria-label", label);
     meter.setAttribute("aria-valuenow", (100 * probability).toFixed(2));
     value.textContent = `${Math.round(100 * probability)}\u202f%`;
-    name.classList.toggle("best", label === best);
+    name.classList.toggle("best", answers.sure && label === best);
   }
 }
 

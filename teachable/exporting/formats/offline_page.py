@@ -23,7 +23,7 @@ from teachable.resources import assets
 from teachable.words import say
 
 _MODEL = re.compile(r'<script type="text/plain" id="model">([^<]*)</script>')
-_STYLES = ("studio/styles/tokens.css", "studio/styles/base.css", "page/page.css")
+_STYLES = (*(f"studio/styles/{name}.css" for name in ("tokens", "base", "heat", "slider")), "page/page.css")
 
 
 class OfflinePage(Exporter):
@@ -72,6 +72,7 @@ def _page(source: Source, model: bytes, kept: Precision) -> str:
         "project": metadata.project,
         "labels": list(metadata.labels),
         "colors": list(_pages.colors(source)),
+        "below": metadata.unknown_below,
         "view": tensor.view(model),
         "texts": _pages.texts("offline"),
         "worker": _pages.script(here / "worker.js", here),

@@ -16,6 +16,7 @@ from teachable.exporting import bundle, precision
 from teachable.exporting.exporter import Exporter, Precision, Runner, Source, Variant, Watch
 from teachable.exporting.formats import _pages
 from teachable.exporting.onnx_runner import OnnxRunner
+from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.words import say
 
@@ -46,7 +47,7 @@ class WebBundle(Exporter):
         metadata = source.metadata
         files = {MODEL: model, **_files(source, kept)}
         files["README.md"] = bundle.readme(metadata, say("export.web.readme"), kept)
-        bundle.write_archive(target, metadata, files, _ports(len(metadata.labels)), bundle.folder_of(variant))
+        bundle.write_archive(target, metadata, files, _ports(metadata), bundle.folder_of(variant))
         watch.done(1)
 
     def open(self, path: Path, variant: Variant) -> Runner:
@@ -79,11 +80,17 @@ def _files(source: Source, kept: Precision) -> dict[str, bytes]:
     }
 
 
-def _ports(classes: int) -> dict[str, Any]:
-    return {
+def _ports(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return what `app.js` uses of the model, and below which familiarity it is not sure."""
+    shape: list[str | int] = ["batch", len(metadata.labels)]
+    ports: dict[str, Any] = {
         "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3], "channels": "RGB"}],
-        "outputs": [{"name": "probabilities", "type": "float32", "shape": ["batch", classes]}],
+        "outputs": [{"name": "probabilities", "type": "float32", "shape": shape}],
     }
+    if metadata.unknown_below is not None:
+        ports["outputs"].append({"name": "familiarity", "type": "float32", "shape": ["batch"]})
+        ports["familiarity"] = {"below": metadata.unknown_below, "held_out": metadata.familiar}
+    return ports
 
 
 def _checked(path: Path) -> dict[str, bytes]:
