@@ -1,11 +1,15 @@
-"""Files of trained models: written whole, removed together, and swept with the reports about them."""
+"""Files of trained models: written whole, removed together, and swept; and what was found out about them."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from teachable.errors import NotFound
 from teachable.projects import names
 from teachable.projects.files import sweep, write_whole
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
+_REPORT = re.compile(r"[A-Za-z0-9_-]+\.[a-z0-9-]+\.json")
 
 
 class ModelFiles:
@@ -53,13 +57,55 @@ class ModelFiles:
             sweep(self._folder, named, suffix)
 
 
-def sweep_reports(folder: Path, models: Collection[str]) -> None:
-    """Remove what a killed process left behind, and reports about models that are gone.
+class ReportFiles:
+    """What was found out about models, as JSON, by model and by a name of what it is.
 
     Args:
-        folder: with reports, each named by its model and whatever its maker adds after a dot; need not exist.
-        models: ids of those that are there.
+        folder: that holds them; need not exist.
     """
-    if folder.is_dir():
-        stems = {path.stem for path in folder.iterdir()}
-        sweep(folder, {stem for stem in stems if stem.split(".")[0] in models}, ".json")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, model_id: str, key: str) -> bytes | None:
+        """Return what is kept, or None.
+
+        Raises:
+            NotFound: nothing of ours has such a name.
+        """
+        try:
+            return self._path(model_id, key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, model_id: str, key: str, data: bytes) -> None:
+        """Keep something, so that it is whole whenever it is there.
+
+        Raises:
+            NotFound: nothing of ours has such a name.
+            FileNotFoundError: the project is gone.
+            OSError: there is no room on the disk.
+        """
+        write_whole(self._path(model_id, key), data)
+
+    def forget_others(self, model_id: str, keys: Collection[str]) -> None:
+        """Remove everything but what is kept of this model under these keys."""
+        kept = {self._path(model_id, key).name for key in keys}
+        for path in self._reports():
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+    def sweep(self, models: Collection[str]) -> None:
+        """Remove what a killed process left behind, and what is about models that are not among `models`."""
+        stems = {path.stem for path in self._reports()}
+        sweep(self._folder, {stem for stem in stems if stem.split(".")[0] in models}, ".json")
+
+    def _path(self, model_id: str, key: str) -> Path:
+        if not names.is_model_id(model_id) or not _KEY.fullmatch(key):
+            raise NotFound("model_unknown")
+        return self._folder / f"{model_id}.{key}.json"
+
+    def _reports(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return [path for path in self._folder.iterdir() if _REPORT.fullmatch(path.name) and path.is_file()]

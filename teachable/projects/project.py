@@ -11,7 +11,7 @@ from teachable.projects.database import Database
 from teachable.projects.exported import ExportFiles
 from teachable.projects.files import PhotoFiles
 from teachable.projects.intake import Intake
-from teachable.projects.kept import ModelFiles, sweep_reports
+from teachable.projects.kept import ModelFiles, ReportFiles
 from teachable.settings import check_training, check_unknown_below
 from teachable.types import (
     AddResult,
@@ -32,7 +32,7 @@ class Project:
         id: unguessable name; also the folder name.
         folder: with everything that belongs to the project.
         exports: files made for taking its models away.
-        reports: folder for what was found out about its models, which need not exist.
+        reports: what was found out about its models.
     """
 
     def __init__(self, folder: Path, session: str) -> None:
@@ -51,7 +51,7 @@ class Project:
         self._photos = PhotoFiles(folder / SAMPLES)
         self._models = ModelFiles(folder / MODELS)
         self.exports = ExportFiles(folder / EXPORTS)
-        self.reports = folder / REPORTS
+        self.reports = ReportFiles(folder / REPORTS)
         self._clear_away()
         self._database = Database(folder / DATABASE)
         self._intake = Intake(self._database, self._photos)
@@ -370,7 +370,7 @@ class Project:
             self._photos.sweep(samples.files_in_use(connection))
             known = {model_id for (model_id,) in connection.execute("SELECT id FROM models")}
             self._models.sweep(known)
-            sweep_reports(self.reports, known)
+            self.reports.sweep(known)
             self.exports.sweep()
 
 
