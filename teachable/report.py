@@ -274,3 +274,46 @@ class SampleMap:
     class_ids: tuple[str, ...]
     umap: bool
     command: str
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """What speaks for a class on one photo, place by place.
+
+    Attributes:
+        class_id: of the class.
+        width: places across.
+        height: places down.
+        values: row by row from the top left; what is above 0 speaks for the class.
+    """
+
+    class_id: str
+    width: int
+    height: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SamplePrediction:
+    """What the newest model says about a stored photo. If it was trained on the photo, that says little.
+
+    Attributes:
+        model: id of the model.
+        sample: id of the photo.
+        said: id of the most probable class.
+        probabilities: of every class by its id, in the order of the model.
+        familiarity: how alike it is to the photos trained on, 0 to 1, or None where the model cannot say.
+        known: false where the answer is "not sure", or None where the model cannot say.
+        heatmap: what speaks for the class that was asked for, or else for the most probable one.
+        view: which part of the shorter side of a photo, in its middle, the network sees, above 0, at most 1, or None
+            where that is not known.
+    """
+
+    model: str
+    sample: int
+    said: str
+    probabilities: dict[str, float]
+    familiarity: float | None
+    known: bool | None
+    heatmap: Heatmap
+    view: float | None

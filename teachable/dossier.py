@@ -1,0 +1,226 @@
+"""What a report is made of: the photos of a model, what the test said of each, and what a study of them found.
+
+It owns gathering that, and the file in which a study is kept. What it means is said by `teachable.report_words`.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable import outcomes
+from teachable.backlog import Backlog
+from teachable.embeddings import EmbeddingCache
+from teachable.errors import Cancelled, NotFound, TeachableError
+from teachable.outcomes import Kept
+from teachable.projects import Project
+from teachable.report import TestedPhoto
+from teachable.scores import Outcomes
+from teachable.study import Evidence, Study, study_from
+from teachable.types import ModelRecord, Sample
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos of a model.
+
+    Attributes:
+        record: of the model.
+        kept: what was written when it was trained; of a model from before such was kept, what can be said without.
+        by_photo: what the test said is known photo by photo.
+        present: samples of the project by id, as they are now.
+    """
+
+    record: ModelRecord
+    kept: Kept
+    by_photo: bool
+    present: Mapping[int, Sample]
+
+    def recordings(self, label: int | None = None) -> int:
+        """Return from how many recordings the photos come, of one class or of all."""
+        pairs = zip(self.kept.groups, self.kept.labels.tolist(), strict=True)
+        return len({group for group, one in pairs if label is None or one == label})
+
+    def right(self, label: int | None = None) -> tuple[NDArray[np.bool_], list[str]]:
+        """Return which tested photos, of one class or of all, were named correctly, and the recording of each."""
+        rows = self.kept.tested.rows
+        labels = self.kept.labels[rows]
+        hits = self.kept.tested.logits.argmax(axis=1) == labels if len(rows) else np.empty(0, np.bool_)
+        chosen = np.ones(len(rows), np.bool_) if label is None else labels == label
+        return hits[chosen], [self.kept.groups[row] for row in rows[chosen].tolist()]
+
+    def tested(self) -> list[TestedPhoto]:
+        """Return every photo that was tested, the most certain answers first."""
+        tested, ids = self.kept.tested, self.record.class_ids
+        shares = probabilities(tested.logits, _temperature(self.record))
+        found = []
+        for place, row in enumerate(tested.rows.tolist()):
+            number, given = int(self.kept.samples[row]), int(self.kept.labels[row])
+            said = int(shares[place].argmax())
+            sample = self.present.get(number)
+            found.append(
+                TestedPhoto(
+                    id=number,
+                    given=ids[given],
+                    said=ids[said],
+                    probability=round(float(shares[place, said]), 6),
+                    given_probability=round(float(shares[place, given]), 6),
+                    present=sample is not None and sample.class_id == ids[given] and not sample.test,
+                )
+            )
+        return sorted(found, key=lambda one: (-one.probability, one.id))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A study, and which photos its rows are.
+
+    Attributes:
+        samples: ids, in the order of its rows.
+        study: what was found.
+    """
+
+    samples: tuple[int, ...]
+    study: Study
+
+
+def photos_of(project: Project, record: ModelRecord) -> Photos:
+    """Read what is known about the photos of a model.
+
+    A model from before outcomes were kept is taken to be trained on the photos its classes have now: if they changed
+    since, the model is known to be out of date, and the report says so.
+    """
+    present = {sample.id: sample for sample in project.all_samples()}
+    path = project.outcomes(record.id)
+    kept = outcomes.unpack(path.read_bytes()) if path is not None else None
+    if kept is not None and _fits(kept, record):
+        return Photos(record, kept, True, present)
+    index = {id_: place for place, id_ in enumerate(record.class_ids)}
+    samples = [one for one in present.values() if one.class_id in index and not one.test]
+    kept = Kept(
+        np.array([one.id for one in samples], np.int64),
+        np.array([index[one.class_id] for one in samples], np.int64),
+        [one.group for one in samples],
+        Outcomes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, len(index)), np.float32)),
+    )
+    return Photos(record, kept, False, present)
+
+
+def _fits(kept: Kept, record: ModelRecord) -> bool:
+    """Say whether what was kept is about the classes of a model."""
+    count = len(record.class_ids)
+    labels = kept.labels
+    return kept.tested.logits.shape[1] == count and (not len(labels) or 0 <= labels.min() <= labels.max() < count)
+
+
+def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return calibrated probabilities, float64 `[M, K]`, of logits float32 `[M, K]`."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
+
+
+def _temperature(record: ModelRecord) -> float:
+    calibration = record.evaluation.calibration
+    return calibration.temperature if calibration else 1.0
+
+
+def gather(
+    project: Project, photos: Photos, backlog: Backlog, cancelled: threading.Event
+) -> tuple[tuple[int, ...], Evidence]:
+    """Put together what a study looks at: those photos of a model that are still there.
+
+    Args:
+        project: whose model.
+        photos: of the model.
+        backlog: keeps and computes what is known of each photo.
+        cancelled: gives up waiting when set.
+
+    Returns:
+        The ids of the photos, and what is known of them in the same order.
+
+    Raises:
+        Cancelled: it was given up.
+        NotFound: none of the photos is left.
+        TeachableError: what is missing cannot be computed.
+    """
+    kept, present = photos.kept, photos.present
+    here = [(row, present[number]) for row, number in enumerate(kept.samples.tolist()) if number in present]
+    cache = _embedded(project, photos.record, backlog, [sample.sha256 for _, sample in here], cancelled)
+    missing = set(cache.missing(sample.sha256 for _, sample in here))
+    here = [(row, sample) for row, sample in here if sample.sha256 not in missing]
+    if not here:
+        raise NotFound("report_no_photos")
+    hashes = [sample.sha256 for _, sample in here]
+    rows = np.array([row for row, _ in here], np.int64)
+    folds = np.full(len(kept.samples), -1, np.int64)
+    folds[kept.tested.rows] = kept.tested.folds
+    logits = np.full((len(kept.samples), len(photos.record.class_ids)), np.nan, np.float32)
+    logits[kept.tested.rows] = kept.tested.logits / np.float32(_temperature(photos.record))
+    try:
+        embeddings = cache.get(hashes)
+    except KeyError as error:
+        raise TeachableError("report_died") from error
+    return tuple(sample.id for _, sample in here), Evidence(
+        embeddings=embeddings,
+        labels=kept.labels[rows],
+        groups=tuple(kept.groups[row] for row, _ in here),
+        captures=tuple(sample.group for _, sample in here),
+        class_count=len(photos.record.class_ids),
+        settings=photos.record.settings,
+        folds=folds[rows],
+        logits=logits[rows],
+        looks=backlog.looks(project, hashes, cancelled.is_set),
+    )
+
+
+def _embedded(
+    project: Project, record: ModelRecord, backlog: Backlog, hashes: list[str], cancelled: threading.Event
+) -> EmbeddingCache:
+    """Have the photos embedded with the network of a model, as far as that can be had, and return the embeddings."""
+    cache = backlog.cache(project, record.backbone)
+    if cache.missing(hashes):
+        try:
+            backlog.wait(project, record.backbone, lambda progress: None, cancelled)
+        except TeachableError:
+            # The network was removed, for one: what was embedded before is all there is, and is enough to go on.
+            log.info("not all photos of project %s can be studied", project.id, exc_info=True)
+    if cancelled.is_set():
+        raise Cancelled
+    return cache
+
+
+def place(project: Project, record: ModelRecord, name: str) -> Path:
+    """Return where something that was found out about a model is kept, or would be."""
+    return project.reports / f"{record.id}.{name}.json"
+
+
+def pack(found: Found) -> bytes:
+    """Return a study as it is kept; `unpack` reads it."""
+    plain = asdict(replace(found.study, points=np.empty((0, 2), np.float32)))
+    plain["points"] = np.round(found.study.points, 4).tolist()
+    return json.dumps({"format_version": FORMAT_VERSION, "samples": found.samples, "study": plain}).encode()
+
+
+def unpack(data: bytes) -> Found | None:
+    """Read a study; one that is damaged or of another version is as good as none, and is made again."""
+    try:
+        entry = json.loads(data)
+        if entry["format_version"] != FORMAT_VERSION:
+            return None
+        study = entry["study"]
+        points = np.asarray(study["points"], np.float32).reshape(-1, 2)
+        found = Found(tuple(entry["samples"]), study_from({**study, "points": points}))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        log.warning("a study of photos cannot be read; it is made again", exc_info=True)
+        return None
+    return found if len(points) == len(found.samples) else None

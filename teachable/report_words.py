@@ -1,0 +1,257 @@
+"""What a report says about a model as a whole, in words a twelve-year-old understands.
+
+It owns the sentences, and which figures stand in a report. Those about photos and classes are in
+`teachable.finding_words`; the figures come from the training and from a study of its photos.
+"""
+
+from collections.abc import Sequence
+
+from teachable import intervals, trained
+from teachable.dossier import Found, Photos
+from teachable.finding_words import advice, findings, listed
+from teachable.learning import Curve
+from teachable.report import ClassReport, CurvePoint, Learning, Report, Share, TestReport
+from teachable.scores import Calibration, ClassScore, Evaluation, TestScore
+from teachable.types import ModelRecord, ProjectInfo
+from teachable.words import percent, say
+
+SHOWN = 6
+"""Findings that are shown; of the others it says how many there are."""
+# An interval from one end to the other that is too wide to rely on.
+_WIDE = 0.3
+# A difference of two shares that nobody would act on.
+_ALIKE = 0.03
+# How far off probabilities may be, on average, to be called good or fair.
+_GOOD, _FAIR = 0.05, 0.12
+# Recordings below which they are said to be few.
+_FEW_RECORDINGS = 10
+
+
+def untrained(info: ProjectInfo) -> Report:
+    """Return the report of a project without a model."""
+    return Report(project=info.name, settings=info.settings, headline=say("report.headline.none"))
+
+
+def report(info: ProjectInfo, photos: Photos, found: Found | None, network: str) -> Report:
+    """Put together what is known about a model.
+
+    Args:
+        info: of the project, as it is now.
+        photos: of the model.
+        found: the study of it, or None before there is one.
+        network: under the model, in words.
+    """
+    record = photos.record
+    score, named = record.evaluation, trained.named(record, info)
+    names = named.metadata.labels
+    untested = [names[index] for index in score.unjudged]
+    said = [] if found is None else findings(info, photos, found, names)
+    random = None if found is None or found.study.random_split is None else _random(*found.study.random_split)
+    return Report(
+        model=record.id,
+        trained=record.created,
+        project=info.name,
+        network=network,
+        settings=record.settings,
+        samples=record.samples,
+        recordings=photos.recordings(),
+        classes=_classes(photos, found, names, named.colors),
+        accuracy=Share(score.correct, score.held_out, score.accuracy, score.low, score.high),
+        headline=_headline(score, untested),
+        method=_method(score),
+        random_split=random,
+        random_text="" if random is None else _random_text(random, score),
+        confusion=score.confusion,
+        calibration=score.calibration,
+        calibration_text=_calibration_text(score.calibration),
+        test=None if score.test is None else _test(score.test, record.class_ids),
+        learning=None if found is None else _learning(found.study.curve),
+        findings=tuple(said[:SHOWN]),
+        more_findings=max(0, len(said) - SHOWN),
+        unknown=_unknown(info, record),
+        limits=_limits(photos, untested),
+    )
+
+
+def _classes(
+    photos: Photos, found: Found | None, names: Sequence[str], colors: Sequence[str]
+) -> tuple[ClassReport, ...]:
+    score = photos.record.evaluation
+    labels = photos.kept.labels
+    out = []
+    for index, (id_, one) in enumerate(zip(photos.record.class_ids, score.per_class, strict=True)):
+        recall = _recall(photos, index, one)
+        named = sum(row[index] for row in score.confusion)
+        precision = one.correct / named if one.total and named else None
+        out.append(
+            ClassReport(
+                id=id_,
+                name=names[index],
+                color=colors[index],
+                samples=int((labels == index).sum()),
+                recordings=photos.recordings(index),
+                judged=one.total > 0,
+                recall=recall,
+                precision=precision,
+                f1=_f1(recall.share, precision),
+                advice="" if found is None else advice(found.study.advice[index], index, names),
+            )
+        )
+    return tuple(out)
+
+
+def _recall(photos: Photos, index: int, one: ClassScore) -> Share:
+    """Return how many photos of a class were named correctly; the interval counts recordings where they are known."""
+    if not one.total:
+        return Share(0, 0, None, None, None)
+    hits, groups = photos.right(index)
+    known = len(hits) == one.total and int(hits.sum()) == one.correct
+    low, high = intervals.clustered(hits, groups) if known else intervals.wilson(one.correct, one.total)
+    return Share(one.correct, one.total, one.correct / one.total, low, high)
+
+
+def _f1(recall: float | None, precision: float | None) -> float | None:
+    """Return the harmonic mean (van Rijsbergen 1979): 0 where nothing of a class was named correctly."""
+    if recall is None:
+        return None
+    return 2 * recall * precision / (recall + precision) if recall and precision else 0.0
+
+
+def _headline(score: Evaluation, untested: Sequence[str]) -> str:
+    """Say how good the model is, or why that is not known."""
+    if score.accuracy is None or score.low is None or score.high is None:
+        return say("report.headline.untested")
+    figures = {"percent": percent(score.accuracy), "low": percent(score.low), "high": percent(score.high)}
+    said = [say("report.headline.tested", **figures)]
+    if score.high - score.low > _WIDE:
+        said.append(say("report.headline.wide"))
+    if untested:
+        said.append(say("report.headline.some", names=listed(untested), count=len(untested)))
+    return " ".join(said)
+
+
+def _method(score: Evaluation) -> str:
+    if score.accuracy is None:
+        return say("report.method.untested")
+    if not score.folds:
+        return say("report.method.old", count=score.held_out)
+    said = [say("report.method.tested", count=score.held_out, folds=score.folds)]
+    if score.joined:
+        said.append(say("report.method.joined", count=score.joined))
+    said.append(say("report.method.interval"))
+    return " ".join(said)
+
+
+def _random(correct: int, total: int) -> Share:
+    """Return a figure without an interval: no interval could hold what it leaves out."""
+    return Share(correct, total, correct / total if total else None, None, None)
+
+
+def _random_text(random: Share, score: Evaluation) -> str:
+    if random.share is None:
+        return ""
+    figure = percent(random.share)
+    if score.accuracy is None:
+        return say("report.random.alone", percent=figure)
+    difference = random.share - score.accuracy
+    if abs(difference) < _ALIKE:
+        return say("report.random.alike", percent=figure)
+    if difference < 0:
+        return say("report.random.lower", percent=figure)
+    return say("report.random.flattering", percent=figure)
+
+
+def _calibration_text(calibration: Calibration | None) -> str:
+    """Say whether percentages can be taken at their word."""
+    if calibration is None:
+        return ""
+    off = percent(calibration.after)
+    if calibration.after <= _GOOD:
+        said = say("report.calibration.good", off=off)
+    elif calibration.after <= _FAIR:
+        said = say("report.calibration.fair", off=off)
+    else:
+        said = say("report.calibration.poor", off=off)
+    before = percent(calibration.before)
+    if calibration.before > calibration.after and before != off:
+        said = f"{said} {say('report.calibration.before', off=before)}"
+    return said
+
+
+def _test(score: TestScore, ids: Sequence[str]) -> TestReport:
+    known = score.total > 0
+    share = Share(
+        score.correct,
+        score.total,
+        score.correct / score.total if known else None,
+        score.low if known else None,
+        score.high if known else None,
+    )
+    per_class = tuple((id_, _counted(one)) for id_, one in zip(ids, score.per_class, strict=True))
+    return TestReport(share, per_class, score.confusion, score.leaking, _test_text(share, score.leaking))
+
+
+def _counted(one: ClassScore) -> Share:
+    if not one.total:
+        return Share(0, 0, None, None, None)
+    low, high = intervals.wilson(one.correct, one.total)
+    return Share(one.correct, one.total, one.correct / one.total, low, high)
+
+
+def _test_text(score: Share, leaking: int) -> str:
+    if score.share is None or score.low is None or score.high is None:
+        return say("report.test.all_leaking")
+    figures = {"percent": percent(score.share), "low": percent(score.low), "high": percent(score.high)}
+    said = say("report.test.tested", correct=score.correct, count=score.total, **figures)
+    return f"{said} {say('report.test.leaking', count=leaking)}" if leaking else said
+
+
+def _learning(curve: Curve | None) -> Learning | None:
+    if curve is None:
+        return None
+    points = tuple(CurvePoint(one.photos, one.share, one.low, one.high, one.measured) for one in curve.points)
+    return Learning(points, _learning_text(curve))
+
+
+def _learning_text(curve: Curve) -> str:
+    """Say whether it is worth the effort to take more photos of the same kind."""
+    now = [one for one in curve.points if one.measured][-1]
+    more = next((one for one in curve.points if not one.measured), now)
+    figures = {
+        "now": round(now.photos),
+        "photos": round(more.photos),
+        "percent": percent(more.share),
+        "low": percent(more.low),
+        "high": percent(more.high),
+    }
+    if curve.trend == "rising":
+        return say("report.learning.rising", **figures)
+    if curve.trend == "flat":
+        return say("report.learning.flat", **figures)
+    return say("report.learning.unclear", **figures)
+
+
+def _unknown(info: ProjectInfo, record: ModelRecord) -> str:
+    """Say what is known about the answer "not sure"."""
+    if not record.familiar:
+        return say("report.unknown.few") if record.evaluation.folds else say("report.unknown.old")
+    if info.unknown_below <= 0:
+        return say("report.unknown.off")
+    return say("report.unknown.on", percent=percent(info.unknown_below), count=record.familiar)
+
+
+def _limits(photos: Photos, untested: Sequence[str]) -> tuple[str, ...]:
+    """Say what the report cannot know."""
+    score = photos.record.evaluation
+    said = [say("report.limits.photos"), say("report.limits.other")]
+    if untested:
+        said.insert(0, say("report.limits.untested", names=listed(untested), count=len(untested)))
+    recordings = len(set(photos.right()[1]))
+    if score.accuracy is not None and photos.by_photo and recordings < _FEW_RECORDINGS:
+        said.append(say("report.limits.recordings", count=recordings))
+    if score.accuracy is not None and not score.folds:
+        said.append(say("report.limits.old"))
+    gone = sum(number not in photos.present for number in photos.kept.samples.tolist())
+    if gone:
+        said.append(say("report.limits.gone", count=gone))
+    return (*said, say("report.limits.use"))
