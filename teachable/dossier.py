@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,11 +196,6 @@ def _embedded(
     if cancelled.is_set():
         raise Cancelled
     return cache
-
-
-def place(project: Project, record: ModelRecord, name: str) -> Path:
-    """Return where something that was found out about a model is kept, or would be."""
-    return project.reports / f"{record.id}.{name}.json"
 
 
 def pack(found: Found) -> bytes:

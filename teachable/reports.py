@@ -23,7 +23,6 @@ from teachable.exporting.exporter import Extra
 from teachable.exporting.offers import installing
 from teachable.library import Library
 from teachable.projects import Project, schema
-from teachable.projects.files import write_whole
 from teachable.report import Heatmap, Report, SampleMap, SamplePrediction, TestedPhotos
 from teachable.studies import Studies
 from teachable.training import Trainer
@@ -262,8 +261,8 @@ class Reports:
     def _umap(self, project: Project, photos: Photos, found: Found) -> NDArray[np.float32]:
         """Return the points of a study by UMAP, float32 `[N, 2]`, NaN where there is none; computed once."""
         record = photos.record
-        path = dossier.place(project, record, _UMAP)
-        points = _points(path.read_bytes()) if path.is_file() else None
+        kept = project.reports.read(record.id, _UMAP)
+        points = None if kept is None else _points(kept)
         if points is not None and len(points) == len(found.samples):
             return points
         with self._busy(project.id) as cancelled, schema.in_words(project.folder):
@@ -274,7 +273,7 @@ class Reports:
             embeddings = cache.get([sha for sha in shas if sha is not None and sha not in gone])
             points = np.full((len(shas), 2), np.nan, np.float32)
             points[rows], _ = self._trainer.points(embeddings, "umap", record.settings.seed, cancelled)
-            write_whole(path, json.dumps(np.round(points, 4).tolist()).encode())
+            project.reports.write(record.id, _UMAP, json.dumps(np.round(points, 4).tolist()).encode())
         return points
 
     # Beginning and ending

@@ -14,7 +14,6 @@ from teachable.backlog import Backlog
 from teachable.dossier import Found
 from teachable.errors import Cancelled, Conflict, TeachableError
 from teachable.projects import Project, schema
-from teachable.projects.files import write_whole
 from teachable.report import State
 from teachable.training import Trainer
 from teachable.types import ModelRecord
@@ -95,8 +94,8 @@ class Studies:
             known = self._found.get(project.id)
         if known is not None and known[0] == record.id:
             return known[1]
-        path = dossier.place(project, record, _KEPT)
-        found = dossier.unpack(path.read_bytes()) if path.is_file() else None
+        data = project.reports.read(record.id, _KEPT)
+        found = None if data is None else dossier.unpack(data)
         if found is not None:
             with self._lock:
                 self._found[project.id] = record.id, found
@@ -225,8 +224,5 @@ class Studies:
                 order.report(_GATHERED + (1 - _GATHERED) * part)
 
             study = self._trainer.study(evidence, on_progress, order.cancelled)
-            path = dossier.place(project, record, _KEPT)
-            write_whole(path, dossier.pack(Found(samples, study)))
-            for other in path.parent.glob("*.json"):
-                if other != path:
-                    other.unlink(missing_ok=True)  # of a model before
+            project.reports.write(record.id, _KEPT, dossier.pack(Found(samples, study)))
+            project.reports.forget_others(record.id, [_KEPT])
