@@ -25,7 +25,8 @@ from teachable.jobs import Job, Training
 from teachable.library import Library
 from teachable.loaded import Loaded
 from teachable.projects import Project, ProjectStore
-from teachable.runtime import Classifier, Prediction
+from teachable.reports import Reports
+from teachable.runtime import Prediction
 from teachable.settings import check_training
 from teachable.standing import Standing
 from teachable.status import Status, ready
@@ -62,7 +63,16 @@ class Workspace(Contents):
         self._standing = Standing(self._library, self._backlog, self._trainer, self._trainings)
         self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.running)
         self._exports = ExportQueue(self._backlog, self._trainer, self._trainings.latest, self._standing.stale)
-        self._classifiers: Loaded[tuple[str, tuple[str, ...]], Classifier] = Loaded()
+        self._classifiers: trained.Classifiers = Loaded()
+        self._reports = Reports(
+            self._store.open,
+            self._library,
+            self._backlog,
+            self._trainer,
+            self._standing.stale,
+            self._standing.view,
+            self._classifiers,
+        )
 
     def __enter__(self) -> "Workspace":
         return self
@@ -75,7 +85,7 @@ class Workspace(Contents):
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
         joins = [job.join for job in self._trainings.give_up()] + [one.join for one in self._comparisons.give_up()]
-        joins += [thread.join for thread in self._exports.close()]
+        joins += [thread.join for thread in (*self._exports.close(), *self._reports.close())]
         self._networks.close()
         self._trainer.close()
         for join in joins:
@@ -118,6 +128,7 @@ class Workspace(Contents):
         """Delete a project and return the undo token; whatever is being done with it is given up."""
         self._trainings.remove(project_id)
         self._exports.remove(project_id)
+        self._reports.remove(project_id)
         self._comparisons.remove(project_id)
         self._backlog.forget(project_id)
         return self._store.delete(project_id)
@@ -283,6 +294,11 @@ class Workspace(Contents):
         """
         photo = images.decode(data, name)
         return trained.ask(self._store.open(project_id), [photo], self._classifiers)[0]
+
+    @property
+    def reports(self) -> Reports:
+        """What is known about the newest model of each project, and finding out more."""
+        return self._reports
 
     # Taking the model away
 
