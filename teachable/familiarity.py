@@ -58,6 +58,8 @@ def fit(embeddings: Embeddings, labels: Labels, folds: NDArray[np.int64]) -> Fam
         InvalidInput: embeddings that are not finite.
         ValueError: arrays that do not fit together, or fewer than two classes.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1] or folds.shape != labels.shape:
         raise ValueError(f"{embeddings.shape} embeddings, {labels.shape} labels, {folds.shape} folds")
     broken = int((~np.isfinite(embeddings).all(axis=1)).sum())
@@ -67,6 +69,12 @@ def fit(embeddings: Embeddings, labels: Labels, folds: NDArray[np.int64]) -> Fam
         raise ValueError("familiarity needs two classes")
     if int((folds >= 0).sum()) < LEAST:
         return None
+    # On one core: matrices this small lose more by sharing than they win, and their last bits would depend on it.
+    with threadpool_limits(1):
+        return _fit(embeddings, labels, folds)
+
+
+def _fit(embeddings: Embeddings, labels: Labels, folds: NDArray[np.int64]) -> Familiarity | None:
     rows = _unit(embeddings)
     distances = []
     for fold in range(int(folds.max()) + 1):

@@ -14,11 +14,12 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from teachable import __version__, backbones, export
+from teachable import __version__, backbones, calibration, export, familiarity
 from teachable.errors import ModelFileError
 from teachable.export import ModelMetadata
 from teachable.scores import ClassScore, Evaluation
-from teachable.types import Agreement, Head, Layer, TrainSettings
+from teachable.types import Agreement, Familiarity, Head, Layer, TrainSettings
+from tests.making import tiny_graph
 
 RECORD = backbones.builtin()
 WIDTH = RECORD.embedding_width
@@ -134,6 +135,28 @@ def test_heatmap_is_the_gradient_of_the_logit_at_every_place(backbone: bytes, tr
             np.testing.assert_allclose(heatmap[index, label], expected, atol=2e-4)
 
 
+@pytest.mark.parametrize("temperature", [0.4, 2.5])
+def test_heatmap_is_what_autograd_finds_through_the_calibrated_head(
+    backbone: bytes, trained: Head, temperature: float
+) -> None:
+    """From the map itself to the softmax of divided logits: the gradient at each place, times what is there."""
+    batch = np.stack(photos(2, seed=5))
+    scaled = calibration.scaled(trained, temperature)
+    heatmap, probabilities = run(export.append_head(backbone, scaled, named(3)), batch, "heatmap", "probabilities")
+    features = torch.from_numpy(run(backbone, batch, "features")[0]).double().requires_grad_()
+    values = features.mean((2, 3))
+    for place, layer in enumerate(trained.layers):
+        values = torch.relu(values) if place else values
+        values = values @ torch.from_numpy(layer.weight).double().T + torch.from_numpy(layer.bias).double()
+    values = values / temperature
+    np.testing.assert_allclose(probabilities, torch.softmax(values, 1).detach().numpy(), atol=1e-5)
+    for label in range(3):
+        (gradient,) = torch.autograd.grad(values[:, label].sum(), features, retain_graph=True)
+        places = features.shape[2] * features.shape[3]
+        expected = (gradient * features).sum(1).detach().numpy() * places
+        np.testing.assert_allclose(heatmap[:, label], expected, atol=1e-3)
+
+
 def test_heatmap_of_a_linear_head_averages_to_the_logit(backbone: bytes) -> None:
     linear = head(4)
     heatmap, logits = run(export.append_head(backbone, linear, named(4)), np.stack(photos(3)), "heatmap", "logits")
@@ -208,6 +231,116 @@ def test_file_names_no_place_on_this_computer(backbone: bytes, trained: Head) ->
 def test_head_that_does_not_fit_is_refused(backbone: bytes, wrong: Head, labels: int) -> None:
     with pytest.raises(ValueError, match=r"labels for|a layer for"):
         export.append_head(backbone, wrong, named(labels))
+
+
+# How familiar a photo is
+
+
+def known(width: int = WIDTH, classes: int = 3, seed: int = 0) -> Familiarity:
+    """What is familiar where photos are like noise around a few embeddings."""
+    random = np.random.default_rng(seed)
+    middles = random.gamma(1, 1, (classes, width))
+    labels = np.arange(20 * classes) % classes
+    rows = (middles[labels] + random.normal(0, 0.2, (len(labels), width))).astype(np.float32)
+    found = familiarity.fit(rows, labels, np.arange(len(labels)) // classes % 5)
+    assert found is not None
+    return found
+
+
+def of_photos(backbone: bytes, count: int = 24) -> tuple[Familiarity, np.ndarray]:
+    """What is familiar after seeing photos of two kinds: coarse patterns, and the same faint on grey."""
+    bright = photos(count, seed=11)
+    faint = [(112 + one // 8).astype(np.uint8) for one in bright]
+    (embeddings,) = run(backbone, np.stack([*bright, *faint]), "embedding")
+    found = familiarity.fit(embeddings, np.repeat([0, 1], count), np.tile(np.arange(count) % 4, 2))
+    assert found is not None
+    return found, embeddings
+
+
+def test_familiarity_of_the_file_is_that_of_the_fit(backbone: bytes) -> None:
+    found, embeddings = of_photos(backbone)
+    about_it = replace(named(2), unknown_below=0.05, familiar=found.held_out)
+    model = export.append_head(backbone, head(2), about_it, found)
+    onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
+    seen = np.stack([*photos(8, seed=11), *photos(8, seed=12)])
+    fresh = run(backbone, seen, "embedding")[0]
+    expected = familiarity.score(found, fresh)
+    (shares,) = run(model, seen, "familiarity")
+    assert shares.shape == (16,)
+    assert shares.dtype == np.float32
+    np.testing.assert_allclose(shares, expected, atol=1e-3)
+    assert expected.min() < expected.max()
+    assert len(embeddings) == found.held_out
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    outputs = {port.name: port.shape for port in session.get_outputs()}
+    assert list(outputs) == ["probabilities", "logits", "heatmap", "familiarity"]
+    assert outputs["familiarity"] == ["batch"]
+
+
+def test_familiarity_changes_nothing_else(backbone: bytes, trained: Head) -> None:
+    batch = np.stack(photos(3))
+    names = ("probabilities", "logits", "heatmap")
+    without = run(export.append_head(backbone, trained, named(3)), batch, *names)
+    with_it = run(export.append_head(backbone, trained, named(3), known()), batch, *names)
+    for one, two in zip(without, with_it, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_familiarity_takes_a_tenth_of_the_file_at_most(backbone: bytes) -> None:
+    plain = export.append_head(backbone, head(60), named(60))
+    assert len(export.append_head(backbone, head(60), named(60), known(classes=60))) < 1.1 * len(plain)
+
+
+@pytest.mark.parametrize("opset", [13, 15, 18, 20])
+def test_familiarity_runs_in_graphs_of_any_age(opset: int) -> None:
+    """The contract takes graphs from opset 13 on; what is appended must run in all of them."""
+    proto = onnx.load_from_string(tiny_graph(np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)))
+    for node in list(proto.graph.node):
+        if node.op_type == "Resize":
+            # Without smoothing, as opset 13 knows no other; all axes are named by their sizes.
+            del node.attribute[:]
+            node.attribute.append(helper.make_attribute("mode", "linear"))
+        if node.op_type == "ReduceMean" and opset < 18:
+            node.input[:] = ["features"]
+            node.attribute.append(helper.make_attribute("axes", [2, 3]))
+    sides = next(one for one in proto.graph.initializer if one.name == "sides")
+    sides.CopyFrom(onnx.numpy_helper.from_array(np.array([2, 3, 4, 4], np.int64), "sides"))
+    proto.opset_import[0].version = opset
+    tiny = proto.SerializeToString()
+    batch = np.stack(photos(2))
+    model = export.append_head(tiny, head(3, width=8), named(3), known(8))
+    onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
+    expected = familiarity.score(known(8), run(tiny, batch, "embedding")[0])
+    np.testing.assert_allclose(run(model, batch, "familiarity")[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", ["mean", "basis", "whitening", "centres", "quantiles"])
+def test_familiarity_that_does_not_fit_is_refused(backbone: bytes, wrong: str) -> None:
+    values = {
+        "mean": np.zeros(3, np.float32),
+        "basis": np.zeros((5, WIDTH), np.float32),
+        "whitening": np.zeros((4, 3), np.float32),
+        "centres": known().centres[:1],
+        "quantiles": np.zeros(101, np.float32),
+    }
+    broken = replace(known(), **{wrong: values[wrong]})
+    with pytest.raises(ValueError, match="familiarity"):
+        export.append_head(backbone, head(3), named(3), broken)
+
+
+def test_same_familiarity_gives_the_same_file(backbone: bytes) -> None:
+    one, two = (export.append_head(backbone, head(3), named(3), known()) for _ in range(2))
+    assert one == two
+
+
+def test_threshold_can_be_changed_in_a_written_file(backbone: bytes) -> None:
+    told = replace(named(3), unknown_below=0.05, familiar=60)
+    before = export.append_head(backbone, head(3), told, known())
+    after = export.with_metadata(before, replace(told, unknown_below=0.2))
+    assert json.loads(entries(after)["familiarity"]) == {"below": 0.2, "held_out": 60}
+    np.testing.assert_array_equal(
+        run(before, np.stack(photos(1)), "familiarity")[0], run(after, np.stack(photos(1)), "familiarity")[0]
+    )
 
 
 def test_model_file_is_no_backbone(backbone: bytes) -> None:

@@ -155,6 +155,41 @@ def test_missing_entry_is_named(entry: str) -> None:
     assert caught.value.values["entry"] == entry
 
 
+def test_threshold_of_not_sure_comes_back() -> None:
+    written = replace(example(), unknown_below=0.125, familiar=321)
+    found = from_entries(to_entries(written), "model.onnx")
+    assert (found.unknown_below, found.familiar) == (0.125, 321)
+
+
+def test_file_without_familiarity_says_nothing_of_it() -> None:
+    entries = to_entries(example())
+    assert "familiarity" not in entries
+    found = from_entries(entries, "model.onnx")
+    assert (found.unknown_below, found.familiar) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0.7",
+        "{}",
+        '{"below": null, "held_out": 3}',
+        '{"below": "x", "held_out": 3}',
+        '{"below": 1.5, "held_out": 3}',
+        '{"below": -0.1, "held_out": 3}',
+        '{"below": 0.1}',
+        '{"below": 0.1, "held_out": -1}',
+        '{"below": 0.1, "held_out": true}',
+        '{"below": 0.1, "held_out": 2.5}',
+        '{"below": NaN, "held_out": 2}',
+    ],
+)
+def test_damaged_threshold_is_named(value: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        from_entries({**to_entries(example()), "familiarity": value}, "model.onnx")
+    assert caught.value.values["entry"] == "familiarity"
+
+
 def test_what_a_later_version_adds_is_no_harm() -> None:
     written = example()
     entries = {**to_entries(written), "added_later": "0.7"}
