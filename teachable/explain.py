@@ -15,7 +15,7 @@ from teachable.types import Image
 SIDE = 256
 """Pixels of each side of a picture with a heat map, unless said otherwise."""
 QUALITY = 82
-# From a dark veil to a warm light, so that it shows on photos of every colour; `assets/page/heat.js` does the same.
+# From a dark veil to a warm light, so that it shows on photos of every colour; `assets/studio/heat.js` does the same.
 _DARK = np.array([12, 14, 40], np.float32)
 _LIGHT = np.array([255, 214, 40], np.float32)
 _VEIL, _GLOW = 175 / 255, 110 / 255

@@ -1,7 +1,7 @@
 """The report as one HTML file: to be read on a screen, printed, and handed on, with nothing loaded from elsewhere.
 
 It owns what is shown and how: the model card, the charts, the worst mistakes with what the model looked at. What is
-said is `teachable.report`; the layout is `assets/report/report.html`, the drawing of charts `teachable.charts`. The page
+said is `teachable.report`; the layout is `assets/report/report.html`, the drawing of charts `teachable.charts`. It
 has no script, and its policy allows none.
 """
 
@@ -170,6 +170,7 @@ def render(
     page = template.render(
         report=report,
         labels=known,
+        by_id=labels,
         policy=policy(),
         date=datetime.fromtimestamp(report.trained, UTC).date().isoformat(),
         charts=_charts(report, cancelled),
