@@ -180,22 +180,24 @@ def _under_the_hood(static: str) -> tuple[gr.HTML, list[Any], list[Any]]:
         with gr.Column(elem_id="figure-history", min_width=0):
             with gr.Row():
                 which = {"trained_on": BLUE, "held_out": ORANGE}
-                loss = _curve("epoch", "loss", "loss", which)
-                accuracy = _curve("epoch", "accuracy", "accuracy", which, **share)
+                with gr.Column(min_width=0):
+                    loss = _curve("epoch", "loss", "loss", which)
+                with gr.Column(min_width=0):
+                    accuracy = _curve("epoch", "accuracy", "accuracy", which, **share)
             history_table = _mount("figure", static, "history")
     figures = [learning, learning_table, reliability, reliability_table]
     return report, figures, [loss, accuracy, history_table]
 
 
 def _curve(x: str, y: str, name: str, lines: dict[str, str], **options: Any) -> gr.LinePlot:
-    """Return one plot of lines, each with its colour."""
+    """Return one plot of lines, each with its colour, below its title."""
+    _asset("figure-title.html", text=say(f"page.hood.{name}.title"))
     return gr.LinePlot(
         x=x,
         y=y,
         color="which",
         x_title=say(f"page.hood.{name}.x"),
         y_title=say(f"page.hood.{name}.y"),
-        title=say(f"page.hood.{name}.title"),
         color_title=" ",
         color_map={say(f"page.hood.line.{line}"): color for line, color in lines.items()},
         height=CURVE_HEIGHT,
@@ -222,7 +224,7 @@ class Handlers:
     def learned(self, event: gr.EventData) -> list[Any]:
         """Draw how the project's model learned."""
         record = self._workspace.model(event.id)
-        points = history(record.evaluation) if record else pd.DataFrame(columns=["epoch", "loss", "accuracy", "which"])
+        points = history(record.evaluation) if record else None
         return [points, points, history_table(record.evaluation) if record else None]
 
     def reported(self, event: gr.EventData) -> list[Any]:
@@ -308,18 +310,18 @@ def history_table(evaluation: Evaluation) -> Table:
     return {"text": say("page.hood.history.text"), "headers": _headers("history", headers), "rows": rows}
 
 
-def learning(learning: Learning | None) -> pd.DataFrame:
+def learning(learning: Learning | None) -> pd.DataFrame | None:
     """Return the learning curve in long form: columns photos, share, which."""
-    rows: list[tuple[float, float, str]] = []
-    if learning:
-        measured = [point for point in learning.points if point.measured]
-        further = [point for point in learning.points if not point.measured]
-        rows += [(point.photos, point.share, say("page.hood.line.measured")) for point in measured]
-        # The line goes on from the last point that was measured.
-        joined = [*measured[-1:], *further] if further else []
-        rows += [(point.photos, point.share, say("page.hood.line.expected")) for point in joined]
-        rows += [(point.photos, point.high, say("page.hood.line.at_best")) for point in learning.points]
-        rows += [(point.photos, point.low, say("page.hood.line.at_worst")) for point in learning.points]
+    if learning is None:
+        return None
+    measured = [point for point in learning.points if point.measured]
+    further = [point for point in learning.points if not point.measured]
+    # The line goes on from the last point that was measured.
+    joined = [*measured[-1:], *further] if further else []
+    rows = [(point.photos, point.share, say("page.hood.line.measured")) for point in measured]
+    rows += [(point.photos, point.share, say("page.hood.line.expected")) for point in joined]
+    rows += [(point.photos, point.high, say("page.hood.line.at_best")) for point in learning.points]
+    rows += [(point.photos, point.low, say("page.hood.line.at_worst")) for point in learning.points]
     return pd.DataFrame(rows, columns=["photos", "share", "which"])
 
 
@@ -340,12 +342,12 @@ def learning_table(learning: Learning | None) -> Table:
     return {"text": learning.text, "headers": headers, "rows": rows}
 
 
-def reliability(calibration: Calibration | None) -> pd.DataFrame:
+def reliability(calibration: Calibration | None) -> pd.DataFrame | None:
     """Return the reliability of the probabilities in long form: columns confidence, accuracy, which."""
-    rows: list[tuple[float, float, str]] = []
-    if calibration:
-        rows += [(bin.confidence, bin.accuracy, say("page.hood.line.model")) for bin in calibration.bins]
-        rows += [(end, end, say("page.hood.line.perfect")) for end in (0.0, 1.0)]
+    if calibration is None:
+        return None
+    rows = [(bin.confidence, bin.accuracy, say("page.hood.line.model")) for bin in calibration.bins]
+    rows += [(end, end, say("page.hood.line.perfect")) for end in (0.0, 1.0)]
     return pd.DataFrame(rows, columns=["confidence", "accuracy", "which"])
 
 

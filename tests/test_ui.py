@@ -11,8 +11,9 @@ import pytest
 
 from teachable import ui
 from teachable.errors import Conflict
+from teachable.report import CurvePoint, Learning, Report
 from teachable.resources import assets
-from teachable.scores import ClassScore, EpochPoint, Evaluation
+from teachable.scores import Calibration, CalibrationBin, ClassScore, EpochPoint, Evaluation
 from teachable.types import ClassInfo, ModelRecord, ProjectInfo, TrainSettings
 from teachable.words import catalogue, say
 
@@ -35,11 +36,22 @@ RECORD = ModelRecord(
 )
 
 
+LEARNING = Learning(
+    (CurvePoint(6, 0.5, 0.3, 0.7, True), CurvePoint(12, 0.75, 0.6, 0.9, True), CurvePoint(24, 0.8, 0.6, 0.95, False)),
+    "Twice as many photos bring a little.",
+)
+CALIBRATION = Calibration(1.5, 0.2, 0.05, (CalibrationBin(0.5, 0.6, 0.55, 0.5, 8), CalibrationBin(0.9, 1, 0.97, 1, 20)))
+REPORT = Report(state="done", model="m", learning=LEARNING, calibration=CALIBRATION, calibration_text="It can be.")
+
+
 class Space:
     """Stands for the Workspace: keeps what it is asked, and refuses when told to."""
 
-    def __init__(self, record: ModelRecord | None = RECORD, refuses: bool = False) -> None:
+    def __init__(
+        self, record: ModelRecord | None = RECORD, refuses: bool = False, report: Report | None = None
+    ) -> None:
         self.record = record
+        self.report = report or Report()
         self.refuses = refuses
         self.calls: list[tuple[str, str, TrainSettings]] = []
 
@@ -50,6 +62,14 @@ class Space:
     def model(self, project_id: str) -> ModelRecord | None:
         assert project_id == PROJECT.id
         return self.record
+
+    @property
+    def reports(self) -> "Space":
+        return self
+
+    def of(self, project_id: str) -> Report:
+        assert project_id == PROJECT.id
+        return self.report
 
     def start_training(self, project_id: str, settings: TrainSettings) -> None:
         self._note("train", project_id, settings)
@@ -86,10 +106,33 @@ def components(page: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def test_every_part_of_the_studio_has_a_mount(page: dict[str, Any]) -> None:
-    mounts = {props["props"]["part"]: props for props in components(page, "html") if "part" in props["props"]}
-    assert set(mounts) == {"header", "classes", "training", "preview", "network"}
-    assert all(props["props"]["studio"] == STATIC for props in mounts.values())
-    assert all("studio.mount" in props["js_on_load"] for props in mounts.values())
+    mounts = [props for props in components(page, "html") if "part" in props["props"]]
+    parts = {props["props"]["part"] for props in mounts}
+    assert parts == {"header", "classes", "training", "preview", "network", "report", "figure", "more"}
+    assert len({props["elem_id"] for props in mounts}) == len(mounts)
+    assert all(props["props"]["studio"] == STATIC for props in mounts)
+    assert all("studio.mount" in props["js_on_load"] for props in mounts)
+    known = (assets() / "studio" / "main.js").read_text(encoding="utf-8")
+    assert all(re.search(rf"\b{part}: mount", known) for part in parts)
+
+
+def test_every_event_of_the_studio_is_named_where_gradio_looks_for_it(page: dict[str, Any]) -> None:
+    loader = (assets() / "studio" / "loader.js").read_text(encoding="utf-8")
+    events = {event for entry in page["dependencies"] for _, event in entry["targets"]}
+    ours = {event for event in events if "_" in event}
+    assert ours == {"project_opened", "model_changed", "train_state", "report_changed"}
+    assert all(f'"{event}"' in loader for event in ours)
+
+
+def test_every_curve_has_a_table_beside_it(page: dict[str, Any]) -> None:
+    assert {props["elem_id"] for props in components(page, "nativeplot")} == {
+        "learning-curve",
+        "reliability-curve",
+        "loss-curve",
+        "accuracy-curve",
+    }
+    tables = {props["props"]["name"] for props in components(page, "html") if props["props"].get("part") == "figure"}
+    assert tables == {"learning", "reliability", "history"}
 
 
 def test_train_cannot_be_pressed_before_the_browser_says_so(page: dict[str, Any]) -> None:
@@ -188,48 +231,63 @@ def test_settings_survive_the_way_to_the_controls_and_back() -> None:
     assert ui.settings_from(epochs, batch_size, learning_rate, int(hidden_units)) == settings
 
 
-def test_under_the_hood_is_empty_without_a_model() -> None:
-    note, *rest = handlers(Space(record=None)).explain(event(id=PROJECT.id))
-    assert note["visible"] is True
-    assert all(update["visible"] is False for update in rest)
+def test_without_a_model_there_is_nothing_to_draw() -> None:
+    assert handlers(Space(record=None)).learned(event(id=PROJECT.id)) == [None, None, None]
 
 
-def test_under_the_hood_shows_curves_and_tables() -> None:
-    note, loss, accuracy, scores, confusion = handlers(Space()).explain(event(id=PROJECT.id))
-    assert note["visible"] is False
-    assert len(loss["value"]) == len(accuracy["value"]) == 4
-    assert scores["value"]["data"][0][0] == "Cat"
-    assert confusion["visible"] is True
+def test_how_a_model_learned_is_drawn_and_told() -> None:
+    loss, accuracy, table = handlers(Space()).learned(event(id=PROJECT.id))
+    assert len(loss) == len(accuracy) == 4
+    assert table["rows"] == [["1", "0.900", "50%", "1.000", "25%"], ["2", "0.500", "75%", "0.800", "75%"]]
+    assert len(table["headers"]) == 5
 
 
-def test_confusion_is_hidden_where_nothing_could_be_held_out() -> None:
-    unjudged = replace(EVALUATION, accuracy=None, low=None, high=None, held_out=0, correct=0)
-    *_, confusion = handlers(Space(replace(RECORD, evaluation=unjudged))).explain(event(id=PROJECT.id))
-    assert confusion["visible"] is False
+def test_without_a_report_there_is_nothing_to_draw() -> None:
+    assert handlers(Space()).reported(event(id=PROJECT.id)) == [None, None, None, None]
 
 
-def test_classes_are_shown_with_their_present_names() -> None:
-    assert ui.class_names(PROJECT, RECORD) == ["Cat", "Dog"]
-    gone = replace(PROJECT, classes=CLASSES[1:])
-    assert ui.class_names(gone, RECORD) == ["Kitten", "Dog"]
+def test_curves_of_a_report_are_drawn_and_told() -> None:
+    learning, learned, reliability, relied = handlers(Space(report=REPORT)).reported(event(id=PROJECT.id))
+    assert learned["text"] == LEARNING.text
+    assert learned["rows"][0] == ["6", "50%", "30 to 70%", say("page.hood.line.measured")]
+    assert learned["rows"][-1] == ["24", "80%", "60 to 95%", say("page.hood.line.expected")]
+    assert relied["text"] == "It can be."
+    assert relied["rows"][0] == ["50 to 60%", "55%", "50%", "8"]
+    for table in (learned, relied):
+        assert all(len(row) == len(table["headers"]) for row in table["rows"])
+    assert set(learning["which"]) == {
+        say(f"page.hood.line.{one}") for one in ("measured", "expected", "at_best", "at_worst")
+    }
+    assert set(reliability["which"]) == {say("page.hood.line.model"), say("page.hood.line.perfect")}
 
 
-def test_curve_has_a_point_per_epoch_and_part() -> None:
-    points = ui.curve(EVALUATION)
+def test_what_is_expected_goes_on_from_what_was_measured() -> None:
+    points = ui.learning(LEARNING)
+    assert points is not None
+    expected = points[points["which"] == say("page.hood.line.expected")]
+    assert expected["photos"].tolist() == [12, 24]
+    assert expected["share"].tolist() == [0.75, 0.8]
+
+
+def test_a_curve_that_ends_with_what_was_measured_expects_nothing() -> None:
+    points = ui.learning(replace(LEARNING, points=LEARNING.points[:2]))
+    assert points is not None
+    assert say("page.hood.line.expected") not in set(points["which"])
+
+
+def test_history_has_a_point_per_epoch_and_part() -> None:
+    points = ui.history(EVALUATION)
     assert points["epoch"].tolist() == [1, 2, 1, 2]
     assert points["loss"].tolist() == [0.9, 0.5, 1.0, 0.8]
-    assert set(points["which"]) == {say("page.hood.trained_on"), say("page.hood.held_out")}
+    assert set(points["which"]) == {say("page.hood.line.trained_on"), say("page.hood.line.held_out")}
 
 
-def test_curve_leaves_out_what_was_not_held_out() -> None:
-    history = (EpochPoint(1, 0.9, 0.5),)
-    assert len(ui.curve(replace(EVALUATION, history=history))) == 1
-
-
-def test_tables_say_what_was_not_tested() -> None:
-    scores, confusion = ui.tables(["Cat", "Dog"], EVALUATION)
-    assert scores["data"] == [["Cat", "3 of 4", "75%"], ["Dog", "–", say("page.hood.not_judged")]]
-    assert confusion == {"headers": ["", "Cat", "Dog"], "data": [["Cat", 3, 1], ["Dog", 0, 0]]}
+def test_history_leaves_out_what_was_not_held_out() -> None:
+    evaluation = replace(EVALUATION, history=(EpochPoint(1, 0.9, 0.5),))
+    assert len(ui.history(evaluation)) == 1
+    table = ui.history_table(evaluation)
+    assert table is not None
+    assert table["rows"] == [["1", "0.900", "50%", "–", "–"]]
 
 
 def test_every_text_the_page_asks_for_is_in_the_catalogue() -> None:

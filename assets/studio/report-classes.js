@@ -58,8 +58,9 @@ function row(label) {
   const line = make("tr", { "data-testid": "report-class", "data-id": label.id }, make("th", { scope: "row", tabIndex: -1 }, className(label), make("span", { className: "t-muted" }, counts)));
   if (label.judged) {
     const { share, correct, total, low, high } = label.recall;
-    const about = [say("page.report.of", { correct, count: total }), low !== null && high !== null ? say("page.report.between", { low: percent(low), high: percent(high) }) : ""];
-    line.append(cell("recall", share, about.filter(Boolean).join(", ")), cell("precision", label.precision), cell("f1", label.f1));
+    const about = [say("page.report.of_all", { correct, total })];
+    if (low !== null && high !== null) about.push(say("page.report.between", { low: percent(low), high: percent(high) }));
+    line.append(cell("recall", share, about), cell("precision", label.precision), cell("f1", label.f1));
   } else line.append(make("td", { colSpan: FIGURES.length, className: "t-hood-untested" }, make("span", { className: "t-badge t-badge-warm" }, say("page.report.not_tested"))));
   line.append(make("td", { className: "t-hood-advice" }, label.advice));
   return line;
@@ -76,15 +77,15 @@ export function className({ name, color }) {
 }
 
 /**
- * One figure with a bar; on a phone, where the headings stand apart, it says itself what it is.
+ * One figure with a bar; on a phone, where the headings are far away, it says itself what it is.
  * @param {typeof FIGURES[number]} name
  * @param {number | null} share
- * @param {string} [about]
+ * @param {string[]} about
  */
-function cell(name, share, about) {
+function cell(name, share, about = []) {
   const bar = make("span", { className: "t-hood-bar", "aria-hidden": "true" }, make("span", {}));
   const fill = bar.firstElementChild;
   if (fill instanceof HTMLElement) fill.style.inlineSize = `${100 * (share ?? 0)}%`;
   const text = make("span", { className: "t-hood-figure" }, share === null ? "–" : percent(share));
-  return make("td", { "data-label": say(`page.report.${name}`) }, make("div", { className: "t-hood-cell" }, text, share === null ? null : bar, about ? make("span", { className: "t-muted" }, about) : null));
+  return make("td", { "data-figure": name }, make("div", { className: "t-hood-cell", "data-label": say(`page.report.${name}`) }, text, share === null ? null : bar, ...about.map((one) => make("span", { className: "t-muted" }, one))));
 }

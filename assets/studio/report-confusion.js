@@ -57,9 +57,8 @@ export function confusionMatrix() {
     for (;;) {
       row += down;
       column += across;
-      const cell = column > 0 ? body.rows[row]?.cells[column] : undefined;
-      if (!cell) return null;
-      const found = cell.querySelector("button");
+      if (column < 1 || column >= head.cells.length || !body.rows[row]) return null;
+      const found = body.rows[row]?.cells[column]?.querySelector("button");
       if (found) return found;
     }
   }
@@ -88,7 +87,8 @@ export function confusionMatrix() {
         const counts = report.confusion[given] ?? [];
         const total = counts.reduce((sum, count) => sum + count, 0);
         const cells = shown.map((said) => cell(report, given, said, counts[said] ?? 0, total));
-        return make("tr", {}, make("th", { scope: "row", title: label?.name }, label ? className(label) : null), ...cells);
+        const untested = make("td", { colSpan: shown.length, className: "t-matrix-none" }, say("page.report.not_tested"));
+        return make("tr", {}, make("th", { scope: "row", title: label?.name }, label ? className(label) : null), ...(total ? cells : [untested]));
       }),
     );
     const first = body.querySelector("button");

@@ -1,6 +1,8 @@
 /** How good the model is, in one sentence, as a range on a line, and what most tools would have said instead. */
 
-import { make, write } from "./dom.js";
+import { reportPageUrl } from "./api.js";
+import { icon, make, write } from "./dom.js";
+import { state } from "./store.js";
 import { percent, say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Share} Share */
@@ -16,7 +18,9 @@ export function headline() {
   const ticks = make("div", { className: "t-range-ticks", "aria-hidden": "true" }, ...TICKS.map((share) => make("span", {}, percent(share))));
   const lesson = make("p", { className: "t-muted", "data-testid": "report-random" });
   const chart = make("div", { className: "t-hood-ranges" }, honest.element, random.element, ticks, lesson);
-  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, title, method), chart);
+  const about = say("page.report.download_about");
+  const download = make("a", { className: "t-button t-soft", download: "", title: about, "data-testid": "report-download" }, icon("download"), make("span", {}, say("page.report.download")));
+  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, title, method, download), chart);
 
   return {
     element,
@@ -24,6 +28,7 @@ export function headline() {
     update(report) {
       write(title, report.headline);
       write(method, report.method);
+      download.href = reportPageUrl(state.project?.id ?? "");
       honest.show(report.accuracy);
       random.show(report.random_split);
       random.element.hidden = !report.random_split;

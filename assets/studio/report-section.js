@@ -3,7 +3,6 @@
  * states in which there is nothing to show. The curves between its two parts are Gradio's.
  */
 
-import { reportPageUrl } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
 import { classTable } from "./report-classes.js";
 import { confusionMatrix } from "./report-confusion.js";
@@ -127,13 +126,11 @@ export function mountMore({ element }) {
     if (drawn) map.update(drawn);
   });
   const parts = [testResult(), limits()];
-  const download = make("a", { className: "t-button t-soft", download: "", "data-testid": "report-download" }, icon("download"), make("span", {}, say("page.report.download")));
   const root = make(
     "div",
     { className: "t-root t-hood", hidden: true, "data-testid": "report-more" },
     mapPlace,
     make("div", { className: "t-hood-pair" }, ...parts.map((part) => part.element)),
-    make("div", { className: "t-hood-take" }, download, make("p", { className: "t-muted" }, say("page.report.download_about"))),
   );
   element.replaceChildren(root);
   /** @type {import("./types.d.ts").Report | null} */
@@ -144,7 +141,6 @@ export function mountMore({ element }) {
     root.hidden = !shown;
     if (!shown || shown === drawn) return;
     drawn = shown;
-    download.href = reportPageUrl(state.project?.id ?? "");
     map?.update(shown);
     for (const part of parts) part.update(shown);
   }

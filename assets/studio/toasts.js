@@ -80,6 +80,11 @@ function show(text, kind, undo) {
   }
   toast.append(button({ icon: "close", label: say("page.close"), look: "toast", press: close }));
   for (const other of [...shelf.children]) if (other.firstElementChild?.textContent === text) other.remove();
+  // Below an open dialog nothing can be reached; in it, a removal can be taken back.
+  const dialog = [...document.querySelectorAll("dialog:modal")].at(-1);
+  const place = dialog ?? document.body;
+  if (shelf.parentElement !== place) place.append(shelf);
+  dialog?.addEventListener("close", () => shelf && document.body.append(shelf), { once: true });
   // Three at most: older ones make room.
   while (shelf.children.length >= 3) shelf.firstElementChild?.remove();
   shelf.append(toast);
