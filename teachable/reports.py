@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from teachable import dossier, explain, images, report_words, trained
 from teachable.backlog import Backlog
 from teachable.dossier import Found, Photos
-from teachable.errors import Conflict, NotFound, TeachableError
+from teachable.errors import Cancelled, Conflict, NotFound, TeachableError
 from teachable.exporting.exporter import Extra
 from teachable.exporting.offers import installing
 from teachable.library import Library
@@ -191,7 +191,7 @@ class Reports:
 
         Raises:
             NotFound: nothing was trained yet, or there is no report of it yet.
-            Cancelled: the project is being deleted or everything closed.
+            Conflict: the project is being deleted or everything closed.
         """
         from teachable import report_page
 
@@ -242,9 +242,8 @@ class Reports:
 
         Raises:
             NotFound: nothing was trained yet, or there is no report of it yet.
-            Conflict: UMAP is not installed.
+            Conflict: UMAP is not installed, the project is being deleted or everything closed.
             InvalidInput: too few photos for UMAP.
-            Cancelled: the project is being deleted or everything closed.
         """
         project = self._open(project_id)
         record = _newest(project)
@@ -321,7 +320,11 @@ class Reports:
 
     @contextmanager
     def _busy(self, project_id: str) -> Iterator[threading.Event]:
-        """Give what is set when the project is deleted or everything closed, for work outside the thread."""
+        """Give what is set when the project is deleted or everything closed, for work outside the thread.
+
+        Raises:
+            Conflict: that happened.
+        """
         event = threading.Event()
         with self._lock:
             if self._closed:
@@ -329,6 +332,8 @@ class Reports:
             self._busy_with.setdefault(project_id, set()).add(event)
         try:
             yield event
+        except Cancelled as error:
+            raise Conflict("report_stopped") from error
         finally:
             with self._lock:
                 self._busy_with.get(project_id, set()).discard(event)

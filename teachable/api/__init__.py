@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Mount
 
 from teachable import __version__, static
-from teachable.api import exports, meta, networks, problems, projects, reference, samples, training
+from teachable.api import exports, meta, networks, problems, projects, reference, report, samples, training
 from teachable.resources import assets
 from teachable.words import catalogue
 from teachable.workflow import Workspace
@@ -41,7 +41,7 @@ def create(workspace: Workspace, bound: str = "127.0.0.1") -> FastAPI:
     )
     app.state.workspace = workspace
     app.state.bound = bound
-    for part in (meta, projects, samples, training, exports, networks):
+    for part in (meta, projects, samples, training, report, exports, networks):
         app.include_router(part.router)
     problems.install(app)
     reference.install(app)

@@ -30,6 +30,7 @@ TAGS = [
     {"name": "samples", "description": "The photos of a class."},
     {"name": "training", "description": "From photos to a model."},
     {"name": "model", "description": "The trained model: ask it, or take it away."},
+    {"name": "report", "description": "How good the model is, why, and what would help."},
     {"name": "exports", "description": "The model in other forms: each is run and compared before it is handed over."},
     {"name": "networks", "description": "What sees under every model: the networks of this computer."},
 ]

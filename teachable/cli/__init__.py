@@ -19,6 +19,7 @@ from teachable.cli.listing import projects
 from teachable.cli.model_serving import serve_model
 from teachable.cli.networks import networks
 from teachable.cli.prediction import predict
+from teachable.cli.report import report
 from teachable.cli.training import train
 from teachable.errors import TeachableError
 from teachable.words import say
@@ -93,6 +94,7 @@ def serve(
 
 app.command(help=say("cli.help.train"))(train)
 app.command(help=say("cli.help.predict"))(predict)
+app.command(help=say("cli.help.report"))(report)
 app.command(help=say("cli.help.export"))(export)
 app.command(name="serve-model", help=say("cli.help.serve_model"))(serve_model)
 app.command(help=say("cli.help.projects"))(projects)
