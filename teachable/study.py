@@ -4,32 +4,50 @@ It owns the order of the parts and the advice. Suspects are found by `teachable.
 `teachable.learning`, the map is `teachable.mapping`; `teachable.reports` puts all of it into words.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from teachable import mapping
-from teachable.doctor import Evidence, Suspect
+from teachable import doctor, evaluation, learning, mapping
+from teachable.evidence import Evidence, Suspect
 from teachable.learning import Curve, CurvePoint
 from teachable.mapping import Points
 
 __all__ = ["Advice", "Curve", "CurvePoint", "Evidence", "Study", "Suspect", "study", "study_from"]
 
 
+# Suspicious photos of a class that are worth a look before anything else: so many, and such a share of it.
+_LABELS, _SUSPECTED = 3, 0.05
+# Mistakes of a class that are worth a word, and the share of them that one other class must have.
+_MISTAKES, _MISTAKEN, _MOSTLY = 3, 0.1, 0.5
+# Share of a class's photos named correctly from which nothing needs to be said.
+_GOOD, _FAIR = 0.95, 0.8
+# How the time is spent; the learning curve takes what is left.
+_SPLIT, _LOOKED = 0.4, 0.5
+
+
 @dataclass(frozen=True)
 class Advice:
     """What would help one class most.
 
+    The kinds, the more urgent first:
+
+    - `single`: a second recording, somewhere else.
+    - `labels`: look at photos that are probably in the wrong class; `count` of them.
+    - `background`: record it in front of other backgrounds.
+    - `few`: more photos; `wanted` is what a class should have at least.
+    - `confused`: show what tells it from another class, whose index is `other`: `count` of `total` photos tested were
+      taken for it.
+    - `varied`: record it in other places and from other sides: only `correct` of `total` photos tested were right.
+    - `more`: more photos of the same kind would help; `correct` of `total` photos tested were right.
+    - `enough`: nothing to do.
+
     Attributes:
-        kind: `single` (a second recording, somewhere else), `labels` (look at photos that are probably in the wrong
-            class), `background` (record it in front of other backgrounds), `confused` (show what tells it from another
-            class), `few` (more photos), `varied` (recordings in other places and from other sides), `more` (more
-            photos of the same kind) or `enough`.
-        values: `photos` and `recordings` of the class always; `other`, the index of a class, and `count` and `total`
-            photos with `confused`; `count` photos with `labels`; `wanted` photos with `few`; `correct` and `total`
-            with `varied`.
+        kind: one of these.
+        values: these numbers by name, and always `photos` and `recordings` of the class.
     """
 
     kind: str
@@ -61,17 +79,72 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
     """Find out all that can be found out about a trained model without asking a person.
 
     Args:
-        evidence: the photos and what the test said about them.
+        evidence: the photos and what the test said about them. Classes may have lost all their photos since the
+            training; then the parts that need a training are left out.
         on_progress: called with the share that is done, 0 to 1; an exception it raises stops the study and reaches
             the caller.
 
     Raises:
         InvalidInput: embeddings that are not finite.
     """
-    on_progress(0.0)
     points, explained = mapping.pca(evidence.embeddings)
+    suspects = doctor.suspects(evidence)
+    on_progress(_LOOKED - _SPLIT)
+    counts = np.bincount(evidence.labels, minlength=evidence.class_count)
+    split = None
+    if len(counts) > 1 and counts.all():
+        split = evaluation.random_split(evidence.embeddings, evidence.labels, evidence.class_count, evidence.settings)
+    on_progress(_LOOKED)
+    curve = learning.curve(evidence, lambda part: on_progress(_LOOKED + (1 - _LOOKED) * part))
     on_progress(1.0)
-    return Study(None, None, (), (Advice("enough"),) * evidence.class_count, points, explained)
+    return Study(split, curve, suspects, _advice(evidence, suspects, curve), points, explained)
+
+
+def _advice(evidence: Evidence, suspects: Sequence[Suspect], curve: Curve | None) -> tuple[Advice, ...]:
+    """Return one piece of advice for each class."""
+    astray: Counter[int] = Counter()
+    given_away = set()
+    for suspect in suspects:
+        if suspect.kind in ("mislabelled", "repeated"):
+            rows = [row for row in suspect.rows if evidence.labels[row] != suspect.target]
+            astray.update(evidence.labels[rows].tolist())
+        if suspect.kind == "background":
+            given_away.update(suspect.classes)
+    rising = curve is not None and curve.trend == "rising"
+    return tuple(
+        _advice_for(evidence, index, astray[index], index in given_away, rising)
+        for index in range(evidence.class_count)
+    )
+
+
+def _advice_for(evidence: Evidence, index: int, astray: int, given_away: bool, rising: bool) -> Advice:
+    """Return what is most urgent for one class."""
+    rows = np.flatnonzero(evidence.labels == index)
+    recordings = len({evidence.groups[row] for row in rows.tolist()})
+    values: dict[str, float | int | str] = {"photos": len(rows), "recordings": recordings}
+    if recordings == 1:
+        return Advice("single", values)
+    if astray >= max(_LABELS, _SUSPECTED * len(rows)):
+        return Advice("labels", {**values, "count": astray})
+    if given_away:
+        return Advice("background", values)
+    if len(rows) < doctor.FEW:
+        return Advice("few", {**values, "wanted": doctor.WANTED})
+    tested = rows[(evidence.folds[rows] >= 0) & np.isfinite(evidence.logits[rows]).all(axis=1)]
+    total = len(tested)
+    said = np.bincount(evidence.logits[tested].argmax(axis=1), minlength=evidence.class_count) if total else None
+    if said is None:
+        return Advice("enough", values)
+    correct = int(said[index])
+    said[index] = 0
+    other, mistakes = int(said.argmax()), total - correct
+    if said[other] >= max(_MISTAKES, _MISTAKEN * total) and said[other] >= _MOSTLY * mistakes:
+        return Advice("confused", {**values, "other": other, "count": int(said[other]), "total": total})
+    if correct < _FAIR * total:
+        return Advice("varied", {**values, "correct": correct, "total": total})
+    if rising and correct < _GOOD * total:
+        return Advice("more", {**values, "correct": correct, "total": total})
+    return Advice("enough", values)
 
 
 def study_from(found: Mapping[str, Any]) -> Study:
