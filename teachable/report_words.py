@@ -202,7 +202,10 @@ def _test_text(score: Share, leaking: int) -> str:
     if score.share is None or score.low is None or score.high is None:
         return say("report.test.all_leaking")
     figures = {"percent": percent(score.share), "low": percent(score.low), "high": percent(score.high)}
-    said = say("report.test.tested", correct=score.correct, count=score.total, **figures)
+    if score.total == 1:
+        said = say("report.test.single_right" if score.correct else "report.test.single_wrong")
+    else:
+        said = say("report.test.tested", correct=score.correct, total=score.total, **figures)
     return f"{said} {say('report.test.leaking', count=leaking)}" if leaking else said
 
 
@@ -243,7 +246,7 @@ def _unknown(info: ProjectInfo, record: ModelRecord) -> str:
 def _limits(photos: Photos, untested: Sequence[str]) -> tuple[str, ...]:
     """Say what the report cannot know."""
     score = photos.record.evaluation
-    said = [say("report.limits.photos"), say("report.limits.other")]
+    said = [say("report.limits.photos"), say("report.limits.strangers")]
     if untested:
         said.insert(0, say("report.limits.untested", names=listed(untested), count=len(untested)))
     recordings = len(set(photos.right()[1]))

@@ -198,7 +198,7 @@ def test_every_text_python_asks_for_exists_and_is_filled() -> None:
 # Use in the page
 
 
-FOLDERS = {"studio": "", "api": "api.", "page": "offline.", "web": "web."}
+FOLDERS = {"studio": "", "report": "", "api": "api.", "page": "offline.", "web": "web."}
 """Where the pages are, and what is put before the keys they use."""
 
 
@@ -228,7 +228,9 @@ def test_every_text_the_pages_ask_for_exists() -> None:
     for name, prefix, script in scripts():
         for arguments in re.findall(r"\bsay\(([^()]*)", script):
             # What stands before the values: one key, or a choice between two.
-            asked = [prefix + key for key in re.findall(r'"([a-z_.]+)"', arguments.split("{")[0])]
+            # What is compared with is no key.
+            chosen = re.sub(r'[!=]==\s*"[^"]*"', "", arguments.split("{")[0])
+            asked = [prefix + key for key in re.findall(r'"([a-z0-9_.]+)"', chosen)]
             count += len(asked)
             wrong += [f"{name}: {key}" for key in asked if not named(key)]
     wrong += [f"{name}: {key}" for name, key in template_keys() if not named(key)]
@@ -298,7 +300,7 @@ def test_every_text_is_used_somewhere() -> None:
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         literal |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     for _, prefix, script in scripts():
-        literal |= {prefix + key for key in re.findall(r"""["'`>]([a-z_.]+)["'`<]""", script)}
+        literal |= {prefix + key for key in re.findall(r"""["'`>]([a-z0-9_.]+)["'`<]""", script)}
         # Template literals of which a part is put in, `page.camera.${trouble}`.
         for template in re.findall(r"`([\w.]*\$\{[^{}`]+\}[\w.]*)`", script):
             shapes.append(re.escape(prefix) + r"[\w.-]+".join(map(re.escape, re.split(r"\$\{[^{}]+\}", template))))
