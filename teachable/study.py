@@ -22,7 +22,7 @@ __all__ = ["Advice", "Curve", "CurvePoint", "Evidence", "Study", "Suspect", "stu
 # Suspicious photos of a class that are worth a look before anything else: so many, and such a share of it.
 _LABELS, _SUSPECTED = 3, 0.05
 # Mistakes of a class that are worth a word, and the share of them that one other class must have.
-_MISTAKES, _MISTAKEN, _MOSTLY = 3, 0.1, 0.5
+_MISTAKES, _MISTAKEN, _MOSTLY = 3, 0.1, 0.4
 # Share of a class's photos named correctly from which nothing needs to be said.
 _GOOD, _FAIR = 0.95, 0.8
 # How the time is spent; the learning curve takes what is left.
@@ -103,7 +103,7 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
 def _advice(evidence: Evidence, suspects: Sequence[Suspect], curve: Curve | None) -> tuple[Advice, ...]:
     """Return one piece of advice for each class."""
     astray: Counter[int] = Counter()
-    given_away = set()
+    given_away: set[int] = set()
     for suspect in suspects:
         if suspect.kind in ("mislabelled", "repeated"):
             rows = [row for row in suspect.rows if evidence.labels[row] != suspect.target]
