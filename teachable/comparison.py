@@ -62,7 +62,7 @@ class Comparison:
         fraction: how much is done, 0 to 1.
         current: title of the network being tried, or None.
         photos: it looks at.
-        available: photos of the enabled classes; of many only some are looked at.
+        available: photos of the enabled classes, but for those kept for testing; of many only some are looked at.
         held_out: photos kept for the test, the same ones for every network; 0 where there is nothing to test on.
         unjudged: ids of classes with a single recording, which cannot be tested.
         rows: one for each network that was tried so far; at the end the best first.
@@ -227,7 +227,7 @@ class Comparing:
         info = self._project.info()
         samples = self._project.all_samples(enabled_only=True)
         known = {one.id: one for one in info.classes if not one.disabled}
-        samples = tuple(sample for sample in samples if sample.class_id in known)
+        samples = tuple(sample for sample in samples if sample.class_id in known and not sample.test)
         chosen = choose(samples, PHOTOS, info.settings.seed)
         self.comparison = replace(self.comparison, photos=len(chosen), available=len(samples))
         return Excerpt(tuple(known.values()), chosen, info.settings)

@@ -116,4 +116,6 @@ def _along(grey: NDArray[np.int16]) -> float:
     # Two neighbours in a running mean differ by what enters it and what leaves it.
     before, after = _BLUR * np.abs(np.diff(inner, axis=0)), np.abs(grey[_BLUR:] - grey[:-_BLUR])
     total = int(before.sum(dtype=np.int64))
-    return int(np.maximum(before - after, 0).sum(dtype=np.int64)) / total if total else 0.0
+    # A smooth slope in whole grey values is a stair, whose steps are no detail.
+    taken = np.where(before > _BLUR, np.maximum(before - after, 0), 0)
+    return int(taken.sum(dtype=np.int64)) / total if total else 0.0

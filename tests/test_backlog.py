@@ -11,12 +11,14 @@ import pytest
 from making import FakeEmbedder, photo, photos, until
 
 from teachable import backlog as module
+from teachable import looks
 from teachable.backlog import CHUNK, Backlog, Progress
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import InstallationError, NotFound, StorageFull, TeachableError
+from teachable.images import load
 from teachable.loaded import KEPT_BYTES
 from teachable.projects import Project, ProjectStore
-from teachable.types import Image
+from teachable.types import Image, Looks
 
 FINGERPRINT = "f" * 64
 
@@ -614,3 +616,52 @@ def test_large_networks_not_used_lately_are_closed(project: Project) -> None:
         assert closed == names[:1]
     assert sorted(closed) == names
     assert opened == dict.fromkeys(names, 1)
+
+
+# What can be seen
+
+
+def test_what_can_be_seen_is_measured_in_passing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(project, range(CHUNK + 3))
+    measured = []
+    measure = looks.measure
+
+    def recording(image: Image) -> Looks:
+        measured.append(image)
+        return measure(image)
+
+    monkeypatch.setattr(looks, "measure", recording)
+    hashes = [sample.sha256 for sample in project.all_samples()]
+    with working(FakeEmbedder()) as backlog:
+        wait(backlog, project)
+        until(lambda: done(backlog, project))
+        found = backlog.looks(project, hashes)
+        assert len(measured) == len(hashes)
+        assert found.hashes.tolist() == [int(measure(load(project.photo_file(sha))).hashes[0]) for sha in hashes]
+        backlog.wait(project, "e" * 64, lambda state: None, threading.Event())
+        assert len(measured) == len(hashes), "another network sees the same photos"
+
+
+def test_photos_embedded_before_they_were_looked_at_are_measured_on_demand(project: Project) -> None:
+    add(project, range(4))
+    with working(FakeEmbedder()) as backlog:
+        wait(backlog, project)
+    EmbeddingCache.file(project.folder, looks.VERSION).unlink()
+    embedder = FakeEmbedder()
+    with working(embedder) as backlog:
+        found = backlog.looks(project, [sample.sha256 for sample in project.all_samples()])
+        assert len(found.hashes) == 4
+    assert embedder.embedded == 0
+
+
+def test_looks_of_a_project_that_is_gone(store: ProjectStore, project: Project) -> None:
+    add(project, range(2))
+    hashes = [sample.sha256 for sample in project.all_samples()]
+    with working(FakeEmbedder()) as backlog:
+        wait(backlog, project)
+        backlog.looks(project, hashes)
+        backlog.forget(project.id)
+        token = store.delete(project.id)
+        with pytest.raises(NotFound):
+            backlog.looks(project, hashes)
+        assert len(backlog.looks(store.restore(token), hashes).hashes) == 2

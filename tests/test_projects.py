@@ -552,3 +552,44 @@ def test_a_model_whose_row_cannot_be_committed_leaves_no_file(project: Project) 
     project._database._writer.set_authorizer(None)
     assert list((project.folder / "models").iterdir()) == []
     assert project.latest_model() is None
+
+
+def test_outcomes_are_kept_beside_a_model_and_go_with_it(project: Project) -> None:
+    project.save_model(record("a" * 32), b"model", outcomes=b"outcomes")
+    project.save_model(record("b" * 32), b"model")
+    kept = project.outcomes("a" * 32)
+    assert kept is not None
+    assert kept.read_bytes() == b"outcomes"
+    assert project.outcomes("b" * 32) is None
+    project.replace_model(replace(record("a" * 32), samples=9), b"other")
+    assert kept.read_bytes() == b"outcomes"
+    for letter in "cd":
+        project.save_model(record(letter * 32), b"model", outcomes=b"more")
+    assert not kept.exists()
+    assert len(list((project.folder / "models").iterdir())) == 3 + 2
+    with pytest.raises(NotFound):
+        project.outcomes("../../x")
+
+
+def test_a_full_disk_leaves_no_outcomes_without_a_model(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = files._write_synced
+
+    def no_space_for_models(path: Path, data: bytes) -> None:
+        if ".onnx" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(files, "_write_synced", no_space_for_models)
+    with pytest.raises(StorageFull):
+        project.save_model(record("a" * 32), b"model", outcomes=b"outcomes")
+    assert list((project.folder / "models").iterdir()) == []
+
+
+def test_outcomes_of_no_model_are_swept(tmp_path: Path) -> None:
+    with closing(ProjectStore(tmp_path)) as store:
+        project = store.create()
+        project.save_model(record("a" * 32), b"model", outcomes=b"outcomes")
+        (project.folder / "models" / f"{'b' * 32}.npz").write_text("debris")
+    with closing(ProjectStore(tmp_path)) as store:
+        names = {path.name for path in (store.open(project.id).folder / "models").iterdir()}
+        assert names == {f"{'a' * 32}.onnx", f"{'a' * 32}.npz"}

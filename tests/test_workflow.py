@@ -333,28 +333,27 @@ def test_two_projects_train_one_after_the_other(workspace: Workspace) -> None:
 
 
 def test_frames_of_one_group_are_never_on_both_sides(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from teachable.evaluation import split
-
-    tasks: list[Task] = []
+    asked: list[tuple[Task, Outcome]] = []
     run = Trainer.run
 
     def recording(self: Trainer, task: Task, *args: object) -> Outcome:
-        tasks.append(task)
-        return run(self, task, *args)  # type: ignore[arg-type]
+        asked.append((task, run(self, task, *args)))  # type: ignore[arg-type]
+        return asked[-1][1]
 
     monkeypatch.setattr(Trainer, "run", recording)
     taught = Taught(workspace, 20, 20)
     moved = taught.add(0, range(300, 305), "one press")
     workspace.move_samples(taught.id, moved[:2], taught.classes[1])
     status = taught.train()
-    (task,) = tasks
+    ((task, outcome),) = asked
     pairs = {sample.id: sample.group for sample in workspace._store.open(taught.id).all_samples()}
     assert list(task.groups) == list(pairs.values())
-    parts = split(task.labels, task.groups, task.settings.seed)
-    sides = [{task.groups[row] for row in rows} for rows in (parts.train, parts.held_out)]
-    assert sides[0].isdisjoint(sides[1])
+    folds: dict[str, set[int]] = {}
+    for row, fold in zip(outcome.outcomes.rows, outcome.outcomes.folds, strict=True):
+        folds.setdefault(task.groups[row], set()).add(int(fold))
+    assert all(len(of) == 1 for of in folds.values())
     assert status.model is not None
-    assert status.model.held_out == len(parts.held_out) > 0
+    assert status.model.held_out == len(outcome.outcomes.rows) == len(pairs)
 
 
 # Stale or fresh

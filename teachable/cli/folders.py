@@ -5,8 +5,8 @@ group of its own: one day, one place, one recording. Photos of one group are nev
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from teachable.errors import InvalidInput, NotFound
@@ -57,16 +57,45 @@ def read_classes(folder: Path, *, independent: bool) -> tuple[ClassFolder, ...]:
         NotFound: there is no such folder.
         InvalidInput: it is no folder, or holds fewer than two folders with files.
     """
+    classes = _filled(folder, independent)
+    if len(classes) < 2:
+        raise InvalidInput("folder_without_classes", folder=folder, count=len(classes))
+    return classes
+
+
+def read_tests(folder: Path, classes: Sequence[ClassFolder], *, independent: bool) -> tuple[ClassFolder, ...]:
+    """Return the photos in a folder that are only to be tested with, under the names of the classes they are of.
+
+    Args:
+        folder: with folders called like classes, not necessarily all of them.
+        classes: that are trained.
+        independent: as for `read_classes`.
+
+    Raises:
+        NotFound: there is no such folder.
+        InvalidInput: it is no folder, holds no folder with files, or one that is called like no class.
+    """
+    from teachable.projects.names import name_key
+
+    names = {name_key(one.name): one.name for one in classes}
+    tests = _filled(folder, independent)
+    if not tests:
+        raise InvalidInput("folder_without_tests", folder=folder)
+    for one in tests:
+        if name_key(one.name) not in names:
+            raise InvalidInput("folder_test_class", name=one.name, names=", ".join(names.values()))
+    return tuple(replace(one, name=names[name_key(one.name)]) for one in tests)
+
+
+def _filled(folder: Path, independent: bool) -> tuple[ClassFolder, ...]:
+    """Return the folders in a folder that hold files."""
     if not folder.exists():
         raise NotFound("folder_missing", folder=folder)
     if not folder.is_dir():
         raise InvalidInput("folder_is_file", folder=folder)
     inside = sorted((path for path in folder.iterdir() if path.is_dir() and _wanted(path)), key=_natural)
-    found = [ClassFolder(path.name, tuple(_groups(path, independent))) for path in inside]
-    classes = tuple(one for one in found if one.size)
-    if len(classes) < 2:
-        raise InvalidInput("folder_without_classes", folder=folder, count=len(classes))
-    return classes
+    found = (ClassFolder(path.name, tuple(_groups(path, independent))) for path in inside)
+    return tuple(one for one in found if one.size)
 
 
 def photos_below(folder: Path) -> list[Path]:

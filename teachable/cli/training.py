@@ -14,9 +14,9 @@ import typer
 
 from teachable import settings
 from teachable.cli.finding import check_target
-from teachable.cli.folders import ClassFolder, read_classes
+from teachable.cli.folders import ClassFolder, read_classes, read_tests
 from teachable.errors import StorageFull, TeachableError
-from teachable.scores import Evaluation
+from teachable.scores import Evaluation, TestScore
 from teachable.types import ModelRecord, Rejected, TrainSettings
 from teachable.words import percent, say
 
@@ -37,6 +37,7 @@ def train(
     folder: Annotated[Path, typer.Argument(help=say("cli.help.folder"), metavar="FOLDER")],
     out: Annotated[Path, typer.Option(help=say("cli.help.out"))] = Path("model.onnx"),
     force: Annotated[bool, typer.Option("--force", help=say("cli.help.force"))] = False,
+    test: Annotated[Path | None, typer.Option(help=say("cli.help.test"), metavar="FOLDER", show_default=False)] = None,
     independent: Annotated[bool, typer.Option("--independent", help=say("cli.help.independent"))] = False,
     epochs: Annotated[int, typer.Option(help=say("cli.help.epochs"))] = _DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(help=say("cli.help.batch_size"))] = _DEFAULTS.batch_size,
@@ -51,6 +52,7 @@ def train(
     """Train on a folder and write the model."""
     check_target(out, force)
     classes = read_classes(folder, independent=independent)
+    tests = () if test is None else read_tests(test, classes, independent=independent)
     chosen = TrainSettings(epochs, batch_size, learning_rate, hidden, seed)
 
     from teachable.workflow import Workspace
@@ -60,8 +62,11 @@ def train(
     with _home(home) as place, Workspace(place, networks) as workspace:
         project = workspace.create_project(project_name or folder.resolve().name, network).id
         workspace.save_settings(project, chosen)
-        skipped = _Reader(workspace, project, folder, quiet).read(classes)
-        _list_skipped(skipped)
+        reader = _Reader(workspace, project, quiet)
+        reader.read(folder, classes)
+        if test is not None:
+            reader.read_tests(test, tests)
+        _list_skipped(reader.skipped)
         record = _train(workspace, project, chosen, quiet)
         _write(out, workspace.model_bytes(project))
         if not quiet:
@@ -83,43 +88,57 @@ def _home(named: Path | None) -> Iterator[Path]:
 
 
 class _Reader:
-    """Puts the photos of class folders into a project and remembers the files that could not be used."""
+    """Puts the photos of class folders into a project and remembers the files that could not be used.
 
-    def __init__(self, workspace: "Workspace", project: str, folder: Path, quiet: bool) -> None:
+    Attributes:
+        skipped: these files.
+    """
+
+    def __init__(self, workspace: "Workspace", project: str, quiet: bool) -> None:
         self._workspace = workspace
         self._project = project
-        self._folder = folder
         self._quiet = quiet
-        self._skipped: list[Rejected] = []
+        self._ids: dict[str, str] = {}
+        self.skipped: list[Rejected] = []
 
-    def read(self, classes: tuple[ClassFolder, ...]) -> list[Rejected]:
-        """Read all photos; return those that were skipped."""
+    def read(self, folder: Path, classes: tuple[ClassFolder, ...]) -> None:
+        """Make the classes and read their photos."""
         # A new project comes with classes to fill in on the page; their names may be wanted here for others.
         for given in self._workspace.project(self._project).classes:
             self._workspace.delete_class(self._project, given.id)
         with _bar(sum(one.size for one in classes), say("cli.train.reading"), self._quiet) as bar:
             for one in classes:
-                class_id = self._workspace.add_class(self._project, one.name).id
-                for group in one.groups:
-                    # The same folders give the same groups, and so the same split and the same figures.
-                    capture = hashlib.sha256(f"{one.name}/{group.name}".encode()).hexdigest()[:32]
-                    for start in range(0, len(group.photos), _AT_ONCE):
-                        paths = group.photos[start : start + _AT_ONCE]
-                        result = self._workspace.add_photos(self._project, class_id, capture, self._open(paths))
-                        self._skipped.extend(result.rejected)
-                        bar.update(len(paths))
-        return self._skipped
+                self._ids[one.name] = self._workspace.add_class(self._project, one.name).id
+                self._add(folder, one, self._ids[one.name], bar, test=False)
 
-    def _open(self, paths: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
+    def read_tests(self, folder: Path, tests: tuple[ClassFolder, ...]) -> None:
+        """Read photos of classes that are there, to be tested with only."""
+        with _bar(sum(one.size for one in tests), say("cli.train.reading_tests"), self._quiet) as bar:
+            for one in tests:
+                self._add(folder, one, self._ids[one.name], bar, test=True)
+
+    def _add(self, folder: Path, one: ClassFolder, class_id: str, bar: Any, *, test: bool) -> None:
+        for group in one.groups:
+            # The same folders give the same groups, and so the same split and the same figures.
+            name = f"{one.name}/{group.name}{'/test' if test else ''}"
+            capture = hashlib.sha256(name.encode()).hexdigest()[:32]
+            for start in range(0, len(group.photos), _AT_ONCE):
+                paths = group.photos[start : start + _AT_ONCE]
+                photos = self._open(folder, paths)
+                result = self._workspace.add_photos(self._project, class_id, capture, photos, test=test)
+                self.skipped.extend(result.rejected)
+                bar.update(len(paths))
+
+    def _open(self, folder: Path, paths: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
         for path in paths:
-            shown = path.relative_to(self._folder).as_posix()
+            shown = path.relative_to(folder).as_posix()
             try:
                 with path.open("rb") as file:
                     # One byte more than allowed is enough to see that it is too large.
                     yield shown, file.read(settings.limits().photo_bytes + 1)
             except OSError:
                 error = TeachableError("photo_unopened", name=shown)
-                self._skipped.append(Rejected(shown, str(error), error.key, dict(error.values)))
+                self.skipped.append(Rejected(shown, str(error), error.key, dict(error.values)))
 
 
 def _list_skipped(skipped: list[Rejected]) -> None:
@@ -189,8 +208,20 @@ def _report(out: Path, record: ModelRecord, labels: list[str], independent: bool
         )
         _report_classes(score, labels)
         typer.echo(say("cli.train.independent" if independent else "cli.train.groups"))
+    if score.test is not None:
+        _report_test(score.test)
     if record.agreement is not None:
         typer.echo(say("cli.train.agreement", agreeing=record.agreement.agreeing, total=record.agreement.total))
+
+
+def _report_test(test: TestScore) -> None:
+    """Say how the finished model did on photos it was never trained on."""
+    if test.total:
+        shares = {"percent": test.correct / test.total, "low": test.low, "high": test.high}
+        said = {name: _percent(share) for name, share in shares.items()}
+        typer.echo(say("cli.train.test", correct=test.correct, total=test.total, **said))
+    if test.leaking:
+        typer.echo(say("cli.train.test_leaking", count=test.leaking))
 
 
 def _report_classes(score: Evaluation, labels: list[str]) -> None:

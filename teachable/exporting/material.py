@@ -86,14 +86,14 @@ class Yardstick:
 
 
 def gather(project: Project, record: ModelRecord, backlog: Backlog) -> Material:
-    """Take the photos of a model's classes as they are now.
+    """Take the photos of a model's classes as they are now, without those kept for testing: no file may see these.
 
     Raises:
         InvalidInput: there are none.
         NotFound: the project was closed.
     """
     index = {id_: place for place, id_ in enumerate(record.class_ids)}
-    samples = [sample for sample in project.all_samples() if sample.class_id in index]
+    samples = [sample for sample in project.all_samples() if sample.class_id in index and not sample.test]
     if not samples:
         raise InvalidInput("export_no_photos")
     embeddings = None

@@ -97,8 +97,9 @@ class ReportFiles:
 
     def sweep(self, models: Collection[str]) -> None:
         """Remove what a killed process left behind, and what is about models that are not among `models`."""
-        stems = {path.stem for path in self._reports()}
-        sweep(self._folder, {stem for stem in stems if stem.split(".")[0] in models}, ".json")
+        if self._folder.is_dir():
+            gone = {path.stem for path in self._reports() if path.stem.split(".")[0] not in models}
+            sweep(self._folder, {path.stem for path in self._folder.iterdir()} - gone, ".json")
 
     def _path(self, model_id: str, key: str) -> Path:
         if not names.is_model_id(model_id) or not _KEY.fullmatch(key):
