@@ -354,6 +354,19 @@ export interface TestedPhotos {
   total: number;
 }
 
+/** The photos as points, near each other where the network finds them alike; column by column. */
+export interface SampleMap {
+  method: "pca" | "umap";
+  explained: number | null;
+  samples: number[];
+  classes: number[];
+  x: number[];
+  y: number[];
+  class_ids: string[];
+  umap: boolean;
+  command: string;
+}
+
 /** What Python puts below a curve. */
 export interface Figure {
   text: string;
