@@ -17,8 +17,9 @@ TESTED_AT_LEAST = 20
 
 # A class is given away if so many of its photos are told by the edges, and so many told so are of it.
 _GIVEN_AWAY, _MAJORITY = 0.9, 0.75
-# Smallest difference of colours, 0 to 1, that a person would call another background, and what light alone changes.
-_SEEN, _LIGHT = 0.08, 0.03
+# Smallest difference of colours, 0 to 1.7, that a person would call another background; the largest between photos of
+# one wall in different light, with a hand in some of them; and what the light alone changes from tile to tile.
+_SEEN, _ALIKE, _LIGHT = 0.08, 0.25, 0.03
 # Photos that show a background; all of the class have it.
 _SHOWN = 12
 
@@ -60,7 +61,8 @@ def backgrounds(evidence: Evidence) -> Iterator[Suspect]:
                 for one in recordings
             ]
         )
-        if np.quantile(near, _MAJORITY) >= np.quantile(far, 0.05) or np.median(far) < _SEEN:
+        spread = float(np.quantile(near, _MAJORITY))
+        if spread >= min(_ALIKE, float(np.quantile(far, 0.05))) or np.median(far) < _SEEN:
             continue
         values: dict[str, float | int | str] = {
             "count": len(own),
