@@ -17,9 +17,13 @@ from teachable.types import Embeddings, Labels
 
 Hashes = NDArray[np.uint64]
 
+# Measured on three sets of real photos: of copies that are compressed, of half the size or a third darker all are
+# found, of those without a fiftieth of height and width 97 %, of those turned by two degrees 93 %. Of 24,630 pairs of
+# photos of one class 25 are taken for copies, all of them the same thing in the same place from the same side; of
+# 235,800 pairs of photos of different classes none is.
 ANGLE = 0.06
 """Cosine distance of two embeddings, up to which photos may be the same picture."""
-BITS = 10
+BITS = 8
 """Bits in which the perceptual hashes of the same picture may differ, of 64."""
 # Photos compared at once: 1024 x 4096 floats are 16 MB.
 _TALL, _WIDE = 1024, 4096
@@ -69,17 +73,16 @@ def join(embeddings: Embeddings, hashes: Hashes | None, labels: Labels, groups: 
     photos = Photos(embeddings, hashes, labels, groups)
     number: dict[str, int] = {}
     index = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, len(groups))
-    united = _Union(len(number))
+    roots = np.arange(len(number))
     for label in np.unique(labels).tolist():
         rows = np.flatnonzero(labels == label)
-        part = _Compared(photos, rows)
+        own, part = index[rows], _Compared(photos, rows)
         for tall, wide in _tiles(len(rows)):
             # What is one recording by now need not be compared any more.
-            roots = united.roots()[index[rows]]
-            for one, other in part.alike(part, tall, wide, roots[tall][:, None] != roots[wide][None, :]).tolist():
-                united.join(int(index[rows[one]]), int(index[rows[other]]))
+            apart = roots[own[tall]][:, None] != roots[own[wide]][None, :]
+            roots = _unite(roots, *own[part.alike(part, tall, wide, apart)].T)
     names = list(number)
-    return [names[root] for root in united.roots()[index].tolist()]
+    return [names[root] for root in roots[index].tolist()]
 
 
 def repeats(
@@ -105,15 +108,12 @@ def repeats(
     number: dict[tuple[str, int], int] = {}
     origins = zip(groups, labels.tolist(), strict=True)
     index = np.fromiter((number.setdefault(origin, len(number)) for origin in origins), np.int64, len(groups))
-    united = _Union(len(index))
+    roots = np.arange(len(index))
     every = _Compared(photos, np.arange(len(index)))
     for tall, wide in _tiles(len(index)):
-        roots = united.roots()
         apart = index[tall][:, None] != index[wide][None, :]
         apart &= roots[tall][:, None] != roots[wide][None, :]
-        for one, other in every.alike(every, tall, wide, apart).tolist():
-            united.join(one, other)
-    roots = united.roots()
+        roots = _unite(roots, *every.alike(every, tall, wide, apart).T)
     order = np.argsort(roots, kind="stable")
     sets = np.split(order, np.flatnonzero(np.diff(roots[order])) + 1)
     return tuple(tuple(rows.tolist()) for rows in sets if len(rows) > 1)
@@ -187,27 +187,27 @@ class _Compared:
         return np.column_stack([first[near], second[near]])
 
 
-class _Union:
-    """Sets that are united one pair at a time (Galler and Fischer 1964); each is known by its smallest member."""
+def _unite(roots: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Unite sets of which each member knows the smallest (union-find, for many pairs at once).
 
-    def __init__(self, count: int) -> None:
-        self._parents = list(range(count))
+    Args:
+        roots: smallest member of the set of each, int64 `[N]`.
+        one: members, int64 `[P]`.
+        other: the members their sets are to be united with, int64 `[P]`.
 
-    def _root(self, member: int) -> int:
-        parents = self._parents
-        while parents[member] != member:
-            parents[member] = parents[parents[member]]
-            member = parents[member]
-        return member
-
-    def join(self, one: int, other: int) -> None:
-        """Unite the sets of two members."""
-        low, high = sorted((self._root(one), self._root(other)))
-        self._parents[high] = low
-
-    def roots(self) -> NDArray[np.int64]:
-        """Return the smallest member of the set of each, int64 `[count]`."""
-        return np.array([self._root(member) for member in range(len(self._parents))], np.int64)
+    Returns:
+        Smallest member of the set of each as it is then.
+    """
+    roots = roots.copy()
+    while len(one):
+        first, second = roots[one], roots[other]
+        apart = first != second
+        one, other, first, second = one[apart], other[apart], first[apart], second[apart]
+        # Every root goes to the smallest it has a pair with, and what hangs on it follows.
+        np.minimum.at(roots, np.maximum(first, second), np.minimum(first, second))
+        while not np.array_equal(higher := roots[roots], roots):
+            roots = higher
+    return roots
 
 
 def _tiles(rows: int, columns: int | None = None) -> Iterator[tuple[slice, slice]]:

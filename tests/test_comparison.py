@@ -11,7 +11,7 @@ import pytest
 from comparing import SIGHTED, Bench
 from making import photos
 
-from teachable import comparison, evaluation
+from teachable import comparison, intervals
 from teachable.comparison import Comparison
 from teachable.embeddings import Embedder, EmbeddingCache
 from teachable.errors import TeachableError
@@ -62,8 +62,11 @@ def test_a_row_says_what_a_network_costs(bench: Bench) -> None:
     assert slim.native_ms is not None
     assert 0 < sighted.native_ms < slim.native_ms < 10_000
     assert bench.library.speeds()["slim-v1"].native_ms == slim.native_ms
-    low, high = evaluation.wilson(slim.correct, slim.held_out)
-    assert (slim.accuracy, slim.low, slim.high) == (slim.correct / slim.held_out, low, high)
+    low, high = intervals.wilson(slim.correct, slim.held_out)
+    assert slim.accuracy == slim.correct / slim.held_out
+    assert slim.low is not None
+    assert slim.high is not None
+    assert slim.low <= low <= slim.accuracy <= high <= slim.high
     assert [one.id for one in found.rows if one.in_use] == ["blind"]
 
 

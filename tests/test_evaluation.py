@@ -1,9 +1,11 @@
 """The test is honest: no group on both sides, the interval is Wilson's, and what cannot be judged is said so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from teachable import evaluation, heads, intervals
+from teachable import calibration, evaluation, folds, heads, intervals
 from teachable.errors import InvalidInput
 from teachable.scores import EpochPoint
 from teachable.types import Embeddings, Labels, TrainSettings
@@ -203,3 +205,195 @@ def test_an_error_from_the_epoch_call_reaches_the_caller() -> None:
 
     with pytest.raises(InterruptedError):
         evaluation.evaluate(embeddings, labels, groups, 2, FAST, on_epoch=stop)
+
+
+def test_every_photo_is_named_once_by_a_head_that_saw_nothing_of_its_recording() -> None:
+    embeddings, labels, groups = scene([6, 4, 5])
+    found = evaluation.cross_validate(embeddings, labels, groups, 3, FAST)
+    outcomes, score = found.outcomes, found.evaluation
+    np.testing.assert_array_equal(outcomes.rows, np.arange(90))
+    np.testing.assert_array_equal(outcomes.folds, found.folds)
+    np.testing.assert_array_equal(found.folds, folds.assign(labels, groups, FAST.seed))
+    assert outcomes.logits.dtype == np.float32
+    for fold in range(5):
+        rest, held = found.folds != fold, found.folds == fold
+        assert not {groups[row] for row in np.flatnonzero(rest)} & {groups[row] for row in np.flatnonzero(held)}
+        fitted = heads.fit(embeddings[rest], labels[rest], 3, FAST, (embeddings[held], labels[held]))
+        np.testing.assert_array_equal(outcomes.logits[held], heads.logits(fitted.head, embeddings[held]))
+        if not fold:
+            assert score.history == fitted.history
+    named = outcomes.logits.argmax(axis=1)
+    assert (score.held_out, score.correct) == (90, (named == labels).sum())
+    assert score.accuracy == score.correct / 90
+    assert score.low is not None
+    assert score.high is not None
+    low, high = intervals.clustered(named == labels, groups)
+    assert score.low == low <= score.accuracy <= high <= score.high
+    assert (score.folds, score.recordings, score.joined, score.unjudged, score.test) == (5, 15, 0, (), None)
+    for label in range(3):
+        assert score.per_class[label].total == (labels == label).sum()
+        for other in range(3):
+            assert score.confusion[label][other] == ((labels == label) & (named == other)).sum()
+    assert score.calibration == calibration.fit(outcomes.logits, labels, outcomes.folds)
+    assert evaluation.cross_validate(embeddings, labels, groups, 3, FAST).evaluation == score
+
+
+def test_recordings_that_share_a_picture_are_never_divided() -> None:
+    embeddings, labels, groups = scene([6, 6])
+    embeddings[7], embeddings[43] = embeddings[0], embeddings[36]
+    found = evaluation.cross_validate(embeddings, labels, groups, 2, FAST)
+    assert found.groups[:6] == found.groups[6:12]
+    assert len(set(found.folds[:12].tolist())) == 1
+    assert (found.evaluation.recordings, found.evaluation.joined) == (10, 12)
+    # The pixels may say that they are two pictures after all.
+    hashes = np.random.default_rng(0).integers(0, 2**64, 72, dtype=np.uint64)
+    assert evaluation.cross_validate(embeddings, labels, groups, 2, FAST, hashes).evaluation.joined == 0
+    again = evaluation.cross_validate(embeddings, labels, found.groups, 2, FAST, join=False)
+    np.testing.assert_array_equal(again.folds, found.folds)
+    assert again.evaluation == replace(found.evaluation, joined=0)
+    assert evaluation.cross_validate(embeddings, labels, groups, 2, FAST, join=False).evaluation.recordings == 12
+
+
+def test_a_second_upload_of_the_same_photos_does_not_make_a_class_judged() -> None:
+    embeddings, labels, groups = scene([1, 4])
+    embeddings, labels = np.concatenate([embeddings[:6], embeddings]), np.concatenate([labels[:6], labels])
+    found = evaluation.cross_validate(embeddings, labels, ["uploaded again"] * 6 + groups, 2, FAST)
+    assert found.evaluation.unjudged == (0,)
+    assert found.evaluation.per_class[0].total == 0
+    assert (found.folds[:12] == folds.ALWAYS).all()
+    np.testing.assert_array_equal(found.outcomes.rows, np.arange(12, 36))
+
+
+def test_the_upper_end_allows_for_heads_that_learned_from_less() -> None:
+    # Noise, so that all that is learned is learned by heart: mistakes in the test, none in what was learned.
+    rng = np.random.default_rng(3)
+    embeddings, labels = rng.normal(size=(60, 256)).astype(np.float32), np.arange(60) % 2
+    groups = [str(row // 2) for row in range(60)]
+    score = evaluation.cross_validate(embeddings, labels, groups, 2, TrainSettings()).evaluation
+    found = evaluation.cross_validate(embeddings, labels, groups, 2, TrainSettings()).outcomes
+    right = found.logits.argmax(axis=1) == labels
+    assert score.history[-1].accuracy == 1
+    # A fifth of each class was missing when it was tested.
+    assert (score.low, score.high) == pytest.approx(intervals.clustered(right, groups, spared=0.2))
+
+
+def test_progress_runs_over_all_folds() -> None:
+    embeddings, labels, groups = scene([5, 5])
+    seen: list[tuple[float, int]] = []
+    evaluation.cross_validate(
+        embeddings, labels, groups, 2, FAST, on_epoch=lambda done, point: seen.append((done, point.epoch))
+    )
+    assert [epoch for _, epoch in seen] == [1, 2, 3, 4, 5] * 5
+    assert [done for done, _ in seen] == pytest.approx(np.arange(1, 26) / 25)
+
+    def stop(_: float, point: EpochPoint) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        evaluation.cross_validate(embeddings, labels, groups, 2, FAST, on_epoch=stop)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_photos_in_all_are_learned_and_nothing_is_claimed(same: bool) -> None:
+    embeddings = np.ones((2, 8), np.float32)
+    if not same:
+        embeddings[1] = -1
+    seen: list[float] = []
+    found = evaluation.cross_validate(
+        embeddings, np.array([0, 1]), ["a", "b"], 2, FAST, on_epoch=lambda done, _: seen.append(done)
+    )
+    score = found.evaluation
+    assert (score.accuracy, score.low, score.high, score.calibration) == (None, None, None, None)
+    assert (score.held_out, score.correct, score.folds, score.unjudged) == (0, 0, 0, (0, 1))
+    assert len(found.outcomes.rows) == len(found.outcomes.logits) == 0
+    assert found.folds.tolist() == [folds.ALWAYS] * 2
+    assert len(score.history) == FAST.epochs
+    assert seen[-1] == 1
+    assert evaluation.random_split(embeddings, np.array([0, 1]), 2, FAST) is None
+
+
+def test_photos_that_are_all_the_same_are_one_recording_of_each_class() -> None:
+    embeddings, labels = np.full((40, 8), 0.3, np.float32), np.arange(40) % 2
+    hashes = np.full(40, 77, np.uint64)
+    score = evaluation.cross_validate(embeddings, labels, [str(row) for row in range(40)], 2, FAST, hashes).evaluation
+    assert (score.accuracy, score.recordings, score.unjudged) == (None, 2, (0, 1))
+    correct, total = evaluation.random_split(embeddings, labels, 2, FAST) or (0, 0)
+    assert total == 40
+    assert 10 <= correct <= 30
+
+
+def test_two_hundred_classes_are_tested() -> None:
+    embeddings, labels, groups = scene([3] * 200, photos=2)
+    groups[-2:] = ["last"] * 2
+    groups[-6:-2] = ["last"] * 4
+    found = evaluation.cross_validate(embeddings, labels, groups, 200, TrainSettings(epochs=2))
+    assert found.evaluation.unjudged == (199,)
+    assert found.evaluation.held_out == 1194
+    assert found.outcomes.logits.shape == (1194, 200)
+    assert np.isfinite(found.outcomes.logits).all()
+
+
+def test_numbers_that_are_none_are_refused_in_words() -> None:
+    embeddings, labels, groups = scene([2, 2])
+    head = heads.fit(embeddings, labels, 2, FAST).head
+    embeddings[3:5] = np.nan
+    for refused in (
+        lambda: evaluation.cross_validate(embeddings, labels, groups, 2, FAST),
+        lambda: evaluation.random_split(embeddings, labels, 2, FAST),
+        lambda: evaluation.test_score(head, embeddings, labels, 2, groups, np.zeros(24, np.bool_)),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            refused()
+        assert (caught.value.key, caught.value.values["count"]) == ("embeddings_not_finite", 2)
+
+
+def test_a_class_with_nothing_left_is_refused_in_words() -> None:
+    embeddings, labels, groups = scene([2, 2])
+    for wrong, classes, key in ((labels, 3, "training_class_empty"), (labels * 0, 1, "training_one_class")):
+        with pytest.raises(InvalidInput) as caught:
+            evaluation.cross_validate(embeddings, wrong, groups, classes, FAST)
+        assert caught.value.key == key
+    with pytest.raises(ValueError, match="embeddings"):
+        evaluation.cross_validate(embeddings, labels, groups[1:], 2, FAST)
+    with pytest.raises(ValueError, match="groups"):
+        evaluation.cross_validate(embeddings, labels, groups[1:], 2, FAST, join=False)
+
+
+def test_a_random_split_flatters_where_recordings_tell_nothing() -> None:
+    # Every recording shows something else and the label is chance.
+    rng = np.random.default_rng(5)
+    rows = np.repeat(rng.normal(size=(40, 64)), 5, axis=0) + rng.normal(size=(200, 64)) * 0.05
+    labels = np.repeat(np.arange(40) % 2, 5)
+    settings = TrainSettings(epochs=10, learning_rate=0.01)
+    embeddings, groups = rows.astype(np.float32), [str(row // 5) for row in range(200)]
+    score = evaluation.cross_validate(embeddings, labels, groups, 2, settings).evaluation
+    assert score.low is not None
+    assert score.high is not None
+    assert score.low <= 0.5 <= score.high
+    correct, total = evaluation.random_split(embeddings, labels, 2, settings) or (0, 0)
+    assert total == 200
+    assert correct > 190
+
+
+def test_the_test_set_is_counted_without_what_leaks() -> None:
+    embeddings, labels, _ = scene([4, 4, 4])
+    head = heads.fit(embeddings, labels, 3, FAST).head
+    test, truth, presses = scene([3, 2, 0], seed=0)
+    leaking = np.arange(30) < 6
+    found = evaluation.test_score(head, test, truth, 3, presses, leaking)
+    assert found is not None
+    named = heads.logits(head, test[6:]).argmax(axis=1)
+    right = named == truth[6:]
+    assert (found.correct, found.total, found.leaking) == (right.sum(), 24, 6)
+    assert (found.low, found.high) == intervals.clustered(right, presses[6:])
+    assert [score.total for score in found.per_class] == [12, 12, 0]
+    assert sum(sum(row) for row in found.confusion) == 24
+
+
+def test_no_test_set_has_no_score_and_one_that_leaks_claims_nothing() -> None:
+    embeddings, labels, groups = scene([2, 2])
+    head = heads.fit(embeddings, labels, 2, FAST).head
+    assert evaluation.test_score(head, embeddings[:0], labels[:0], 2, [], np.zeros(0, np.bool_)) is None
+    found = evaluation.test_score(head, embeddings, labels, 2, groups, np.ones(24, np.bool_))
+    assert found is not None
+    assert (found.correct, found.total, found.leaking, found.low, found.high) == (0, 0, 24, 0.0, 1.0)

@@ -1,5 +1,6 @@
 """Intervals agree with published ones, and are wider for photos that come in recordings."""
 
+import numpy as np
 import pytest
 
 from teachable import intervals
@@ -31,3 +32,87 @@ def test_interval_stays_within_zero_and_one() -> None:
 def test_interval_of_no_share_is_refused(correct: int, total: int) -> None:
     with pytest.raises(ValueError, match="no share"):
         intervals.wilson(correct, total)
+
+
+def grouped(*right_of: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+    """Make answers of recordings, each with so many correct of so many photos."""
+    correct = np.concatenate([np.arange(size) < right for right, size in right_of])
+    return correct, [str(index) for index, (_, size) in enumerate(right_of) for _ in range(size)]
+
+
+def test_photos_that_agree_within_a_recording_are_worth_little_more_than_recordings() -> None:
+    alike = intervals.clustered(*grouped(*[(50, 50)] * 6, *[(0, 50)] * 6))
+    wide, _ = intervals.wilson(6, 12)
+    assert alike[0] < wide + 0.02
+    apart = intervals.clustered(*grouped(*[(25, 50)] * 12))
+    assert apart[1] - apart[0] < 0.5 * (alike[1] - alike[0])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_it_is_never_narrower_than_for_single_photos_and_holds_the_share(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 30, int(rng.integers(1, 40)))
+    correct, groups = grouped(*[(int(rng.integers(0, size + 1)), int(size)) for size in sizes])
+    low, high = intervals.clustered(correct, groups)
+    single = intervals.wilson(int(correct.sum()), len(correct))
+    assert 0 <= low <= single[0] <= single[1] <= high <= 1
+    shuffled = rng.permutation(len(correct))
+    other = intervals.clustered(correct[shuffled], [groups[row] for row in shuffled])
+    assert other == pytest.approx((low, high))
+
+
+def test_many_recordings_of_one_photo_are_single_photos() -> None:
+    correct, groups = np.arange(400) % 5 > 0, [str(row) for row in range(400)]
+    assert intervals.clustered(correct, groups) == pytest.approx(intervals.wilson(320, 400), abs=2e-3)
+
+
+def test_few_recordings_say_little_even_if_all_is_right() -> None:
+    lows = [intervals.clustered(*grouped(*[(30, 30)] * count))[0] for count in (1, 2, 3, 6, 12, 50)]
+    assert lows == sorted(lows)
+    assert lows[0] < 0.2
+    assert lows[1] < 0.4
+    assert lows[-1] > 0.9
+    assert intervals.clustered(*grouped((30, 30), (30, 30)))[1] == 1.0
+
+
+def test_one_mistake_more_never_makes_it_much_surer() -> None:
+    flawless = intervals.clustered(*grouped(*[(10, 10)] * 20))
+    flawed = intervals.clustered(*grouped((9, 10), *[(10, 10)] * 19))
+    assert flawed[0] < flawless[0] + 0.03
+
+
+def test_the_upper_end_allows_for_mistakes_that_will_be_spared() -> None:
+    correct, groups = grouped(*[(6, 10)] * 10)
+    plain, allowing = intervals.clustered(correct, groups), intervals.clustered(correct, groups, spared=0.25)
+    assert allowing[0] == plain[0]
+    assert plain[1] < allowing[1] < 1
+    assert intervals.clustered(correct, groups, spared=1.0)[1] == 1.0
+    assert intervals.clustered(*grouped((5, 5), (5, 5)), spared=0.5) == intervals.clustered(*grouped((5, 5), (5, 5)))
+
+
+@pytest.mark.parametrize(("count", "size"), [(3, 30), (8, 10), (20, 5), (20, 40)])
+@pytest.mark.parametrize("alike", [0.05, 0.3, 0.6])
+@pytest.mark.parametrize("true", [0.6, 0.9])
+def test_it_holds_the_truth_where_single_photos_do_not(count: int, size: int, alike: float, true: float) -> None:
+    rng = np.random.default_rng(7)
+    spread = 1 / alike - 1
+    held = naive = 0
+    for _ in range(200):
+        shares = rng.beta(true * spread, (1 - true) * spread, count)
+        correct, groups = grouped(*[(right, size) for right in rng.binomial(size, shares).tolist()])
+        low, high = intervals.clustered(correct, groups)
+        held += low <= true <= high
+        low, high = intervals.wilson(int(correct.sum()), len(correct))
+        naive += low <= true <= high
+    # By chance alone 95 % would be 88 % in one of a thousand such tries.
+    assert held >= 176
+    assert held >= naive
+
+
+def test_nothing_tested_and_lengths_that_differ_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 answers"):
+        intervals.clustered(np.empty(0, np.bool_), [])
+    with pytest.raises(ValueError, match="groups"):
+        intervals.clustered(np.ones(3, np.bool_), ["a"])
+    with pytest.raises(ValueError, match="part"):
+        intervals.clustered(np.ones(1, np.bool_), ["a"], spared=1.5)
