@@ -73,7 +73,7 @@ def clustered(correct: NDArray[np.bool_], groups: Sequence[str], spared: float =
     number: dict[str, int] = {}
     index = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, total)
     sizes = np.bincount(index).astype(np.float64)
-    right = np.bincount(index, weights=correct)
+    right = np.bincount(index, weights=correct).astype(np.float64)
     share = float(right.sum()) / total
     worth = min(float(total), _worth(sizes, right, share))
     if share == 1:
