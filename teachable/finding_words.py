@@ -234,7 +234,8 @@ def _background(scene: _Scene, suspect: Suspect) -> Finding | None:
     figures = {"found": values["found"], "total": values["total"], "name": name}
     text = say("report.background.text", **figures)
     if own != others:
-        text = f"{text} {say('report.background.colours', own=own, others=others)}"
+        side = values["side"]
+        text = f"{text} {say(f'report.background.{side}', own=own, others=others)}"
     text = f"{text} {say('report.background.advice', name=name)}"
     title = say("report.background.title", name=name)
     return scene.finding(suspect, title, text, (index,), scene.left(suspect.rows), [scene.record(index)])
