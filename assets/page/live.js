@@ -4,6 +4,7 @@ import { CameraError, leaveCamera, mirrored, severalCameras, switchCamera, watch
 import { button, make } from "../studio/dom.js";
 import { grabPixels, SIDE } from "../studio/frame.js";
 import { heatMap } from "../studio/heat.js";
+import { steadied } from "../studio/steady.js";
 import { about, say } from "./words.js";
 
 /** @typedef {import("./model.js").Seen} Seen */
@@ -15,6 +16,7 @@ import { about, say } from "./words.js";
 export function liveStage({ look, seen, ended }) {
   const video = make("video", { className: "t-video", muted: true, playsInline: true, autoplay: true, "data-testid": "camera" });
   const heat = heatMap();
+  const familiar = steadied();
   const flip = button({ icon: "flip", label: say("camera.switch"), look: "glass", testid: "switch", press: turn });
   const picture = make("div", { className: "o-picture o-square" }, video, heat.element);
   const element = make("div", { className: "o-stage", hidden: true }, picture, flip);
@@ -36,6 +38,7 @@ export function liveStage({ look, seen, ended }) {
     if (round) return true;
     const mine = (round = ++rounds);
     flip.hidden = true;
+    familiar.forget();
     try {
       await watchCamera(viewer);
     } catch (error) {
@@ -65,7 +68,7 @@ export function liveStage({ look, seen, ended }) {
       if (mine !== round) return;
       if (found) {
         heat.show(found.heat, SIDE, SIDE, about.view ?? 1);
-        seen(found);
+        seen({ ...found, familiarity: familiar.next(found.familiarity) });
       }
     } catch (error) {
       console.warn(error);

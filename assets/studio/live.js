@@ -5,6 +5,7 @@ import { button, icon, make, write } from "./dom.js";
 import { grabPhoto, grabPixels, SIDE } from "./frame.js";
 import { heatMap } from "./heat.js";
 import { words } from "./project.js";
+import { steadied } from "./steady.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./predictor.js").Answer} Answer */
@@ -18,6 +19,7 @@ export function livePreview({ predict, ended, answered, paused }) {
   const pill = make("span", { className: "t-pill", dir: "auto", "data-testid": "winner", "aria-hidden": "true", hidden: true });
   const off = make("div", { className: "t-stage-off" }, icon("camera"), make("span", {}, say("page.preview.camera_off")));
   const heat = heatMap();
+  const familiar = steadied();
   const flip = button({ icon: "flip", label: say("page.camera.switch"), look: "glass", press: turn });
   flip.hidden = true;
   const stage = make("div", { className: "t-stage" }, video, heat.element, off, pill, flip);
@@ -43,6 +45,7 @@ export function livePreview({ predict, ended, answered, paused }) {
     on = true;
     const mine = ++round;
     problem.hidden = true;
+    familiar.forget();
     try {
       await watchCamera(viewer);
     } catch (error) {
@@ -63,7 +66,7 @@ export function livePreview({ predict, ended, answered, paused }) {
       const ready = video.videoWidth && !document.hidden && !paused();
       const answer = ready ? await predict(grabPixels(video), () => grabPhoto(video)) : null;
       if (mine !== round) return;
-      if (answer) answered(answer);
+      if (answer) answered({ ...answer, familiarity: familiar.next(answer.familiarity) });
     } catch (error) {
       if (mine !== round) return;
       write(reason, error instanceof Error && error.name === "PredictorError" ? say("page.preview.cannot_run") : words(error));

@@ -150,7 +150,7 @@ export function photoPreview({ predict, onServer, shown, wantsHeat }) {
     const unsure = isUnsure(one.answer?.familiarity);
     if (name) write(name, unsure ? say("page.preview.not_sure") : id === undefined ? "" : className(id));
     one.row.toggleAttribute("data-unsure", unsure);
-    if (share) write(share, one.answer ? percent(one.answer.probabilities[best] ?? 0) : one.problem ? "–" : "");
+    if (share) write(share, one.answer && !unsure ? percent(one.answer.probabilities[best] ?? 0) : one.problem ? "–" : "");
     one.row.toggleAttribute("data-problem", one.problem !== "");
     if (one === current) show();
   }

@@ -61,9 +61,9 @@ export function mountPreview({ element }) {
   });
   const segments = make("div", { className: "t-segments", role: "radiogroup", "aria-label": say("page.preview.source") }, ...tabs);
   const looking = make("input", { type: "checkbox", role: "switch", className: "t-switch", "data-testid": "heat-switch" });
-  const lookingRow = make("label", { className: "t-look", hidden: true }, looking, make("span", {}, say("page.preview.look")));
+  const lookingRow = make("label", { className: "t-look" }, looking, make("span", {}, say("page.preview.look")));
   const lookingAbout = make("p", { className: "t-muted", hidden: true, "data-testid": "heat-about" });
-  const lookingPart = make("div", { className: "t-looking" }, lookingRow, lookingAbout);
+  const lookingPart = make("div", { className: "t-looking", hidden: true }, lookingRow, lookingAbout);
   const output = bars();
   const unsure = make("span", { className: "t-unsure", hidden: true, "data-testid": "not-sure" }, icon("question"), make("span", {}, say("page.preview.not_sure")));
   const strict = strictness({ changed: () => judgeAgain() });

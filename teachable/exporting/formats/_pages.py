@@ -158,13 +158,14 @@ def goodness(metadata: ModelMetadata, kept: Precision) -> str:
         kept: how its numbers are kept in the file.
     """
     score = metadata.evaluation
+    strange = say("offline.good_always" if metadata.unknown_below is None else "offline.good_unsure")
     if score.accuracy is None or score.low is None or score.high is None:
-        return f"{say('offline.good_unjudged')} {say('offline.good_always')}"
+        return f"{say('offline.good_unjudged')} {strange}"
     shares = {"share": score.accuracy, "low": score.low, "high": score.high}
     percents = {name: str(math.floor(100 * share + 0.5)) for name, share in shares.items()}
     judged = say("offline.good_judged", correct=score.correct, count=score.held_out, **percents)
     rounded = f" {say('offline.good_quarter')}" if kept == "quarter" else ""
-    return f"{judged}{rounded} {say('offline.good_always')}"
+    return f"{judged}{rounded} {strange}"
 
 
 def gone() -> tuple[str, str]:
