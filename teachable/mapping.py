@@ -3,6 +3,8 @@
 It owns the two ways to lay them out: principal components, at once, and UMAP, where it is installed.
 """
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,9 @@ from teachable.types import Embeddings
 
 Points = NDArray[np.float32]
 """Across and up of each photo, float32 `[N, 2]`, -1 to 1."""
+
+FEWEST_FOR_UMAP = 10
+"""Photos below which the method has no neighbourhoods to keep."""
 
 
 def pca(embeddings: Embeddings) -> tuple[Points, float]:
@@ -52,19 +57,17 @@ def umap(embeddings: Embeddings, seed: int) -> Points:
         InvalidInput: values that are not finite, or too few photos to have neighbours.
         ImportError: UMAP is not installed.
     """
-    import umap as library
-
     _require_finite(embeddings)
     if len(embeddings) < FEWEST_FOR_UMAP:
         raise InvalidInput("map_too_few", needed=FEWEST_FOR_UMAP)
+    with warnings.catch_warnings():
+        # It says at import which of its own extras are not there; none is needed.
+        warnings.simplefilter("ignore", ImportWarning)
+        from umap import UMAP
     # One thread, as the seed would ask for it anyway, with a warning.
-    reducer = library.UMAP(n_neighbors=min(15, len(embeddings) - 1), random_state=seed, n_jobs=1)
+    reducer = UMAP(n_neighbors=min(15, len(embeddings) - 1), random_state=seed, n_jobs=1)
     points: Points = np.asarray(reducer.fit_transform(embeddings), np.float32)
     return _scaled(points)
-
-
-FEWEST_FOR_UMAP = 10
-"""Photos below which the method has no neighbourhoods to keep."""
 
 
 def _require_finite(embeddings: Embeddings) -> None:

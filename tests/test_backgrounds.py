@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from evidencing import changed, examined, looks, recordings
 from numpy.typing import NDArray
 
 from teachable.backgrounds import backgrounds
 from teachable.evidence import Suspect
 from teachable.types import Looks
-from tests.studying import changed, examined, looks, recordings
 
 PHOTOS = recordings(3, 4, 8)
 LABELS = PHOTOS[1]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from evidencing import examined, flipped, looks, recordings, untested
 
 from teachable.mislabelled import mislabelled
-from tests.studying import examined, flipped, looks, recordings, untested
 
 
 @pytest.mark.parametrize("seed", range(3))
