@@ -238,34 +238,49 @@ def cross_validate(
     heads.check(embeddings, labels, class_count, settings)
     recordings = duplicates.join(embeddings, hashes, labels, groups) if join else list(groups)
     places = folds.assign(labels, recordings, settings.seed)
-    parts = [place for place in np.unique(places).tolist() if place != folds.ALWAYS]
-    scores = np.full((len(labels), class_count), np.nan, np.float32)
-    history: tuple[EpochPoint, ...] = ()
-    learned = []
-    for index, part in enumerate(parts or [folds.FOLDS]):
-        held = np.flatnonzero(places == part)
-        watch = _share_of(on_epoch, index, max(1, len(parts)), settings.epochs)
-        rest = np.flatnonzero(places != part)
-        test = (embeddings[held], labels[held])
-        fitted = heads.fit(embeddings[rest], labels[rest], class_count, settings, test, watch)
-        scores[held] = heads.logits(fitted.head, test[0])
-        history = history or fitted.history
-        learned.append(fitted.history[-1].accuracy)
-    rows = np.flatnonzero(places != folds.ALWAYS)
-    outcomes = Outcomes(rows, places[rows], scores[rows])
-    tested = [recordings[row] for row in rows.tolist()]
-    spared = _spared(labels, places, outcomes, float(np.mean(learned)))
-    found = _score(outcomes.logits.argmax(axis=1), labels[rows], tested, class_count, spared)
+    outcomes, history, learned = _fold_by_fold(embeddings, labels, places, class_count, settings, on_epoch)
+    named, truth = outcomes.logits.argmax(axis=1), labels[outcomes.rows]
+    tested = [recordings[row] for row in outcomes.rows.tolist()]
+    found = _score(named, truth, tested, class_count, _spared(labels, places, outcomes, learned))
     evaluation = replace(
         found,
         unjudged=tuple(index for index, score in enumerate(found.per_class) if not score.total),
         history=history,
-        folds=len(parts),
+        folds=len(np.unique(outcomes.folds)),
         recordings=len(set(recordings)),
         joined=_joined(groups, recordings),
-        calibration=calibration.fit(outcomes.logits, labels[rows], outcomes.folds),
+        calibration=calibration.fit(outcomes.logits, truth, outcomes.folds),
     )
     return CrossValidation(evaluation, outcomes, recordings, places)
+
+
+def _fold_by_fold(
+    embeddings: Embeddings,
+    labels: Labels,
+    places: NDArray[np.int64],
+    class_count: int,
+    settings: TrainSettings,
+    on_epoch: Callable[[float, EpochPoint], None] | None,
+) -> tuple[Outcomes, tuple[EpochPoint, ...], float]:
+    """Test every fold with a head that learned from all others.
+
+    Returns:
+        What the photos were named, the curve of the first head, and the share of what they learned from that the heads
+        name correctly, on average.
+    """
+    scores = np.empty((len(labels), class_count), np.float32)
+    histories = []
+    parts = sorted(set(places.tolist()) - {folds.ALWAYS}) or [folds.FOLDS]
+    for index, part in enumerate(parts):
+        rest, held = np.flatnonzero(places != part), np.flatnonzero(places == part)
+        test = (embeddings[held], labels[held])
+        watch = _share_of(on_epoch, index, len(parts), settings.epochs)
+        fitted = heads.fit(embeddings[rest], labels[rest], class_count, settings, test, watch)
+        scores[held] = heads.logits(fitted.head, test[0])
+        histories.append(fitted.history)
+    rows = np.flatnonzero(places != folds.ALWAYS)
+    learned = float(np.mean([history[-1].accuracy for history in histories]))
+    return Outcomes(rows, places[rows], scores[rows]), histories[0], learned
 
 
 def _spared(labels: Labels, places: NDArray[np.int64], outcomes: Outcomes, learned: float) -> float:

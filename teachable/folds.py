@@ -15,14 +15,16 @@ from teachable.types import Labels
 FOLDS = 5
 ALWAYS = -1
 """Fold of the photos that are always learned from and never tested."""
+KEPT = 5
+"""One of so many photos of a class, at least, is learned from in every fold; a test after less would slander it."""
 
 
 def assign(labels: Labels, groups: Sequence[str], seed: int = 0, folds: int = FOLDS) -> NDArray[np.int64]:
     """Give every recording the fold in which it is tested.
 
-    A recording is in one fold with all its photos, of whatever class. Every class keeps photos to learn from in every
-    fold; a recording without which it would not, because it is the only one of a class, is never tested. All other
-    photos are tested exactly once.
+    A recording is in one fold with all its photos, of whatever class. Every class keeps a fifth of its photos to learn
+    from in every fold; a recording without which it would not, the only one of a class for example, is never tested.
+    All others are tested exactly once.
 
     Args:
         labels: int64 `[N]`, index of the class of each row.
@@ -58,17 +60,16 @@ def _deal(sizes: list[Counter[int]], order: list[int], folds: int) -> list[int]:
         for label in size:
             members.setdefault(label, []).append(group)
     chosen = [ALWAYS] * len(sizes)
-    alone = {groups[0] for groups in members.values() if len(groups) == 1}
     held: list[Counter[int]] = [Counter() for _ in range(folds)]
     filled = [0] * folds
     # Classes with few recordings have the least choice, large recordings the most weight.
     scarce = {group: min(len(members[label]) for label in size) for group, size in enumerate(sizes)}
     for group in sorted(order, key=lambda group: (scarce[group], -sizes[group].total())):
-        if group in alone:
-            continue
         size = sizes[group]
         open_folds = [
-            fold for fold in range(folds) if all(held[fold][label] + size[label] < total[label] for label in size)
+            fold
+            for fold in range(folds)
+            if all(KEPT * (total[label] - held[fold][label] - size[label]) >= total[label] for label in size)
         ]
         if open_folds:
             fold = min(

@@ -193,8 +193,8 @@ def table(rows: Iterable[tuple[Scene, Sequence[Trial]]]) -> Iterator[str]:
 def preface(count: int) -> str:
     """Return what a reader must know about the figures."""
     text = (
-        f"Per cent of photos named correctly, mean over {count} project{'s' * (count > 1)} of each set, seeds 0 to {count - 1}. A "
-        f"project has {KNOWN['blocks']} recordings of each class (blocks of {BLOCK} consecutive photos) or "
+        f"Per cent of photos named correctly, mean over {count} project{'s' * (count > 1)} of each set (by the seeds "
+        f"from 0). A project has {KNOWN['blocks']} recordings of each class (blocks of {BLOCK} consecutive photos) or "
         f"{KNOWN['bursts']} (bursts of {CROPS} shaken crops of one photo), at most half of what there is; all others "
         "are the world outside, and “true” is how often the head that learned from the whole project is right there. "
         "The last two columns count the projects whose interval holds the truth: Teachable's, and the usual one that "
