@@ -164,6 +164,8 @@ def test_what_is_known_about_accuracy_is_said(hostile: tuple[ModelMetadata, byte
     assert "right 73\u202f% of the time" in _pages.goodness(half_way, "half")
     assert "quarter" not in _pages.goodness(known, "half")
     assert "quarter of the size" in _pages.goodness(known, "quarter")
+    assert "always picks" in _pages.goodness(known, "half")
+    assert "always picks" not in _pages.goodness(replace(known, unknown_below=0.05), "half")
 
 
 # The script

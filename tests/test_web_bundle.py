@@ -17,7 +17,7 @@ from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.runtime import Classifier
 from tests.graphing import scene
-from tests.sourcing import HOSTILE, model_of, source_of, watch
+from tests.sourcing import HOSTILE, model_of, model_that_knows, source_of, watch
 from tests.test_offline_page import Elements
 
 HALF, FULL, QUARTER = EXPORTER.variants
@@ -85,6 +85,16 @@ def test_names_are_text_and_never_markup(hostile: tuple[ModelMetadata, bytes], a
         ]
     for name in ("app.js", "index.js", "example-plain.js", "example-p5.js"):
         assert nasty[name] == tame[name]
+
+
+def test_what_makes_it_unsure_is_stated_where_the_model_can_be(archive: Path, tmp_path: Path) -> None:
+    known = [[scene(60, 80, seed) for seed in range(first, first + 24)] for first in (0, 100)]
+    metadata, model = model_that_knows(("one", "two"), known)
+    EXPORTER.write(source_of(metadata, model), HALF, tmp_path / "unsure.zip", watch())
+    stated = json.loads(files(tmp_path / "unsure.zip")["signature.json"])
+    assert stated["familiarity"] == {"below": 0.05, "held_out": 48}
+    assert [port["name"] for port in stated["outputs"]] == ["probabilities", "familiarity"]
+    assert "familiarity" not in json.loads(files(archive)["signature.json"])
 
 
 def test_its_bars_have_the_colours_the_person_chose(tmp_path: Path) -> None:
