@@ -25,7 +25,7 @@ LOPSIDED = 4.0
 """Times as many photos as another that make a class lopsided."""
 
 # A photo is blurred where it is less sharp than this, and much less than the sharper photos of its class.
-_BLURRED, _LESS_SHARP = 0.42, 0.58
+_BLURRED, _LESS_SHARP = 0.26, 0.5
 _DARK, _DARKER = 0.12, 0.4
 _EMPTY = 0.03
 # Copies that are worth a word: so many of a class, and such a share of it.

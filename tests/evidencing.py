@@ -45,7 +45,7 @@ def looks(count: int, seed: int = 0) -> Looks:
     generator = np.random.default_rng(seed)
     return Looks(
         generator.integers(0, 2**63, count, dtype=np.uint64),
-        generator.uniform(0.55, 0.8, count).astype(np.float32),
+        generator.uniform(0.45, 0.65, count).astype(np.float32),
         generator.uniform(0.35, 0.7, count).astype(np.float32),
         generator.uniform(0.2, 0.6, count).astype(np.float32),
         generator.uniform(0, 1, (count, 4, 4, 3)).astype(np.float32),
