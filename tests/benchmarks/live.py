@@ -15,6 +15,10 @@ from tests.benchmarks import browser, scene, server
 from tests.benchmarks.table import Row
 
 SECONDS, PREDICTIONS, FRAMES = 5, 15, 60
+HEAT_MS, HEAT_ROUNDS = 3, 100
+FRAME_SIDE = 256
+"""Pixels of each side of a frame of the preview."""
+STUDIO = "() => document.querySelector('link[href$=\"/studio/main.js\"]').href.replace('/main.js', '')"
 
 
 def measure() -> list[Row]:
@@ -33,11 +37,14 @@ def measure() -> list[Row]:
             page = browser.ready(context.new_page(), f"{served.address}/?project={project}")
             page.wait_for_function("probe.prepared.length >= 2", timeout=60_000)
             still = _count(page)
+            task = {"studio": page.evaluate(STUDIO), "rounds": HEAT_ROUNDS, "side": FRAME_SIDE}
+            turns = page.evaluate("task => probe.takeTurns(task)", task)
+            page.evaluate("probe.answers = []")
             page.get_by_test_id("preview-toggle").check(force=True)
             page.wait_for_function("probe.answers.length > 5", timeout=30_000)
             moving = _count(page)
             model = client.get(f"/projects/{project}/model.onnx").raise_for_status().content
-    return _rows(_rate(alone["frames"]), _rate(still["frames"]), moving, _native(model))
+    return [*_rows(_rate(alone["frames"]), _rate(still["frames"]), moving, _native(model)), _heat(turns)]
 
 
 def _train(client: httpx.Client, project: str) -> None:
@@ -110,6 +117,23 @@ def _rows(alone: float, still: float, moving: dict[str, Any], native: float) -> 
             "median, from pixels to probabilities; native in the same run after the page was closed",
         ),
     ]
+
+
+def _heat(turns: dict[str, list[float]]) -> Row:
+    """Return what a heat map costs a frame: asking for it, and drawing it."""
+    plain = statistics.median(turns["plain"])
+    # Frame by frame, so that a busy computer slows both.
+    pairs = zip(turns["heat"], turns["plain"], turns["drawing"], strict=True)
+    cost = statistics.median(heat - without + drawing for heat, without, drawing in pairs)
+    drawing = statistics.median(turns["drawing"])
+    return Row(
+        "Heat map over the live preview",
+        f"< {HEAT_MS} ms a frame",
+        f"{cost:.2f} ms",
+        f"plain prediction in turns {plain:.1f} ms: {(plain + cost) / plain:.2f} x",
+        f"median of {len(turns['heat'])} frames of {FRAME_SIDE}x{FRAME_SIDE}; of it {drawing:.2f} ms drawing",
+        met=cost < HEAT_MS,
+    )
 
 
 def _rate(frames: list[float]) -> float:

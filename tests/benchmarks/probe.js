@@ -38,6 +38,35 @@
       await video.play();
     },
 
+    /**
+     * Let the page's own model look at made-up frames, without and with a heat map in turns, and draw each map.
+     * @param {{ studio: string, rounds: number, side: number }} task `studio` is the address of its modules
+     * @returns {Promise<{ plain: number[], heat: number[], drawing: number[] }>} milliseconds of each frame, from pixels
+     *   to the answer, and of drawing a map
+     */
+    async takeTurns({ studio, rounds, side }) {
+      const { predictHere } = await import(`${studio}/predictor.js`);
+      const { heatMap } = await import(`${studio}/heat.js`);
+      const map = heatMap();
+      document.body.append(map.element);
+      const times = { plain: [], heat: [], drawing: [] };
+      for (let round = -5; round < rounds; round += 1) {
+        // Whichever comes second has the caches of the first; they change places.
+        for (const heat of round % 2 ? [true, false] : [false, true]) {
+          const pixels = Uint8ClampedArray.from({ length: 4 * side * side }, (_, at) => (at * 31 + round * 17) % 251);
+          const began = performance.now();
+          const answer = await predictHere(new ImageData(pixels, side), heat);
+          const answered = performance.now();
+          if (heat) map.show(answer.heat, side, side, 1);
+          if (round < 0) continue;
+          times[heat ? "heat" : "plain"].push(answered - began);
+          if (heat) times.drawing.push(performance.now() - answered);
+        }
+      }
+      map.element.remove();
+      return times;
+    },
+
     /** From the next press of Train: when the page heard of the model, was live, and painted a prediction. */
     watchTraining() {
       const times = probe.training;
