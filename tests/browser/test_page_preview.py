@@ -1,5 +1,6 @@
 """The preview: where the model looks, when it is not sure, and how strict that is."""
 
+import base64
 import io
 import re
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import PIL.Image
 import pytest
 from pages import Open, Studio
 from playwright.sync_api import FilePayload, expect
-from scenes import photo
+from scenes import frame, photo
 from serving import Api
 
 from teachable.runtime import Classifier
@@ -25,6 +26,14 @@ DRAWN = """canvas => {
     const { width, height } = canvas;
     const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
     return { width, height, reds: [...data].filter((_, at) => at % 4 === 0) };
+}"""
+FAMILIARITY = """async ({ width, height, pixels }) => {
+    const studio = document.querySelector("link[href$='/studio/main.js']").href;
+    const { predictHere } = await import(new URL("predictor.js", studio).href);
+    const rgb = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
+    const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+    for (let at = 0; at < width * height; at += 1) rgba.set(rgb.subarray(3 * at, 3 * at + 3), 4 * at);
+    return (await predictHere(new ImageData(rgba, width, height))).familiarity;
 }"""
 NO_RUNTIME = """globalThis.Worker = class extends Worker {
     postMessage(data, ...more) { super.postMessage({ ...data, task: "nothing" }, ...more); }
@@ -83,6 +92,19 @@ def test_what_is_in_no_class_gets_not_sure(studio: Open, api: Api, knowing: dict
     expect(page.at("preview").locator("[data-testid=bar][data-best]")).to_contain_text("Dots")
     names = page.at("preview-results").locator(".t-result-name")
     expect(names).to_have_text(["Dots", NOT_SURE])
+
+
+def test_browser_and_computer_agree_on_familiarity(studio: Open, api: Api, knowing: dict[str, Any]) -> None:
+    page = studio(project=knowing["id"]).ready_to_predict()
+    classifier = Classifier.load(api.model(knowing["id"]))
+    for pixels in (
+        *(frame(scene, 5, size) for scene in ("stripes", "dots") for size in SIZES),
+        frame("dots", 3, (61, 97)),
+    ):
+        height, width, _ = pixels.shape
+        question = {"width": width, "height": height, "pixels": base64.b64encode(pixels.tobytes()).decode()}
+        (native,) = classifier.predict(pixels)
+        assert page.tab.evaluate(FAMILIARITY, question) == pytest.approx(native.familiarity, abs=1e-3)
 
 
 def test_the_slider_acts_at_once_and_is_kept(
