@@ -52,13 +52,19 @@ def test_a_shaken_photo_is_another_one_of_nearly_the_same_size() -> None:
 def test_the_table_counts_intervals_that_hold_the_truth() -> None:
     scene = chance(4)
     trials = [
-        Trial(0.6, 0.5, 0.7, 1.0, 0.65, (0.58, 0.62), 40),
-        Trial(0.8, 0.7, 0.9, 1.0, 0.95, (0.79, 0.96), 60),
+        Trial(0.6, 0.5, 0.7, 1.0, 0.65, (0.58, 0.62), 40, 200),
+        Trial(0.8, 0.7, 0.9, 1.0, 0.95, (0.79, 0.96), 60, 200),
     ]
     *_, row, nothing = honesty.table([(scene, trials), (scene, [])])
     assert row == "| chance, bursts | 50 | 70 | 60–80 | 100 | 80 | 1 of 2 | 1 of 2 |"
     assert nothing.startswith("| chance, bursts | too few recordings |")
     assert nothing.count("|") == row.count("|")
+
+
+def test_a_truth_that_is_counted_is_known_to_half_a_photo() -> None:
+    found = Trial(0.99, 0.9, 0.999, 1.0, 1.0, (0.97, 0.99), 100, 100)
+    assert found.true_within(found.low, found.high)
+    assert not found.true_within(*found.naive)
 
 
 def test_a_small_run_measures_every_set_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
