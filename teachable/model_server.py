@@ -204,7 +204,7 @@ class _Desk:
 
     def _ask(self, photo: Photo) -> dict[str, Any]:
         (found,) = self._classifier.predict(images.decode(photo.data, photo.name))
-        return {"predictions": _ranked(found)}
+        return {"predictions": _ranked(found), **_unsure(found)}
 
     def _ask_kindly(self, photo: Photo) -> dict[str, Any]:
         """Return what is on a photo, or why it cannot be said: one bad photo must not spoil the others."""
@@ -218,6 +218,13 @@ def _ranked(found: Prediction) -> list[dict[str, Any]]:
     """Return label and confidence of every class, the most probable first."""
     ranked = sorted(found.probabilities.items(), key=lambda item: -item[1])
     return [{"label": label, "confidence": probability} for label, probability in ranked]
+
+
+def _unsure(found: Prediction) -> dict[str, Any]:
+    """Return how familiar a photo is, and whether that is enough; nothing where the model cannot say."""
+    if found.familiarity is None or found.known is None:
+        return {}
+    return {"familiarity": found.familiarity, "known": found.known}
 
 
 async def _uploads(request: Request) -> list[Photo]:
@@ -257,6 +264,7 @@ def _page(project: str) -> str:
         "about": say("api.server.about"),
         "choose": say("api.server.choose"),
         "failed": say("api.server.failed"),
+        "unsure": say("api.server.unsure"),
         "routes": say("api.server.routes"),
         "description": say("api.server.description"),
         "example": say("api.server.example"),

@@ -15,7 +15,7 @@ from teachable.exporting.programs import Program, programs
 from teachable.metadata import ModelMetadata
 from teachable.runtime import Classifier
 from teachable.scores import Evaluation
-from teachable.types import Head, Layer, TrainSettings
+from teachable.types import Familiarity, Head, Layer, TrainSettings
 
 LABELS = (
     'a "quoted" \\cat\\',
@@ -42,9 +42,16 @@ class Said:
     percent: float
 
 
+NOT_SURE = "Not sure"
+
+
 @cache
-def model() -> tuple[bytes, ModelMetadata]:
-    """Return a model file that is unsure about every photo, so that agreeing with it says something."""
+def model(familiar: bool | None = None) -> tuple[bytes, ModelMetadata]:
+    """Return a model file that gives every class a share of every photo, so that agreeing with it says something.
+
+    Args:
+        familiar: whether all photos are familiar to it, or none; None for a file that cannot say.
+    """
     record = backbones.builtin()
     random = np.random.default_rng(3)
     classes = len(LABELS)
@@ -52,20 +59,32 @@ def model() -> tuple[bytes, ModelMetadata]:
     head = Head((Layer(weight, np.zeros(classes, np.float32)),))
     evaluation = Evaluation(None, None, None, 0, 0, (), (), tuple(range(classes)), ())
     about = ModelMetadata(LABELS, "Cats", 1.7e9, record.id, record.fingerprint, TrainSettings(), evaluation)
-    return export.append_head(backbones.read(record), head, about), about
+    if familiar is None:
+        return export.append_head(backbones.read(record), head, about), about
+    about = replace(about, unknown_below=0.25, familiar=100)
+    return export.append_head(backbones.read(record), head, about, everything_is(familiar)), about
 
 
-def program(id_: str, labels: tuple[str, ...] = LABELS) -> Program:
+def everything_is(familiar: bool, width: int = backbones.builtin().embedding_width, classes: int = 2) -> Familiarity:
+    """Return what finds every photo, whatever it shows, familiar or strange."""
+    random = np.random.default_rng(4)
+    basis = np.linalg.qr(random.normal(size=(width, 4)))[0].T.astype(np.float32)
+    quantiles = np.linspace(1, 2, 11, dtype=np.float32) * np.float32(1e6 if familiar else 1e-9)
+    centres = random.normal(size=(classes, 3, 4)).astype(np.float32)
+    return Familiarity(np.zeros(width, np.float32), basis, np.eye(4, dtype=np.float32), centres, quantiles, 100)
+
+
+def program(id_: str, labels: tuple[str, ...] = LABELS, familiar: bool | None = None) -> Program:
     """Return one program for the model."""
-    found = programs(replace(model()[1], labels=labels), "model.onnx")
+    found = programs(replace(model(familiar)[1], labels=labels), "model.onnx")
     return next(one for one in found if one.id == id_)
 
 
-def prepare(id_: str, folder: Path) -> Program:
+def prepare(id_: str, folder: Path, familiar: bool | None = None) -> Program:
     """Put a program, exactly as it is shown, and the model into a folder."""
-    shown = program(id_)
+    shown = program(id_, familiar=familiar)
     (folder / shown.file).write_text(shown.code, encoding="utf-8")
-    (folder / "model.onnx").write_bytes(model()[0])
+    (folder / "model.onnx").write_bytes(model(familiar)[0])
     return shown
 
 
@@ -100,8 +119,11 @@ def said(path: Path) -> Said:
     return Said(prediction.label, 100 * prediction.probability)
 
 
-def assert_printed(text: str, expected: Said) -> None:
-    """Demand that a program printed this, and nothing else."""
+def assert_printed(text: str, expected: Said, familiar: bool | None = None) -> None:
+    """Demand that a program printed this, or that it is not sure of an unfamiliar photo, and nothing else."""
+    if familiar is False:
+        assert text.strip() == NOT_SURE
+        return
     printed = re.fullmatch(r"(.*) (\d+\.\d)%\s*", text, re.DOTALL)
     assert printed, text
     assert printed[1] == expected.label

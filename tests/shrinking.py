@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from teachable import export
 from teachable.metadata import ModelMetadata
 from teachable.resources import assets
 from teachable.scores import ClassScore, Evaluation
-from teachable.types import Agreement, Embeddings, Head, Image, Labels, Layer, TrainSettings
+from teachable.types import Agreement, Embeddings, Familiarity, Head, Image, Labels, Layer, TrainSettings
 
 SIDE = 4
 COLOURS = np.array([[30, 25, 20], [230, 60, 60], [60, 230, 70], [230, 220, 230]])
@@ -112,10 +113,13 @@ def about(labels: Sequence[str], agreement: Agreement | None = None) -> ModelMet
     return ModelMetadata(tuple(labels), "Colours", 1.7e9, "small", "f" * 64, TrainSettings(), score, agreement)
 
 
-def model(backbone: bytes, head: Head) -> bytes:
+def model(backbone: bytes, head: Head, known: Familiarity | None = None) -> bytes:
     """A full model file of which the agreement is known."""
     labels = [f"class {index}" for index in range(len(head.layers[-1].bias))]
-    return export.append_head(backbone, head, about(labels, Agreement(8, 8, 0.0)))
+    said = about(labels, Agreement(8, 8, 0.0))
+    if known is not None:
+        said = replace(said, unknown_below=0.05, familiar=known.held_out)
+    return export.append_head(backbone, head, said, known)
 
 
 def in_wasm(model: bytes, photo: Image, output: str, folder: Path) -> np.ndarray:

@@ -5,6 +5,7 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,34 @@ def test_figures_of_the_full_model_are_not_passed_off_as_those_of_a_smaller_one(
     assert smaller not in bundle.readme(metadata, "x").decode()
     unknown = replace(metadata, evaluation=replace(metadata.evaluation, accuracy=None, low=None, high=None))
     assert smaller not in bundle.readme(unknown, "x", "quarter").decode()
+
+
+def test_the_readme_says_what_the_model_makes_of_things_it_has_never_seen(metadata: ModelMetadata) -> None:
+    never, sure = "always picks one of the classes", "it is not sure"
+    text = bundle.readme(metadata, "x").decode()
+    assert never in text
+    assert sure not in text
+    knowing = replace(metadata, unknown_below=0.07, familiar=90)
+    text = bundle.readme(knowing, "x").decode()
+    assert never not in text
+    assert "Below 0.07 the answer is “not sure”" in text
+    assert " 7 % of the photos" in text
+    text = bundle.readme(knowing, "x", unsure=False).decode()
+    assert never in text
+    assert "files for phones cannot" in text
+    assert "familiarity" not in text
+
+
+def test_ports_name_familiarity_only_where_the_model_has_it(metadata: ModelMetadata) -> None:
+    def names(ports: dict[str, Any]) -> list[str]:
+        return [port["name"] for port in ports["outputs"]]
+
+    plain = bundle.photo_ports(metadata)
+    assert names(plain) == ["probabilities", "logits", "heatmap"]
+    assert "familiarity" not in plain
+    knowing = bundle.photo_ports(replace(metadata, unknown_below=0.07, familiar=90))
+    assert names(knowing) == ["probabilities", "logits", "heatmap", "familiarity"]
+    assert knowing["familiarity"] == {"below": 0.07, "held_out": 90}
 
 
 def test_the_signature_names_labels_ports_and_digests(tmp_path: Path, metadata: ModelMetadata) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import programming
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -198,8 +199,8 @@ def test_a_folder_becomes_a_model(trained: tuple[Path, Result]) -> None:
 def test_the_result_is_honest(trained: tuple[Path, Result]) -> None:
     out, result = trained
     score = Classifier.load(out).metadata.evaluation
-    assert score.held_out == 8
-    assert f"{score.correct} of 8 photos it had not seen" in result.stdout
+    assert score.held_out == 24
+    assert f"{score.correct} of 24 photos it had not seen" in result.stdout
     assert "95 % interval" in result.stdout
     assert "on 24 of 24 photos" in result.stdout
 
@@ -232,6 +233,53 @@ def test_one_folder_per_class_cannot_be_judged(tmp_path: Path) -> None:
     assert "Accuracy: " in result.stdout
     assert "really taken on its own" in result.stdout
     assert Classifier.load(out).labels == ("Class 2", "x")
+
+
+def test_a_folder_with_test_photos_is_tested_with_and_not_trained_on(photos: Path, tmp_path: Path) -> None:
+    tests, home = tmp_path / "tests", tmp_path / "home"
+    for name, color in (("Red", RED), ("blue", BLUE)):
+        for seed in range(70, 75):
+            write_photo(tests / name / f"{seed}.jpg", color, seed)
+    out = tmp_path / "model.onnx"
+    result = teachable("train", photos, "--test", tests, "--out", out, "--epochs", "20", "--home", home)
+    assert result.exit_code == 0, result.output
+    assert "24 photos, trained in" in result.stdout
+    assert re.search(r"^Test photos: 100 %, 10 of 10 were named correctly", result.stdout, re.MULTILINE)
+    assert "Reading test photos" in result.stderr
+    (kept,) = json.loads(teachable("projects", "--home", home, "--json").stdout)
+    assert sorted((one["name"], one["samples"], one["tests"]) for one in kept["classes"]) == [
+        ("blue", 17, 5),
+        ("red", 17, 5),
+    ]
+
+
+def test_test_photos_that_were_trained_on_are_told(photos: Path, tmp_path: Path) -> None:
+    tests = tmp_path / "tests"
+    for seed in (70, 71):
+        write_photo(tests / "red" / f"{seed}.jpg", RED, seed)
+    write_photo(tests / "blue" / "same.jpg", RED, 10)  # of class red, where it was trained on
+    result = teachable("train", photos, "--test", tests, "--out", tmp_path / "model.onnx", "--epochs", "5")
+    assert result.exit_code == 0, result.output
+    assert "Test photos: " in result.stdout
+
+
+def test_a_folder_of_tests_must_fit_the_classes(photos: Path, tmp_path: Path) -> None:
+    tests = tmp_path / "tests"
+    out = tmp_path / "model.onnx"
+
+    def refused() -> str:
+        result = teachable("train", photos, "--test", tests, "--out", out, "--epochs", "2")
+        assert result.exit_code != 0
+        assert not out.exists()
+        return result.stderr
+
+    assert "tests" in refused()
+    tests.mkdir()
+    assert "folders called like the classes" in refused()
+    write_photo(tests / "green" / "1.jpg", RED)
+    said = refused()
+    assert "“green”" in said
+    assert "blue, red" in said
 
 
 def test_a_quiet_training_says_nothing_and_can_keep_its_project(photos: Path, tmp_path: Path) -> None:
@@ -366,6 +414,18 @@ def test_a_folder_stands_for_its_photos_and_a_bad_one_does_not_stop_the_rest(
     assert len(result.stdout.splitlines()) == 4
     assert "notes.txt" in result.stderr
     assert "1 photo could not be used." in result.stderr
+
+
+@pytest.mark.parametrize("familiar", [None, True, False])
+def test_photos_that_a_model_does_not_know_are_marked(photos: Path, tmp_path: Path, familiar: bool | None) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(programming.model(familiar)[0])
+    path = photos / "red" / "day 0" / "0.jpg"
+    columns = teachable("predict", model, path).stdout.rstrip("\n").split("\t")
+    assert (columns[-1] == "not sure") == (familiar is False)
+    (answer,) = json.loads(teachable("predict", model, path, "--json").stdout)
+    assert answer["known"] is familiar
+    assert answer["familiarity"] == (None if familiar is None else float(familiar))
 
 
 def test_a_file_that_is_no_model_is_refused(photos: Path, tmp_path: Path) -> None:

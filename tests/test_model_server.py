@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import programming
 import pytest
 from graphing import scene
 from PIL import ImageCms
@@ -106,6 +107,17 @@ def odd_photos() -> Iterator[bytes]:
 @pytest.mark.parametrize("data", [*odd_photos()], ids=lambda data: f"{len(data)}")
 def test_photos_are_read_as_everywhere_else(web: TestClient, classifier: Classifier, data: bytes) -> None:
     assert web.post("/v1/predict", content=data).json() == {"predictions": expected(classifier, data)}
+
+
+@pytest.mark.parametrize("familiar", [True, False])
+def test_a_model_that_can_tell_says_whether_it_is_sure(familiar: bool) -> None:
+    data, about_it = programming.model(familiar)
+    with TestClient(model_server.create_app(Classifier.load(data)), base_url=BASE) as client:
+        answer = client.post("/v1/predict", content=jpeg()).json()
+        many = client.post("/v1/predict-many", files=[("images", ("a.jpg", jpeg()))]).json()["results"]
+    assert (answer["familiarity"], answer["known"]) == (1.0 if familiar else 0.0, familiar)
+    assert len(answer["predictions"]) == len(about_it.labels)
+    assert many == [{"name": "a.jpg", **answer}]
 
 
 # Many

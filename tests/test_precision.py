@@ -17,7 +17,7 @@ from benchmarks import scene
 from onnx import TensorProto, helper, numpy_helper
 from shrinking import coloured
 
-from teachable import backbones, export
+from teachable import backbones, export, familiarity
 from teachable.embeddings import Embedder
 from teachable.errors import Cancelled, ModelFileError, TeachableError
 from teachable.exporting import checking, precision, quantising
@@ -58,7 +58,12 @@ def small() -> bytes:
 
 @pytest.fixture(scope="module")
 def builtin() -> bytes:
-    return trained(backbones.read(backbones.builtin()), scenes(0))
+    """The built-in network with a head, which says how familiar photos are."""
+    backbone, photos = backbones.read(backbones.builtin()), [*scenes(0), *scenes(10)]
+    embeddings, labels = embedded(backbone, photos), np.concatenate([LABELS, LABELS])
+    known = familiarity.fit(embeddings, labels, np.arange(len(labels)) // len(np.unique(labels)) % 4)
+    assert known is not None
+    return shrinking.model(backbone, shrinking.nearest(embeddings, labels, 0.2), known)
 
 
 @pytest.fixture(scope="module", params=["half", "quarter"])
@@ -122,6 +127,25 @@ def test_the_heatmap_shows_the_same_places(builtin: bytes, shrunk: bytes) -> Non
         maps.append(session.run(["heatmap"], {"image": photo})[0][0, 1])
     assert maps[0].shape == maps[1].shape
     assert np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1] > 0.9
+
+
+def test_it_finds_about_the_same_photos_familiar(builtin: bytes, shrunk: bytes) -> None:
+    strange = [np.random.default_rng(seed).integers(0, 256, (96, 128, 3), np.uint8) for seed in range(5)]
+    photos = [*scenes(2), *strange]
+    wanted, found = (Classifier.load(model).answers(photos).familiarity for model in (builtin, shrunk))
+    assert wanted is not None
+    assert found is not None
+    assert (found[:-5] >= 0.05).mean() > 0.8
+    assert (found[-5:] < 0.05).all()
+    if Classifier.load(shrunk).metadata.precision == "half":
+        np.testing.assert_allclose(found, wanted, atol=0.05)
+
+
+def test_the_browser_finds_the_same_photos_familiar(builtin: bytes, shrunk: bytes, tmp_path: Path) -> None:
+    photo = scenes(2)[1]
+    natively = Classifier.load(shrunk).answers(photo).familiarity
+    assert natively is not None
+    np.testing.assert_allclose(shrinking.in_wasm(shrunk, photo, "familiarity", tmp_path), natively, atol=0.05)
 
 
 def test_the_browser_says_the_same(builtin: bytes, shrunk: bytes, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,8 +59,9 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 # The list
 
 
-def test_every_program_has_its_words_its_tab_and_its_file() -> None:
-    found = programs.programs(model()[1], "model.onnx")
+@pytest.mark.parametrize("below", [None, 0.0, 0.05])
+def test_every_program_has_its_words_its_tab_and_its_file(below: float | None) -> None:
+    found = programs.programs(replace(model()[1], unknown_below=below), "model.onnx")
     assert [one.id for one in found] == ORDER
     assert {one.id for one in found if one.tested} == TESTED
     assert len({one.title for one in found}) == len(found)
@@ -81,6 +83,25 @@ def test_the_labels_are_in_every_program_that_needs_them() -> None:
     for one in programs.programs(replace(model()[1], labels=("Häschen", "犬")), "model.onnx"):
         # What loads a model with Teachable gets the labels from the model.
         assert ('"Häschen", "犬"' in one.code) == (one.id != "classifier")
+
+
+def test_programs_are_not_sure_only_where_the_model_can_tell() -> None:
+    without = programs.programs(model()[1], "model.onnx")
+    with_it = programs.programs(replace(model()[1], unknown_below=0.05), "model.onnx")
+    for one, other in zip(without, with_it, strict=True):
+        assert "familiarity" not in one.code
+        assert "Not sure" not in one.code
+        assert "familiarity" in other.code
+        assert "Not sure" in other.code
+
+
+@pytest.mark.parametrize(
+    ("below", "written"), [(0.0, "0.0"), (0.05, "0.05"), (0.5, "0.5"), (1e-7, "0.0000001"), (0.125, "0.125")]
+)
+def test_the_threshold_is_written_as_every_language_reads_it(below: float, written: str) -> None:
+    for one in programs.programs(replace(model()[1], unknown_below=below), "model.onnx"):
+        if one.id != "classifier":
+            assert re.search(rf"(<|>=) {re.escape(written)}(?![\d.e])", one.code), one.id
 
 
 def test_a_thousand_classes_take_few_lines() -> None:
@@ -192,20 +213,24 @@ def test_kotlin_swift_and_csharp_would_read_every_label_as_it_is() -> None:
 # Programs, run as they are shown
 
 
+SURENESS = [None, True, False]
+"""Models that cannot say whether a photo is familiar, one that finds all of them so, and one that finds none."""
+
+
 @pytest.mark.parametrize("id_", ["python", "classifier"])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_python_programs_run_as_shown(tmp_path: Path, id_: str, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "familiar"), list(enumerate(SURENESS)))
+def test_the_python_programs_run_as_shown(tmp_path: Path, id_: str, seed: int, familiar: bool | None) -> None:
     expected = sideways(tmp_path / PHOTO, seed)
-    shown = prepare(id_, tmp_path)
-    assert_printed(run([sys.executable, shown.file], tmp_path), expected)
+    shown = prepare(id_, tmp_path, familiar)
+    assert_printed(run([sys.executable, shown.file], tmp_path), expected, familiar)
 
 
 def test_the_node_program_runs_as_shown(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     bring(npm.packages(pytestconfig, RUNTIME_NODE, SHARP), tmp_path)
-    shown = prepare("node", tmp_path)
-    for seed in range(2):
+    for seed, familiar in enumerate(SURENESS):
+        shown = prepare("node", tmp_path, familiar)
         expected = sideways(tmp_path / PHOTO, seed)
-        assert_printed(run([npm.node(), shown.file], tmp_path), expected)
+        assert_printed(run([npm.node(), shown.file], tmp_path), expected, familiar)
 
 
 def test_the_node_program_takes_photos_without_colour(tmp_path: Path, pytestconfig: pytest.Config) -> None:
@@ -239,20 +264,22 @@ class Picamera2:
 '''
 
 
-def test_the_program_for_the_raspberry_pi_prints_what_a_camera_sees(tmp_path: Path) -> None:
+@pytest.mark.parametrize("familiar", SURENESS)
+def test_the_program_for_the_raspberry_pi_prints_what_a_camera_sees(tmp_path: Path, familiar: bool | None) -> None:
     """Not its camera, which is not to be had here; so the program is not said to be tested."""
     expected = upright(tmp_path / PHOTO)
-    shown = prepare("pi", tmp_path)
+    shown = prepare("pi", tmp_path, familiar)
     (tmp_path / "picamera2.py").write_text(CAMERA)
     printed = run([sys.executable, shown.file], tmp_path)
     lines = printed.splitlines(keepends=True)
     assert len(lines) == 3
     for line in lines:
-        assert_printed(line, expected)
+        assert_printed(line, expected, familiar)
 
 
-def test_the_cpp_program_runs_as_shown(tmp_path: Path, headers: list[str]) -> None:
-    shown = prepare("cpp", tmp_path)
+@pytest.mark.parametrize("familiar", SURENESS)
+def test_the_cpp_program_runs_as_shown(tmp_path: Path, headers: list[str], familiar: bool | None) -> None:
+    shown = prepare("cpp", tmp_path, familiar)
     # The library is the one that comes with the Python package; the commands name where Debian has the headers.
     (library,) = (Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*")
     (tmp_path / "libonnxruntime.so").symlink_to(library)
@@ -262,7 +289,7 @@ def test_the_cpp_program_runs_as_shown(tmp_path: Path, headers: list[str]) -> No
     run([*build, f"-L{tmp_path}"], tmp_path)
     for seed in range(2):
         expected = upright(tmp_path / PHOTO, seed)
-        assert_printed(run(["./predict"], tmp_path, LD_LIBRARY_PATH=str(tmp_path)), expected)
+        assert_printed(run(["./predict"], tmp_path, LD_LIBRARY_PATH=str(tmp_path)), expected, familiar)
     (tmp_path / PHOTO).write_bytes(b"no photo")
     with pytest.raises(AssertionError, match=r"photo\.jpg cannot be read"):
         run(["./predict"], tmp_path, LD_LIBRARY_PATH=str(tmp_path))

@@ -31,8 +31,8 @@ def watch() -> Watch:
     return Watch(lambda part: None, threading.Event())
 
 
-def source() -> Source:
-    data, metadata = model()
+def source(familiar: bool | None = None) -> Source:
+    data, metadata = model(familiar)
 
     def at(precision: Precision, watch: Watch) -> bytes:
         # Which precision was asked for can be read in the file.
@@ -159,6 +159,20 @@ def test_predict_takes_files_and_folders(folder: Path, tmp_path: Path) -> None:
     for text, photo in zip(found, photos, strict=True):
         assert text.startswith(f"{photo}: ")
         assert_printed(text.removeprefix(f"{photo}: "), expected[photo])
+
+
+@pytest.mark.parametrize("familiar", [True, False])
+def test_predict_says_when_it_is_not_sure(tmp_path: Path, familiar: bool) -> None:
+    EXPORTER.write(source(familiar), FULL, tmp_path / FULL.file, watch())
+    with zipfile.ZipFile(tmp_path / FULL.file) as files:
+        files.extractall(tmp_path)
+    described = json.loads((tmp_path / "model-python" / "signature.json").read_text(encoding="utf-8"))
+    assert described["familiarity"] == {"below": 0.25, "held_out": 100}
+    assert described["outputs"][-1] == {"name": "familiarity", "type": "float32", "shape": ["batch"]}
+    expected = upright(tmp_path / "one.jpg")
+    done = run(tmp_path, "-I", tmp_path / "model-python" / "predict.py", tmp_path / "one.jpg")
+    assert done.returncode == 0, done.stderr
+    assert_printed(done.stdout.removeprefix(f"{tmp_path / 'one.jpg'}: "), expected, familiar)
 
 
 def test_predict_says_how_to_use_it(folder: Path) -> None:

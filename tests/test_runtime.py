@@ -10,9 +10,11 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import PIL.Image
+import programming
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import ImageCms
+from test_export import WIDTH, of_photos
 
 import teachable
 from teachable import backbones, export, metadata, runtime
@@ -264,6 +266,105 @@ def test_graph_that_fails_while_running_says_so() -> None:
     with pytest.raises(ModelFileError) as caught:
         stops.predict(photo())
     assert caught.value.key == "model_fails"
+
+
+# How familiar a photo is, and why
+
+
+@pytest.mark.parametrize("familiar", [True, False])
+def test_prediction_says_whether_the_photo_is_known(familiar: bool) -> None:
+    found = Classifier.load(programming.model(familiar)[0])
+    for prediction in found.predict([photo(), photo(33, 90), photo(seed=2)]):
+        assert prediction.familiarity == float(familiar)
+        assert prediction.known is familiar
+
+
+def test_file_of_before_cannot_say_what_is_known(classifier: Classifier) -> None:
+    (prediction,) = classifier.predict(photo())
+    assert prediction.familiarity is None
+    assert prediction.known is None
+    assert classifier.answers(photo()).familiarity is None
+    assert classifier.explain(photo()).prediction == prediction
+
+
+def test_threshold_is_that_of_the_file() -> None:
+    data, said = programming.model(False)
+    for below, known in ((0.0, True), (0.01, False)):
+        changed_file = export.with_metadata(data, replace(said, unknown_below=below))
+        assert Classifier.load(changed_file).predict(photo())[0].known is known
+
+
+def test_entry_without_output_and_output_without_entry_do_no_harm(model: bytes) -> None:
+    told = entry(model, "familiarity", '{"below": 0.1, "held_out": 30}')
+    assert Classifier.load(told).predict(photo())[0].known is None
+    silent = entry(programming.model(True)[0], "familiarity", None)
+    (prediction,) = Classifier.load(silent).predict(photo())
+    assert (prediction.familiarity, prediction.known) == (1.0, None)
+
+
+def test_familiarity_keeps_the_order_among_photos_of_many_sizes() -> None:
+    backbone = backbones.read(backbones.builtin())
+    found, _ = of_photos(backbone)
+    mixed = Classifier.load(export.append_head(backbone, head(2, WIDTH), about(("a", "b")), found))
+    pictures = [photo(*((60, 80), (80, 60), (7, 3))[seed % 3], seed=seed) for seed in range(runtime.WINDOW + 5)]
+    together = mixed.answers(pictures).familiarity
+    assert together is not None
+    alone = [float(one.familiarity[0]) for one in map(mixed.answers, pictures) if one.familiarity is not None]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert len(set(alone)) > 5
+    assert mixed.answers([]).familiarity is not None
+
+
+def with_familiarity(shape: list[object], value: float = np.nan, kind: int = TensorProto.FLOAT) -> bytes:
+    """A file of somebody with an output of that name, which says the same of every photo."""
+
+    def change(proto: onnx.ModelProto) -> None:
+        proto.graph.initializer.append(numpy_helper.from_array(np.array([value], np.float32), "constant"))
+        proto.graph.node.append(helper.make_node("Cast", ["constant"], ["familiarity"], to=kind))
+        proto.graph.output.append(helper.make_tensor_value_info("familiarity", kind, shape))
+
+    return entry(changed(foreign(), change), "familiarity", '{"below": 0.1, "held_out": 30}')
+
+
+def test_familiarity_that_is_no_number_is_that_of_a_strange_photo() -> None:
+    (prediction,) = Classifier.load(with_familiarity([1])).predict(photo())
+    assert (prediction.familiarity, prediction.known) == (0.0, False)
+    (prediction,) = Classifier.load(with_familiarity([1], 7.0)).predict(photo())
+    assert (prediction.familiarity, prediction.known) == (1.0, True)
+
+
+def test_familiarity_of_another_form_is_refused() -> None:
+    for data in (with_familiarity([1, 1]), with_familiarity([1], 1.0, TensorProto.INT64)):
+        with pytest.raises(ModelFileError):
+            Classifier.load(data)
+    one_for_two = Classifier.load(with_familiarity([1], 0.5))
+    with pytest.raises(ModelFileError) as caught:
+        one_for_two.predict(np.stack([photo(), photo()]))
+    assert caught.value.key == "model_fails"
+
+
+def test_explanation_shows_which_places_speak_for_which_class(classifier: Classifier) -> None:
+    found = classifier.explain(photo())
+    np.testing.assert_array_equal(found.probabilities, classifier.probabilities(photo())[0])
+    assert found.prediction == classifier.predict(photo())[0]
+    assert found.heatmap.shape[0] == len(LABELS)
+    # The head has one layer: the mean of the map of a class is its logit without the bias.
+    record = backbones.builtin()
+    logits = found.heatmap.mean((1, 2)) + head(len(LABELS), record.embedding_width).layers[0].bias
+    shares = np.exp(logits - logits.max())
+    np.testing.assert_allclose(shares / shares.sum(), found.probabilities, atol=1e-4)
+
+
+def test_only_one_photo_can_be_explained(classifier: Classifier) -> None:
+    assert classifier.explain([photo()]).heatmap.size
+    for many in ([], [photo(), photo()], np.stack([photo(), photo()])):
+        with pytest.raises(InvalidInput):
+            classifier.explain(many)  # type: ignore[arg-type]
+
+
+def test_file_without_a_heatmap_says_so() -> None:
+    with pytest.raises(ModelFileError):
+        Classifier.load(foreign()).explain(photo())
 
 
 # Predicting

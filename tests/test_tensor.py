@@ -11,7 +11,7 @@ import torch
 from graphing import scene
 from making import tiny_graph
 from onnx import TensorProto, helper, numpy_helper
-from test_export import head, named
+from test_export import head, named, of_photos
 
 from teachable import backbones, export, graphs
 from teachable.errors import ModelFileError
@@ -89,6 +89,19 @@ def test_each_half_is_a_whole_model_with_fixed_sides_and_any_number_of_photos(mo
         ("logits", ["batch", 3]),
     ]
     assert body.get_modelmeta().custom_metadata_map == ort.InferenceSession(model).get_modelmeta().custom_metadata_map
+
+
+def test_the_second_half_says_how_familiar_a_photo_is() -> None:
+    backbone = backbones.read(backbones.builtin())
+    found, _ = of_photos(backbone)
+    whole = export.append_head(backbone, head(2), named(2), found)
+    parts = tensor.cut(whole)
+    image = scene(120, 160)[None]
+    (tensors,) = run(parts.front, [tensor.TENSOR], image=image)
+    shares, familiar = run(parts.body, ["probabilities", "familiarity"], pixel_values=tensors)
+    np.testing.assert_array_equal(shares, run(whole, ["probabilities"], image=image)[0])
+    np.testing.assert_array_equal(familiar, run(whole, ["familiarity"], image=image)[0])
+    assert familiar.shape == (1,)
 
 
 def test_the_weights_are_in_the_second_half_only(model: bytes, halves: tensor.Cut) -> None:

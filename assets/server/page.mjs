@@ -44,6 +44,8 @@ async function ask(file) {
     const headers = { "Content-Type": "application/octet-stream" };
     const said = await (await fetch("v1/predict", { method: "POST", headers, body: file })).json();
     rows = said.predictions ? said.predictions.map(row) : [make("li", said.error.message)];
+    answer.classList.toggle("unsure", said.known === false);
+    if (said.known === false) rows.unshift(make("li", answer.dataset.unsure ?? ""));
   } catch {
     rows = [make("li", answer.dataset.failed ?? "")];
   }

@@ -66,6 +66,8 @@ def _ask(classifier: "Classifier", path: Path, top: int) -> dict[str, Any]:
         "probability": found.probability,
         "probabilities": found.probabilities,
         "top": [{"label": label, "probability": probability} for label, probability in ranked],
+        "familiarity": found.familiarity,
+        "known": found.known,
     }
 
 
@@ -77,4 +79,6 @@ def _show(answer: dict[str, Any]) -> None:
         say("cli.predict.answer", label=one["label"], percent=f"{100 * one['probability']:.1f}")
         for one in answer["top"]
     ]
-    typer.echo("\t".join([answer["file"], *named]))
+    # At the end, so that the columns before it stay where they are.
+    unsure = [say("cli.predict.unsure")] if answer["known"] is False else []
+    typer.echo("\t".join([answer["file"], *named, *unsure]))

@@ -111,26 +111,37 @@ def signature(metadata: ModelMetadata, ports: Mapping[str, Any], files: Mapping[
     return (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def photo_ports(classes: int) -> dict[str, Any]:
+def familiarity(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return what `signature.json` says about the answer "not sure": nothing where the model cannot tell."""
+    if metadata.unknown_below is None:
+        return {}
+    return {"familiarity": {"below": metadata.unknown_below, "held_out": metadata.familiar}}
+
+
+def photo_ports(metadata: ModelMetadata) -> dict[str, Any]:
     """Return inputs and outputs of a model file that takes photos of any size, as `signature.json` states them."""
+    classes = len(metadata.labels)
     outputs: dict[str, list[str | int]] = {
         "probabilities": ["batch", classes],
         "logits": ["batch", classes],
         "heatmap": ["batch", classes, "rows", "columns"],
+        **({} if metadata.unknown_below is None else {"familiarity": ["batch"]}),
     }
     return {
         "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3]}],
         "outputs": [{"name": name, "type": "float32", "shape": shape} for name, shape in outputs.items()],
+        **familiarity(metadata),
     }
 
 
-def readme(metadata: ModelMetadata, about: str, kept: Precision = "full") -> bytes:
+def readme(metadata: ModelMetadata, about: str, kept: Precision = "full", *, unsure: bool = True) -> bytes:
     """Return the README of an archive: what this is, from when, what it knows, and how good it is.
 
     Args:
         metadata: of the model.
         about: what the files are for and how to use them, Markdown.
         kept: how the numbers of the model in the archive are kept; the figures are those of the full one.
+        unsure: the model in the archive has the output `familiarity` where the full one has it.
     """
     score = metadata.evaluation
     if score.accuracy is None or score.low is None or score.high is None:
@@ -141,11 +152,21 @@ def readme(metadata: ModelMetadata, about: str, kept: Precision = "full") -> byt
         good = say("export.readme.judged", correct=score.correct, count=score.held_out, **percents)
         if kept == "quarter":
             good = f"{good} {say('export.readme.judged_full')}"
+    good = f"{good} {_limits(metadata, unsure)}"
     labels = "\n".join(f"{index}. {plain(label)}" for index, label in enumerate(metadata.labels))
     made = datetime.fromtimestamp(metadata.created, UTC).date().isoformat()
     head = say("export.readme.head", project=plain(metadata.project), date=made, version=__version__)
     parts = (f"# {plain(metadata.project)}", head, about.strip(), say("export.readme.classes"), labels, good)
     return ("\n\n".join(parts) + "\n").encode()
+
+
+def _limits(metadata: ModelMetadata, unsure: bool) -> str:
+    """Return what the model says about things it has never seen, in words."""
+    if metadata.unknown_below is None:
+        return say("export.readme.always")
+    if not unsure:
+        return say("export.readme.always_here")
+    return say("export.readme.unsure", below=f"{metadata.unknown_below:g}", percent=percent(metadata.unknown_below))
 
 
 def plain(text: str) -> str:

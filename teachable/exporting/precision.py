@@ -10,8 +10,9 @@ float16 itself takes the built-in network 1.35 times as long natively and 1.15 t
 kernels for it and convert every layer there and back.
 
 **Quarter**: the layers between the prepared photo and `features` get int8 weights and uint8 activations. What prepares
-the photo and the head stay float32. With the built-in network it takes 0.8 times as long as the full file natively, and
-1.2 times in WebAssembly, where it is worth its size only.
+the photo and the head stay float32, and what tells how familiar a photo is is kept as float16. With the built-in
+network it takes 0.8 times as long as the full file natively, and 1.2 times in WebAssembly, where it is worth its size
+only.
 """
 
 import math
@@ -79,23 +80,9 @@ def half(model: bytes) -> bytes:
     Raises:
         ModelFileError: the file is damaged.
     """
-    from onnx import TensorProto, helper, numpy_helper
-
     proto = _plain(model)
-    graph = proto.graph
-    casts = []
-    taken = quantising.names(graph)
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or math.prod(tensor.dims) < _LARGE:
-            continue
-        values = numpy_helper.to_array(tensor)
-        if not _fits_half(values):
-            continue
-        kept = quantising.free(f"{tensor.name}.half", taken)
-        casts.append(helper.make_node("Cast", [kept], [tensor.name], f"{kept}.cast", to=TensorProto.FLOAT))
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), kept))
-    _replace(graph.node, [*casts, *graph.node])
-    return _written(proto, "half", {value.name for value in graph.value_info})
+    _halve(proto.graph, "")
+    return _written(proto, "half", {value.name for value in proto.graph.value_info})
 
 
 def quarter(model: bytes, photos: Iterable[Image], watch: Watch) -> bytes:
@@ -130,7 +117,9 @@ def quarter(model: bytes, photos: Iterable[Image], watch: Watch) -> bytes:
         raise ModelFileError("export_quarter_nothing")
     seen = quantising.look(proto, part, _counted(photos, watch))
     watch.done(_LOOKING)
-    made = _written(quantising.quantise(proto, part, seen), "quarter", stated)
+    quantised = quantising.quantise(proto, part, seen)
+    _halve(quantised.graph, "familiarity.")
+    made = _written(quantised, "quarter", stated)
     try:
         # With some graphs of strangers onnxruntime stumbles over its own rearrangement of whole numbers.
         open_session(made, "model.onnx")
@@ -138,6 +127,25 @@ def quarter(model: bytes, photos: Iterable[Image], watch: Watch) -> bytes:
         raise ModelFileError("export_quarter_fails") from error
     watch.done(1.0)
     return made
+
+
+def _halve(graph: "onnx.GraphProto", prefix: str) -> None:
+    """Keep the large constants whose names begin so as float16, and make float32 of them where they are used."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    taken = quantising.names(graph)
+    for tensor in graph.initializer:
+        large = tensor.data_type == TensorProto.FLOAT and math.prod(tensor.dims) >= _LARGE
+        if not large or not tensor.name.startswith(prefix):
+            continue
+        values = numpy_helper.to_array(tensor)
+        if not _fits_half(values):
+            continue
+        kept = quantising.free(f"{tensor.name}.half", taken)
+        casts.append(helper.make_node("Cast", [kept], [tensor.name], f"{kept}.cast", to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), kept))
+    _replace(graph.node, [*casts, *graph.node])
 
 
 def _counted(photos: Iterable[Image], watch: Watch) -> Iterator[Image]:

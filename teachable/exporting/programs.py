@@ -3,6 +3,8 @@
 It owns the list of programs and how a label is written in each language. The programs themselves are in
 `assets/programs`, one file each: `@@labels@@` stands for a list of the labels, `@@file@@` for the name of the model
 file, `@@path@@` and `@@url@@` for the same as Node and bundlers want it, all written as the language writes text.
+Lines that begin with `@@known@@` are for models that can say "not sure", those with `@@plain@@` for models that cannot;
+`@@below@@` is the familiarity below which they do.
 """
 
 import re
@@ -55,10 +57,15 @@ class _Template:
     tested: bool
     brackets: str = "[]"
 
-    def fill(self, labels: Sequence[str], file: str) -> str:
-        """Return the program with labels and file name in it."""
+    def fill(self, labels: Sequence[str], file: str, below: float | None) -> str:
+        """Return the program with labels and file name in it, and what it is not sure of, if it can tell."""
         text = (assets() / "programs" / f"{self.id}.txt").read_text(encoding="utf-8")
+        left_out, kept = ("@@known@@", "@@plain@@") if below is None else ("@@plain@@", "@@known@@")
+        lines = text.splitlines(keepends=True)
+        text = "".join(line.removeprefix(kept) for line in lines if not line.startswith(left_out))
         values = {
+            # Seven digits at most, and never an exponent, which not every language reads as a float.
+            "below": f"{below or 0:.7f}".rstrip("0").ljust(3, "0"),
             "file": self.literal(file),
             "path": self.literal(f"./{file}"),
             "url": self.literal(f"./{file}?url"),
@@ -70,14 +77,14 @@ class _Template:
             return found["before"] + _listed([self.literal(label) for label in labels], found["before"], self.brackets)
 
         # All places in one go: a label that looks like a place is left alone.
-        return re.sub(r"(?P<before>[^\n]*?)@@(?P<name>labels|file|path|url)@@", value, text)
+        return re.sub(r"(?P<before>[^\n]*?)@@(?P<name>labels|file|path|url|below)@@", value, text)
 
 
 def programs(metadata: ModelMetadata, file: str) -> tuple[Program, ...]:
     """Return the programs for a model, in the order of their tabs.
 
     Args:
-        metadata: of the model, for its labels.
+        metadata: of the model, for its labels and whether it can say "not sure".
         file: name of the model file they read.
     """
     return tuple(
@@ -88,7 +95,7 @@ def programs(metadata: ModelMetadata, file: str) -> tuple[Program, ...]:
             language=one.language,
             file=one.file,
             install=one.install,
-            code=one.fill(metadata.labels, file),
+            code=one.fill(metadata.labels, file, metadata.unknown_below),
             tested=one.tested,
         )
         for one in _TEMPLATES

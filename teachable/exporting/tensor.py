@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 Interpolation = Literal["bilinear", "bicubic"]
 
 TENSOR = "pixel_values"
-KEPT = ("probabilities", "logits")
-"""Outputs of the second half; the map of places is left out, since nothing that takes a tensor asks for it."""
+KEPT = ("probabilities", "logits", "familiarity")
+"""Outputs of the second half, the last where the model has it. The map of places is left out, since nothing that takes
+a tensor asks for it."""
 
 _NETWORK = frozenset(
     {
@@ -54,8 +55,8 @@ class Cut:
     Attributes:
         front: graph from `image`, uint8 `[batch, height, width, 3]` of any size, to `pixel_values`, float32
             `[batch, 3, size, size]`: the very nodes of the model.
-        body: graph from `pixel_values` to `probabilities` and `logits`, float32 `[batch, K]`, with the entries of the
-            model.
+        body: graph from `pixel_values` to `probabilities` and `logits`, float32 `[batch, K]`, and `familiarity`,
+            float32 `[batch]`, where the model has it, with the entries of the model.
         size: pixels of the square.
         mean: of R, G, B, on the scale 0 to 1; None where the first half does what `Preprocessing` has no words for.
         std: likewise.

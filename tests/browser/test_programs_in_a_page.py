@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pages import WAIT_SECONDS
 from playwright.sync_api import Browser, Page, expect
-from programming import P5, PHOTO, RUNTIME_WEB, VITE, Said, assert_printed, bring, model, prepare, sideways
+from programming import NOT_SURE, P5, PHOTO, RUNTIME_WEB, VITE, Said, assert_printed, bring, model, prepare, sideways
 from watching import Watch
 
 from teachable.runtime import Classifier
@@ -70,35 +70,42 @@ def plain_server(folder: Path) -> list[str]:
     return [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0", "--directory", str(folder)]
 
 
-def assert_names_photos(page: Page, folder: Path) -> None:
+def assert_names_photos(page: Page, folder: Path, familiar: bool | None = None) -> None:
     """Choose two photos, one after the other, in the only file input of a page, and compare with the model."""
     for seed in range(2):
         # The same file again would be no change to a browser.
         expected = sideways(folder / f"{seed}-{PHOTO}", seed)
         page.locator("input[type=file]").set_input_files(folder / f"{seed}-{PHOTO}")
-        expect(page.locator("output")).to_contain_text(expected.label.replace("\t", " "))
-        assert_printed(page.locator("output").evaluate("(output) => output.textContent"), expected)
+        said = NOT_SURE if familiar is False else expected.label.replace("\t", " ")
+        expect(page.locator("output")).to_contain_text(said)
+        assert_printed(page.locator("output").evaluate("(output) => output.textContent"), expected, familiar)
 
 
-def test_the_web_page_runs_as_shown(visit: Visit, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("familiar", [None, True, False])
+def test_the_web_page_runs_as_shown(
+    visit: Visit, tmp_path: Path, pytestconfig: pytest.Config, familiar: bool | None
+) -> None:
     folder = tmp_path / "site"
     folder.mkdir()
     bring(npm.packages(pytestconfig, RUNTIME_WEB), folder)
-    prepare("page", folder)
+    prepare("page", folder, familiar)
     with started(plain_server(folder), folder, tmp_path / "log") as address:
-        assert_names_photos(visit(address), tmp_path)
+        assert_names_photos(visit(address), tmp_path, familiar)
 
 
-def test_the_npm_program_runs_as_shown(visit: Visit, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("familiar", [None, True, False])
+def test_the_npm_program_runs_as_shown(
+    visit: Visit, tmp_path: Path, pytestconfig: pytest.Config, familiar: bool | None
+) -> None:
     folder = tmp_path / "site"
     folder.mkdir()
     bring(npm.packages(pytestconfig, RUNTIME_WEB, VITE), folder)
-    shown = prepare("javascript", folder)
+    shown = prepare("javascript", folder, familiar)
     (line,) = re.findall(r"^// In index\.html: (.*)$", shown.code, re.MULTILINE)
     (folder / "index.html").write_text(line)
     vite = [npm.node(), "node_modules/vite/bin/vite.js", "--host", "127.0.0.1", "--port", "0"]
     with started(vite, folder, tmp_path / "log") as address:
-        assert_names_photos(visit(address), tmp_path)
+        assert_names_photos(visit(address), tmp_path, familiar)
 
 
 def test_the_npm_program_can_be_built(visit: Visit, tmp_path: Path, pytestconfig: pytest.Config) -> None:
@@ -127,11 +134,14 @@ STILL = """async () => {
 }"""
 
 
-def test_the_p5_sketch_runs_as_shown(visit: Visit, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("familiar", [None, True])
+def test_the_p5_sketch_runs_as_shown(
+    visit: Visit, tmp_path: Path, pytestconfig: pytest.Config, familiar: bool | None
+) -> None:
     folder = tmp_path / "site"
     folder.mkdir()
     bring(npm.packages(pytestconfig, RUNTIME_WEB, P5), folder)
-    prepare("p5", folder)
+    prepare("p5", folder, familiar)
     classifier = Classifier.load(model()[0])
     with started(plain_server(folder), folder, tmp_path / "log") as address:
         page = visit(address, "stripes")
@@ -146,3 +156,15 @@ def test_the_p5_sketch_runs_as_shown(visit: Visit, tmp_path: Path, pytestconfig:
         # And it is on the canvas, with the answer below it.
         colour = page.evaluate("() => get(320, 240).slice(0, 3)")
         assert np.abs(np.array(colour, np.float64) - seen[held["height"] // 2, held["width"] // 2]).max() < 60
+
+
+def test_the_p5_sketch_is_not_sure_of_what_is_unfamiliar(
+    visit: Visit, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    bring(npm.packages(pytestconfig, RUNTIME_WEB, P5), folder)
+    prepare("p5", folder, familiar=False)
+    with started(plain_server(folder), folder, tmp_path / "log") as address:
+        page = visit(address, "stripes")
+        page.wait_for_function("(said) => answer === said", arg=NOT_SURE)

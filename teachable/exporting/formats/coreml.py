@@ -52,7 +52,7 @@ class CoreML(Exporter):
         files = {
             **{f"{PACKAGE}/{name}": data for name, data in made.items()},
             mobile_square.FILE: mobile_square.graph(cut),
-            "README.md": readme(metadata, text),
+            "README.md": readme(metadata, text, unsure=False),
         }
         watch.require_wanted()
         write_archive(target, metadata, files, _ports(metadata, cut), folder_of(variant))

@@ -43,7 +43,7 @@ class PythonFolder(Exporter):
             board.file: board.code.encode(),
             "README.md": bundle.readme(source.metadata, about, kept),
         }
-        ports = bundle.photo_ports(len(source.metadata.labels))
+        ports = bundle.photo_ports(source.metadata)
         bundle.write_archive(target, source.metadata, files, ports, bundle.folder_of(variant))
         watch.done(1)
 

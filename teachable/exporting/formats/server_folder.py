@@ -51,7 +51,7 @@ class ServerFolder(Exporter):
             MODEL: model,
             "README.md": bundle.readme(source.metadata, about, kept),
         }
-        ports = bundle.photo_ports(len(source.metadata.labels))
+        ports = bundle.photo_ports(source.metadata)
         bundle.write_archive(target, source.metadata, files, ports, folder)
         watch.done(1)
 

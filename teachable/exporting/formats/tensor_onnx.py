@@ -153,9 +153,13 @@ def _preprocessor(preprocessing: Preprocessing) -> dict[str, Any]:
 
 def _ports(metadata: ModelMetadata, size: int) -> dict[str, Any]:
     classes = len(metadata.labels)
+    shapes = {"probabilities": ["batch", classes], "logits": ["batch", classes]}
+    if metadata.unknown_below is not None:
+        shapes["familiarity"] = ["batch"]
     return {
         "inputs": [{"name": tensor.TENSOR, "type": "float32", "shape": ["batch", 3, size, size]}],
-        "outputs": [{"name": name, "type": "float32", "shape": ["batch", classes]} for name in tensor.KEPT],
+        "outputs": [{"name": name, "type": "float32", "shape": shapes[name]} for name in tensor.KEPT if name in shapes],
+        **bundle.familiarity(metadata),
     }
 
 

@@ -50,7 +50,9 @@ class TensorFlowLite(Exporter):
         files = {
             FILES[variant.id]: made["model"],
             mobile_square.FILE: prepare,
-            "README.md": readme(source.metadata, _about(variant, cut), "quarter" if variant.id == "int8" else "full"),
+            "README.md": readme(
+                source.metadata, _about(variant, cut), "quarter" if variant.id == "int8" else "full", unsure=False
+            ),
         }
         watch.require_wanted()
         write_archive(target, source.metadata, files, _ports(source.metadata, variant, cut), folder_of(variant))
