@@ -249,9 +249,11 @@ def _colour(values: dict[str, float | int | str], prefix: str) -> str:
         return say("report.colour.black")
     if saturation < 0.16:
         return _grey(value)
-    dark = value < 0.65 and 0.02 < hue < 0.17
-    if dark:
+    # What is dark has another name than what is bright, for some.
+    if value < 0.65 and 0.02 < hue < 0.17:
         return say("report.colour.brown")
+    if value < 0.65 and 0.8 < hue < 0.95:
+        return say("report.colour.purple")
     for limit, name in _HUES:
         if hue < limit:
             return say(f"report.colour.{name}")

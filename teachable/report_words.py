@@ -65,7 +65,7 @@ def report(info: ProjectInfo, photos: Photos, found: Found | None, network: str)
         calibration=score.calibration,
         calibration_text=_calibration_text(score.calibration),
         test=None if score.test is None else _test(score.test, record.class_ids),
-        learning=None if found is None else _learning(found.study.curve),
+        learning=None if found is None else _learning(found.study.curve, record.samples / len(names)),
         findings=tuple(said[:SHOWN]),
         more_findings=max(0, len(said) - SHOWN),
         unknown=_unknown(info, record),
@@ -209,19 +209,23 @@ def _test_text(score: Share, leaking: int) -> str:
     return f"{said} {say('report.test.leaking', count=leaking)}" if leaking else said
 
 
-def _learning(curve: Curve | None) -> Learning | None:
+def _learning(curve: Curve | None, now: float) -> Learning | None:
     if curve is None:
         return None
     points = tuple(CurvePoint(one.photos, one.share, one.low, one.high, one.measured) for one in curve.points)
-    return Learning(points, _learning_text(curve))
+    return Learning(points, _learning_text(curve, now))
 
 
-def _learning_text(curve: Curve) -> str:
-    """Say whether it is worth the effort to take more photos of the same kind."""
-    now = [one for one in curve.points if one.measured][-1]
-    more = next((one for one in curve.points if not one.measured), now)
+def _learning_text(curve: Curve, now: float) -> str:
+    """Say whether it is worth the effort to take more photos of the same kind.
+
+    Args:
+        curve: with at least one point.
+        now: photos per class there are, on average.
+    """
+    more = next((one for one in curve.points if not one.measured), curve.points[-1])
     figures = {
-        "now": round(now.photos),
+        "now": round(now),
         "photos": round(more.photos),
         "percent": percent(more.share),
         "low": percent(more.low),

@@ -104,20 +104,23 @@ class Reports:
         if record is None:
             return report_words.untrained(info)
         standing = self._studies.standing(project, record)
-        known = self._look(project, info, record)
-        if known.report is None or known.found is not standing.found:
-            title = self._library.title(record.backbone_id)
-            report = report_words.report(info, known.photos, standing.found, title)
-            known = replace(known, found=standing.found, report=report)
-            with self._lock:
-                self._known[project.id] = known
         return replace(
-            known.report or report_words.untrained(info),
+            self._report(project, info, record, standing.found),
             state=standing.state,
             fraction=standing.fraction,
             message=standing.message,
             stale=self._stale(project, info, record),
         )
+
+    def _report(self, project: Project, info: ProjectInfo, record: ModelRecord, found: Found | None) -> Report:
+        """Return what is known, put together anew only after a change."""
+        known = self._look(project, info, record)
+        if known.report is not None and known.found is found:
+            return known.report
+        report = report_words.report(info, known.photos, found, self._library.title(record.backbone_id))
+        with self._lock:
+            self._known[project.id] = replace(known, found=found, report=report)
+        return report
 
     def _look(self, project: Project, info: ProjectInfo, record: ModelRecord) -> _Known:
         """Return what is known about the photos of a model, read again only after a change."""
