@@ -23,7 +23,7 @@ def classes(name: str = "Apple") -> charts.Spec:
 def test_a_chart_shows_its_words_and_figures() -> None:
     (drawn,) = charts.draw([classes()])
     root = ElementTree.fromstring(drawn)
-    assert {"Apple", "Found", "100 %"} <= {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"Apple", "Found", "100%"} <= {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
 
 
 def test_colours_are_variables_of_the_page() -> None:

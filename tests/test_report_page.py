@@ -86,7 +86,7 @@ def test_the_model_card_has_the_settings_and_counts() -> None:
     for stated in ("Epochs 50", "Batch size 16", "Learning rate 0.001", "Hidden layer none", "Seed 0"):
         assert stated in text
     assert "Photos 30 Recordings 6 Classes 3 Photos it was tested on 20 Photos kept only for testing 10" in text
-    assert "Its percentages are off by 3.4 %" in text
+    assert "Its percentages are off by 3.4%" in text
     assert "Made less sure by the factor 1.50" in text
 
 
@@ -161,9 +161,9 @@ def test_headings_are_nested_and_named_sections_exist() -> None:
 def test_charts_are_drawn_with_a_table_beside_them() -> None:
     page = full()
     assert len([one for one in page.all("svg") if one.get("class") == "marks"]) == 3
-    # Learning curve: 80 photos, expected; reliability: a claimed 95 %, right in 90 %.
-    assert "80 90 % (88–92 %) expected" in page.text
-    assert "95 % 90 % 20" in page.text
+    # Learning curve: 80 photos, expected; reliability: a claimed 95%, right in 90%.
+    assert "80 90% (88–92%) expected" in page.text
+    assert "95% 90% 20" in page.text
 
 
 def test_the_confusion_matrix_is_a_table_of_numbers() -> None:
@@ -210,7 +210,7 @@ def test_a_model_that_could_not_be_judged() -> None:
     assert "Cannot be tested" in page.text
     assert "not tested" in page.text
     assert "Nothing was found that should be mended" in page.text
-    assert " 0 %" not in page.text
+    assert " 0%" not in page.text
     assert not page.all("img")
     for heading in ("What is mixed up", "The worst mistakes", "Would more photos help", "Map of the photos"):
         assert heading not in page.text
@@ -227,14 +227,14 @@ def test_records_that_hold_no_points() -> None:
 def test_a_class_no_photo_was_called_by_has_no_precision() -> None:
     given = report("A", "B")
     first = replace(given.classes[0], precision=None, f1=None)
-    assert "(70–85 %) – –" in read(replace(given, classes=(first, *given.classes[1:]))).text
+    assert "(70–85%) – –" in read(replace(given, classes=(first, *given.classes[1:]))).text
 
 
 def test_the_worst_mistakes_come_with_what_the_model_looked_at() -> None:
     page = full()
     pairs = [one["alt"] for one in page.all("img") if one.get("width") == "128"]
     assert pairs == ["Photo of the class “Apple”", "The same photo, with what made the model say “Banana”"] * 3
-    assert "It is Apple It was called Banana 99 %" in page.text
+    assert "It is Apple It was called Banana 99%" in page.text
     assert "where the model looked" in page.text
 
 
@@ -275,7 +275,7 @@ def test_the_map_has_a_cloud_for_each_class_with_a_shape_of_its_own() -> None:
     assert len({one["fill"] for one in clouds}) == 3
     assert len({re.sub(r"M[-\d. ]+", "", one["d"])[:20] for one in clouds}) == 3
     assert "A 10 B 10 C 10" in page.text
-    assert "holds 43 %" in page.text
+    assert "holds 43%" in page.text
 
 
 def test_points_lie_where_they_should() -> None:
