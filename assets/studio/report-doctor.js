@@ -39,6 +39,8 @@ export function doctor() {
     update(report) {
       if (report === known) return;
       known = report;
+      // Before all was looked at, nothing can be said.
+      element.hidden = report.state !== "done";
       const focused = document.activeElement?.closest("[data-finding]");
       const last = focused instanceof HTMLElement && list.contains(focused) ? focused.dataset.finding : undefined;
       list.replaceChildren(...report.findings.map((finding) => card(finding, report)));

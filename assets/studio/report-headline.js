@@ -11,6 +11,7 @@ import { percent, say } from "./words.js";
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
 export function headline() {
+  const figure = make("p", { className: "t-hood-figure-large", "aria-hidden": "true" });
   const title = make("h2", { className: "t-hood-headline", "data-testid": "report-headline" });
   const method = make("p", { className: "t-muted", "data-testid": "report-method" });
   const honest = range(say("page.report.honest"), "honest");
@@ -20,14 +21,18 @@ export function headline() {
   const chart = make("div", { className: "t-hood-ranges" }, honest.element, random.element, ticks, lesson);
   const about = say("page.report.download_about");
   const download = make("a", { className: "t-button t-soft", download: "", title: about, "data-testid": "report-download" }, icon("download"), make("span", {}, say("page.report.download")));
-  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, title, method, download), chart);
+  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, make("div", { className: "t-hood-hero-head" }, figure, title), method, download), chart);
 
   return {
     element,
     /** @param {import("./types.d.ts").Report} report */
     update(report) {
+      const { share } = report.accuracy;
+      figure.hidden = share === null;
+      write(figure, share === null ? "" : percent(share));
       write(title, report.headline);
       write(method, report.method);
+      download.hidden = report.state !== "done";
       download.href = reportPageUrl(state.project?.id ?? "");
       honest.show(report.accuracy);
       random.show(report.random_split);

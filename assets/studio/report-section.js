@@ -14,6 +14,8 @@ import { state, subscribe } from "./store.js";
 import { percent, say } from "./words.js";
 
 const HOOD = "under-the-hood";
+/** With more classes the table and the matrix stand below each other. */
+const BESIDE = 8;
 /** It was opened by a press elsewhere, and is to be brought into sight. */
 let wanted = false;
 
@@ -35,11 +37,11 @@ function goThere() {
 
 /** @param {import("./types.d.ts").Mount} place */
 export function mountReport({ element, trigger }) {
-  const phase = make("span", {});
+  const phase = make("span", { role: "status" });
   const share = make("span", { className: "t-number" });
   const bar = make("progress", { className: "t-progress", max: 1, "aria-label": say("page.report.progress") });
   const cancel = button({ text: say("page.report.cancel"), look: "ghost", testid: "report-cancel", press: cancelReport });
-  const progress = make("div", { className: "t-hood-progress", hidden: true, role: "status", "data-testid": "report-progress" }, make("div", { className: "t-between" }, phase, share), bar, cancel);
+  const progress = make("div", { className: "t-hood-progress", hidden: true, "data-testid": "report-progress" }, make("div", { className: "t-between" }, phase, share), bar, cancel);
   const noteText = make("p", {});
   const again = button({ text: " ", look: "soft", testid: "report-make", press: makeReport });
   const note = make("div", { className: "t-notice", hidden: true, "data-testid": "report-note" }, icon("info"), make("div", {}, noteText, make("div", { className: "t-actions" }, again)));
@@ -47,7 +49,8 @@ export function mountReport({ element, trigger }) {
   const parts = [headline(), doctor(), classTable(), confusionMatrix()];
   const [hero, ...others] = parts.map((part) => part.element);
   const [well, ...pair] = others;
-  const content = make("div", { className: "t-hood-content", hidden: true }, hero ?? null, well ?? null, make("div", { className: "t-hood-pair" }, ...pair));
+  const sides = make("div", { className: "t-hood-pair" }, ...pair);
+  const content = make("div", { className: "t-hood-content", hidden: true }, hero ?? null, well ?? null, sides);
   const root = make("div", { className: "t-root t-hood", "data-testid": "report", "data-state": "none" }, progress, note, stale, content);
   element.replaceChildren(root);
 
@@ -68,7 +71,7 @@ export function mountReport({ element, trigger }) {
     const running = latest?.state === "running";
     root.dataset.state = trouble ? "failed" : (latest?.state ?? "none");
     progress.hidden = !running;
-    write(phase, say(shown ? "page.report.renewing" : "page.report.making"));
+    write(phase, say("page.report.making"));
     write(share, running ? percent(latest.fraction) : "");
     bar.value = running ? latest.fraction : 0;
 
@@ -91,6 +94,7 @@ export function mountReport({ element, trigger }) {
       return;
     }
     drawn = shown;
+    sides.toggleAttribute("data-many", shown.classes.length > BESIDE);
     for (const part of parts) part.update(shown);
     trigger("report_changed", { id: state.project?.id });
   }
@@ -139,9 +143,10 @@ export function mountMore({ element }) {
   function update() {
     const { shown } = report;
     root.hidden = !shown;
-    if (!shown || shown === drawn) return;
+    if (shown === drawn) return;
     drawn = shown;
     map?.update(shown);
+    if (!shown) return;
     for (const part of parts) part.update(shown);
   }
 

@@ -16,7 +16,7 @@ const SETTLE_MS = 500;
 export const report = {
   /** The newest answer. @type {Report | null} */
   latest: null,
-  /** The newest that is complete. @type {Report | null} */
+  /** What there is to show: the newest that is complete, or else what is known before it is. @type {Report | null} */
   shown: null,
   /** Why nothing newer is known. */
   trouble: "",
@@ -92,7 +92,7 @@ function mark() {
 function look() {
   const id = state.project?.id;
   const model = state.status?.model?.id ?? null;
-  if (report.shown && (!id || (state.status && report.shown.model !== model))) {
+  if (report.latest && (!id || (state.status && report.latest.model !== model))) {
     // Of another project or model: nothing of it holds any more.
     report.latest = report.shown = null;
     tell();
@@ -133,7 +133,18 @@ async function ask(method) {
 function take(answer) {
   report.latest = answer;
   report.trouble = "";
-  if (answer.state === "done" || !answer.model) report.shown = answer.model ? answer : null;
+  const before = report.shown;
+  if (!answer.model) report.shown = null;
+  // What is complete is not taken away by what is being made.
+  else if (answer.state === "done" || before?.state !== "done" || before.model !== answer.model) {
+    // Nothing is drawn anew that says the same, so that nothing blinks and focus stays.
+    if (!before || said(before) !== said(answer)) report.shown = answer;
+  }
+}
+
+/** @param {Report} one */
+function said(one) {
+  return JSON.stringify({ ...one, fraction: 0, state: one.state === "done" });
 }
 
 function tell() {

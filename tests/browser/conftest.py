@@ -105,7 +105,7 @@ def trained(api: Api) -> dict[str, Any]:
     project = api.project("Stripes", "Dots", name="Two scenes")
     for number, scene in enumerate(("stripes", "dots")):
         for group in range(2):
-            api.add(project, number, photos(scene, 8, first=8 * group), f"{scene}{group}")
+            api.add(project, number, photos(scene, 8, first=8 * group, place=group), f"{scene}{group}")
     api.train(project["id"])
     return project
 

@@ -9,6 +9,7 @@ from watching import Watch
 from teachable.words import say
 
 WAIT_SECONDS = 20
+REPORT_SECONDS = 60
 
 
 class Studio:
@@ -123,6 +124,12 @@ class Studio:
         self.at("network-change").click()
         expect(self.at("networks-dialog")).to_have_attribute("data-ready", "true")
         return self
+
+    def hood(self) -> Locator:
+        """Open “Under the hood”, wait for the report, and return it."""
+        self.tab.get_by_role("button", name=say("page.hood.title")).click()
+        expect(self.at("report")).to_have_attribute("data-state", "done", timeout=REPORT_SECONDS * 1000)
+        return self.at("report")
 
     def network(self, id_: str) -> Locator:
         """Return the card of a network in that dialog."""

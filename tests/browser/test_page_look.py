@@ -50,7 +50,7 @@ CONTRAST = """() => {
     const found = [];
     const seen = new Set();
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    const elements = [...document.querySelectorAll("input[data-testid]")];
+    const elements = [...document.querySelectorAll("input[data-testid]:not([type=checkbox], [type=radio], [type=range])")];
     while (walker.nextNode()) if (walker.currentNode.data.trim()) elements.push(walker.currentNode.parentElement);
     for (const element of elements) {
         if (seen.has(element)) continue;
@@ -99,6 +99,13 @@ def test_all_words_can_be_read(studio: Open, api: Api, trained: dict[str, Any], 
     page.card(0).get_by_test_id("class-menu").click()
     assert_readable(page, 20)
     page.tab.keyboard.press("Escape")
+    page.hood()
+    expect(page.tab.locator("#figure-history svg").first).to_be_visible()
+    assert_readable(page, 60)
+    page.at("cell-0-0").click()
+    expect(page.at("explain")).to_have_attribute("data-state", "ready")
+    assert_readable(page, 60)
+    page.at("photos-close").click()
     page.at("export-button").click()
     expect(page.at("export-dialog")).to_have_attribute("data-ready", "true")
     assert_readable(page, 20)
@@ -119,9 +126,14 @@ def test_nothing_sticks_out_on_a_phone(studio: Open, api: Api, trained: dict[str
 
     page = studio(project=trained["id"], **PHONE).ready_to_predict()
     assert_fits(page)
-    page.tab.get_by_role("button", name="Under the hood").click()
-    expect(page.tab.locator("#confusion")).to_be_visible()
+    page.hood()
+    expect(page.at("report-confusion")).to_be_visible()
+    expect(page.tab.locator("#figure-history svg").first).to_be_visible()
     assert_fits(page)
+    page.at("cell-0-0").click()
+    expect(page.at("explain")).to_have_attribute("data-state", "ready")
+    assert_fits(page)
+    page.at("photos-close").click()
     page.at("export-button").click()
     expect(page.at("export-dialog")).to_have_attribute("data-ready", "true")
     assert_fits(page)

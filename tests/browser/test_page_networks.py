@@ -206,7 +206,7 @@ def test_an_offer_moves_nothing_and_is_not_made_again_when_it_was_declined(
 ) -> None:
     project, other = school.project(train=False), school.project(train=False)
     page = visit(project)
-    below = page.tab.get_by_role("button", name=say("page.hood.title"))
+    below = page.tab.get_by_role("button", name=say("page.advanced.title"))
     before = [top(page.train), top(below), top(page.at("network-change"))]
     title = school.install(SMALL)
     expect(page.at("network-notice")).to_contain_text(say("page.network.offer", title=title))
