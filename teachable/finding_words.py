@@ -297,6 +297,8 @@ def advice(one: Advice, index: int, names: Sequence[str]) -> str:
         names: of all classes.
     """
     name, values = names[index], one.values
+    if values.get("photos") == 0:
+        return say("report.advice.gone", name=name)
     match one.kind:
         case "single":
             return say("report.advice.single", name=name)

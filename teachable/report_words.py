@@ -123,6 +123,9 @@ def _headline(score: Evaluation, untested: Sequence[str]) -> str:
         return say("report.headline.untested")
     figures = {"percent": percent(score.accuracy), "low": percent(score.low), "high": percent(score.high)}
     said = [say("report.headline.tested", **figures)]
+    guessing = 1 / len(score.confusion)
+    if score.low <= guessing:
+        said.append(say("report.headline.chance", percent=percent(guessing)))
     if score.high - score.low > _WIDE:
         said.append(say("report.headline.wide"))
     if untested:
@@ -131,15 +134,13 @@ def _headline(score: Evaluation, untested: Sequence[str]) -> str:
 
 
 def _method(score: Evaluation) -> str:
+    joined = [say("report.method.joined", count=score.joined)] if score.joined else []
     if score.accuracy is None:
-        return say("report.method.untested")
+        return " ".join([say("report.method.untested"), *joined])
     if not score.folds:
         return say("report.method.old", count=score.held_out)
-    said = [say("report.method.tested", count=score.held_out, folds=score.folds)]
-    if score.joined:
-        said.append(say("report.method.joined", count=score.joined))
-    said.append(say("report.method.interval"))
-    return " ".join(said)
+    tested = say("report.method.tested", count=score.held_out, folds=score.folds)
+    return " ".join([tested, *joined, say("report.method.interval")])
 
 
 def _random(correct: int, total: int) -> Share:
@@ -241,7 +242,8 @@ def _learning_text(curve: Curve, now: float) -> str:
 def _unknown(info: ProjectInfo, record: ModelRecord) -> str:
     """Say what is known about the answer "not sure"."""
     if not record.familiar:
-        return say("report.unknown.few") if record.evaluation.folds else say("report.unknown.old")
+        # Of older models nobody counted the recordings.
+        return say("report.unknown.few") if record.evaluation.recordings else say("report.unknown.old")
     if info.unknown_below <= 0:
         return say("report.unknown.off")
     return say("report.unknown.on", percent=percent(info.unknown_below), count=record.familiar)

@@ -250,6 +250,7 @@ def test_every_kind_is_put_into_words() -> None:
         ("background", {}, "“Dog” in several places"),
         ("confused", {"other": 2, "count": 3, "total": 9}, "taken for “Owl” most often (3 of 9 photos)"),
         ("few", {"photos": 4, "wanted": 30}, "4 photos are little"),
+        ("few", {"photos": 0, "wanted": 30}, "None of its photos is left"),
         ("varied", {"correct": 4, "total": 9}, "Only 4 of 9 photos"),
         ("more", {"correct": 8, "total": 9}, "record “Dog” about as many times again"),
         ("enough", {}, "Nothing about “Dog”"),

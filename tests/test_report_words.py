@@ -68,6 +68,12 @@ def test_a_wide_range_is_called_wide(desk: Desk) -> None:
     assert "wide range" not in report(desk, low=0.7, high=0.9).headline
 
 
+def test_what_is_no_better_than_guessing_is_held_against_that(desk: Desk) -> None:
+    desk.teach(lambda place, label: place % 2)
+    assert "Guessing would be right in about 50%" in report(desk, low=0.4, high=0.6).headline
+    assert "Guessing" not in report(desk, low=0.51, high=0.7).headline
+
+
 def test_classes_that_could_not_be_tested_are_named(desk: Desk) -> None:
     desk.teach(unjudged=(1,))
     found = report(desk)
@@ -85,6 +91,7 @@ def test_where_nothing_could_be_tested_no_figure_is_made_up(desk: Desk) -> None:
     assert (found.accuracy.share, found.accuracy.low) == (None, None)
     assert "would tell you 100% here. That only shows" in found.random_text
     assert any("they have no recordings" in text for text in found.limits)
+    assert "4 photos are nearly the same" in report(desk, joined=4).method
 
 
 @pytest.mark.parametrize(
@@ -205,7 +212,7 @@ def test_what_is_known_about_not_sure(desk: Desk) -> None:
     assert "About 20 of 100 photos" in report(desk).unknown
     desk.project.set_unknown_below(0)
     assert "switched off" in report(desk).unknown
-    desk.teach()
+    desk.teach(recordings=12)
     assert "too few photos" in report(desk).unknown
     desk.teach(kept=False)
     assert "older Teachable" in report(desk).unknown
