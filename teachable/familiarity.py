@@ -13,6 +13,9 @@ The distance, measured by `tests/benchmarks/unknown.py` against the largest prob
 - What lies outside that space counts, too (as in ViM, Wang et al. 2022): photos of something else altogether lie there.
 - It is multiplied by how much nearer the nearest class is than the next one: what lies between two classes is less
   sure than what lies equally far out on the side of one.
+
+Of photos of classes that were left out, 80 of 100 are found stranger than a known photo of a recording never seen, and
+of photos of other sets 99 (area under the curve); with the largest probability it is 74 and 84.
 """
 
 from dataclasses import replace
