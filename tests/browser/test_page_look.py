@@ -50,7 +50,8 @@ CONTRAST = """() => {
     const found = [];
     const seen = new Set();
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    const elements = [...document.querySelectorAll("input[data-testid]:not([type=checkbox], [type=radio], [type=range])")];
+    const fields = "input[data-testid]:not([type=checkbox], [type=radio], [type=range])";
+    const elements = [...document.querySelectorAll(fields)];
     while (walker.nextNode()) if (walker.currentNode.data.trim()) elements.push(walker.currentNode.parentElement);
     for (const element of elements) {
         if (seen.has(element)) continue;
@@ -68,7 +69,7 @@ CONTRAST = """() => {
         const ratio = (light + 0.05) / (dark + 0.05);
         const size = parseFloat(style.fontSize);
         const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-        const text = (element.value ?? element.textContent).trim().slice(0, 40);
+        const text = (typeof element.value === "string" ? element.value : element.textContent).trim().slice(0, 40);
         const where = element.dataset.testid || element.className || element.tagName;
         found.push({ text, where, ratio, need: large ? 3 : 4.5 });
     }
