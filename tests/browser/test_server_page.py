@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pages import WAIT_SECONDS
 from playwright.sync_api import Browser, Page, expect
+from programming import model as familiar_model
 from scenes import photo
 from watching import Watch
 
@@ -26,8 +28,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def address(model: Path) -> Iterator[str]:
+@contextmanager
+def serving(model: Path) -> Iterator[str]:
+    """Serve a model, and give the address."""
     command = [sys.executable, "-c", RUN, str(model), "--port", "0"]
     with subprocess.Popen(command, text=True, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
@@ -37,8 +40,21 @@ def address(model: Path) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.fixture(scope="module")
+def address(model: Path) -> Iterator[str]:
+    with serving(model) as found:
+        yield found
+
+
 @pytest.fixture
 def opened(browsers: Callable[[str], Browser], address: str) -> Iterator[tuple[Page, Watch]]:
+    with visiting(browsers, address) as found:
+        yield found
+
+
+@contextmanager
+def visiting(browsers: Callable[[str], Browser], address: str) -> Iterator[tuple[Page, Watch]]:
+    """Open the page on a phone; when it is closed, nothing may have gone wrong in it."""
     context = browsers("missing").new_context(viewport={"width": 390, "height": 844})
     context.set_default_timeout(WAIT_SECONDS * 1000)
     watch = Watch(context, address)
@@ -80,3 +96,22 @@ def test_a_photo_is_answered_as_by_the_runtime(opened: tuple[Page, Watch], model
     watch.allow("422")
     chosen.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"nothing"})
     expect(rows).to_have_text([say("error.photo_unknown", name="photo")])
+
+
+@pytest.mark.parametrize("familiar", [True, False])
+def test_a_strange_photo_gets_a_guess_that_is_called_one(
+    browsers: Callable[[str], Browser], tmp_path: Path, familiar: bool
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(familiar_model(familiar)[0])
+    with serving(tmp_path / "model.onnx") as found, visiting(browsers, found) as (tab, _):
+        data = photo("dots", 1, "PNG", (120, 90))
+        chosen = tab.get_by_label(say("api.server.choose"))
+        chosen.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": data})
+        rows = tab.locator("#answer li")
+        expect(rows).to_have_count(len(familiar_model(familiar)[1].labels) + (not familiar))
+        first = rows.first
+        if familiar:
+            expect(first.locator("meter")).to_be_visible()
+        else:
+            expect(first).to_have_text(say("api.server.unsure"))
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
