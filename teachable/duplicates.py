@@ -18,10 +18,10 @@ from teachable.types import Embeddings, Labels
 Hashes = NDArray[np.uint64]
 
 # Measured by `tests/benchmarks/duplicates.py` on three sets of real photos: of copies that are compressed, of half the
-# size or a third darker, 99 to 100 % are found, of those cropped by a fiftieth at one corner or turned by two degrees 78
-# to 97 %. Of 24,630 pairs of photos of one class 19 are taken for copies, all of them the same thing in the same place
-# from the same side; of 235,800 pairs of photos of different classes none is. With 10 bits instead of 8, recordings made
-# in one place, with the hand in about the same position, run together until half of a class is one.
+# size or a third darker, 99 to 100 % are found, of those cropped by a fiftieth at one corner or turned by two degrees
+# 78 to 97 %. Of 24,630 pairs of photos of one class 19 are taken for copies, all of them the same thing in the same
+# place from the same side; of 235,800 pairs of photos of different classes none is. With 10 bits instead of 8,
+# recordings made in one place, with the hand in about the same position, run together until half of a class is one.
 ANGLE = 0.06
 """Cosine distance of two embeddings, up to which photos may be the same picture."""
 BITS = 8

@@ -145,11 +145,11 @@ def test_ten_thousand_photos_of_a_class_are_compared_in_seconds(kind: str) -> No
     if kind == "alike":
         embeddings[:], hashes[:] = embeddings[0], hashes[0]
     groups = [str(row // 10) for row in range(10_000)]
-    start = time.perf_counter()
+    start = time.process_time()
     found = duplicates.join(embeddings, hashes, ones(10_000), groups)
     assert len(set(found)) == (1 if kind == "alike" else 1000)
-    # Three seconds are meant; computers that test are busy.
-    assert time.perf_counter() - start < 12
+    # Of the cores together, because computers that test are busy; it takes two on one that is not.
+    assert time.process_time() - start < 12
 
 
 def picture(seed: int) -> Image:
