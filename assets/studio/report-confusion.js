@@ -13,7 +13,7 @@ const MOST = 40;
 /** With more columns their names stand upright. */
 const LEVEL = 5;
 /** The strongest tint of a cell, in per cent: the number on it must stay readable. */
-const TINT = 46;
+const TINT = 34;
 /** The pairs that are named below the matrix. */
 const PAIRS = 3;
 
