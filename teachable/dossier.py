@@ -6,8 +6,10 @@ It owns gathering that, and the file in which a study is kept. What it means is 
 import json
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,16 +48,26 @@ class Photos:
 
     def recordings(self, label: int | None = None) -> int:
         """Return from how many recordings the photos come, of one class or of all."""
-        pairs = zip(self.kept.groups, self.kept.labels.tolist(), strict=True)
-        return len({group for group, one in pairs if label is None or one == label})
+        if label is None:
+            return len(set(self.kept.groups))
+        return self._recordings[label]
 
-    def right(self, label: int | None = None) -> tuple[NDArray[np.bool_], list[str]]:
-        """Return which tested photos, of one class or of all, were named correctly, and the recording of each."""
-        rows = self.kept.tested.rows
-        labels = self.kept.labels[rows]
-        hits = self.kept.tested.logits.argmax(axis=1) == labels if len(rows) else np.empty(0, np.bool_)
-        chosen = np.ones(len(rows), np.bool_) if label is None else labels == label
-        return hits[chosen], [self.kept.groups[row] for row in rows[chosen].tolist()]
+    @cached_property
+    def _recordings(self) -> Counter[int]:
+        pairs = set(zip(self.kept.labels.tolist(), self.kept.groups, strict=True))
+        return Counter(label for label, _ in pairs)
+
+    def right(self, label: int) -> tuple[NDArray[np.bool_], list[str]]:
+        """Return which tested photos of a class were named correctly, and the recording of each."""
+        chosen = np.flatnonzero(self.kept.labels[self.kept.tested.rows] == label)
+        return self._hits[chosen], [self.kept.groups[row] for row in self.kept.tested.rows[chosen].tolist()]
+
+    @cached_property
+    def _hits(self) -> NDArray[np.bool_]:
+        tested = self.kept.tested
+        if not len(tested.rows):
+            return np.empty(0, np.bool_)
+        return np.asarray(tested.logits.argmax(axis=1) == self.kept.labels[tested.rows], np.bool_)
 
     def tested(self) -> list[TestedPhoto]:
         """Return every photo that was tested, the most certain answers first."""

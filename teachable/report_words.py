@@ -255,7 +255,7 @@ def _limits(photos: Photos, untested: Sequence[str]) -> tuple[str, ...]:
     said = [say("report.limits.photos"), say("report.limits.strangers")]
     if untested:
         said.insert(0, say("report.limits.untested", names=listed(untested), count=len(untested)))
-    recordings = len(set(photos.right()[1]))
+    recordings = len({photos.kept.groups[row] for row in photos.kept.tested.rows.tolist()})
     if score.accuracy is not None and photos.by_photo and recordings < _FEW_RECORDINGS:
         said.append(say("report.limits.recordings", count=recordings))
     if score.accuracy is not None and not score.folds:
