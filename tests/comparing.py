@@ -36,7 +36,7 @@ class HereTrainer:
         self.before: Callable[[], None] = lambda: None
 
     def examine(
-        self, task: Task, on_epoch: Callable[[Phase, EpochPoint], None], cancelled: threading.Event
+        self, task: Task, on_epoch: Callable[[Phase, float, EpochPoint], None], cancelled: threading.Event
     ) -> Examination:
         self.before()
         if cancelled.is_set():
@@ -44,7 +44,7 @@ class HereTrainer:
         self.tasks.append(task)
 
         def report(point: EpochPoint) -> None:
-            on_epoch("testing", point)
+            on_epoch("testing", point.epoch / task.settings.epochs, point)
 
         return evaluation.examine(task.embeddings, task.labels, task.groups, task.class_count, task.settings, report)
 

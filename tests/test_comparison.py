@@ -93,6 +93,15 @@ def test_disabled_classes_are_left_out(bench: Bench) -> None:
     assert bench.here.tasks[0].class_count == 2
 
 
+def test_photos_kept_for_testing_are_left_out(bench: Bench) -> None:
+    bench.add(groups=3, size=3)
+    sample, *_ = bench.project.all_samples()
+    bench.project.mark_test([sample.id], True)
+    found = bench.run()
+    assert (found.available, found.photos) == (15, 15)
+    assert sample.group not in bench.here.tasks[0].groups
+
+
 def test_a_class_that_cannot_be_tested_is_named(bench: Bench) -> None:
     bench.add(groups=3, size=3)
     third = bench.project.add_class("Third")

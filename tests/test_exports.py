@@ -154,6 +154,18 @@ def test_calibration_takes_the_classes_in_turn_and_none_of_the_photos_of_the_che
     assert np.median(np.diff(ids)) <= np.mean(np.diff(ids)) < 6, "evenly from the whole class"
 
 
+def test_photos_kept_for_testing_are_seen_by_no_file(bench: Bench) -> None:
+    record = bench.project.latest_model()
+    assert record is not None
+    before = material.gather(bench.project, record, bench.backlog)
+    sample, *_ = bench.project.all_samples()
+    bench.project.mark_test([sample.id], True)
+    after = material.gather(bench.project, record, bench.backlog)
+    assert len(after.samples) < len(before.samples)
+    assert not any(one.group == sample.group and one.class_id == sample.class_id for one in after.samples)
+    assert len(after.labels) == len(after.samples)
+
+
 def test_many_held_out_photos_are_thinned_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(material, "CHECKED", 4)
     check = bench.make().check
@@ -446,7 +458,7 @@ def test_an_export_waits_for_the_check_of_the_model(bench: Bench) -> None:
     assert bench.copy.written == 0
     agreed = replace(record, agreement=AGREEMENT)
     data = bench.project.model_file(record.id).read_bytes()
-    described = jobs.metadata(agreed, agreed.labels, "Colours")
+    described = jobs.metadata(agreed, agreed.labels, bench.project.info())
     bench.project.replace_model(agreed, export.with_metadata(data, described))
     Checking.checking = False
     Checking.checked.set()
@@ -458,7 +470,7 @@ def test_a_check_that_ends_at_this_very_moment_is_in_the_file(bench: Bench) -> N
     record = bench.project.latest_model()
     assert record is not None
     agreed = replace(record, agreement=AGREEMENT)
-    described = jobs.metadata(agreed, agreed.labels, "Colours")
+    described = jobs.metadata(agreed, agreed.labels, bench.project.info())
     data = export.with_metadata(bench.project.model_file(record.id).read_bytes(), described)
 
     class Checked(threading.Event):

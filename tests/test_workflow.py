@@ -18,6 +18,7 @@ from making import photo, photos, until
 from teachable import backbones, heads, jobs, runtime
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, InvalidInput, NotFound, PhotoError, StorageFull
+from teachable.runtime import Classifier
 from teachable.training import Outcome, Task, Trainer
 from teachable.types import ModelRecord, TrainSettings
 from teachable.workflow import Status, Workspace
@@ -356,6 +357,47 @@ def test_frames_of_one_group_are_never_on_both_sides(workspace: Workspace, monke
     assert status.model.held_out == len(outcome.outcomes.rows) == len(pairs)
 
 
+# Test photos
+
+
+def test_test_photos_are_not_trained_on_and_scored_apart(workspace: Workspace) -> None:
+    taught = Taught(workspace, 15, 15)
+    for place, color in enumerate((RED, BLUE)):
+        shots = photos(range(700, 706), color)
+        workspace.add_photos(taught.id, taught.classes[place], "other day", shots, test=True)
+    status = taught.train()
+    assert status.embedding.total == 42
+    assert status.model is not None
+    assert (status.model.samples, status.model.held_out) == (30, 30)
+    score = taught.record.evaluation.test
+    assert score is not None
+    assert (score.correct, score.total, score.leaking) == (12, 12, 0)
+
+
+def test_a_class_with_test_photos_only_cannot_be_trained(workspace: Workspace) -> None:
+    taught = Taught(workspace, 5, 5)
+    first = workspace.samples(taught.id, taught.classes[0])
+    workspace.mark_test(taught.id, [sample.id for sample in first.samples], True)
+    ready = taught.status.ready
+    assert (ready.ok, ready.key, ready.values) == (False, "training_class_only_tests", {"name": "Class 1"})
+    with pytest.raises(Conflict) as caught:
+        workspace.start_training(taught.id)
+    assert caught.value.key == "training_class_only_tests"
+
+
+def test_a_model_says_when_it_is_not_sure_as_the_project_does(workspace: Workspace) -> None:
+    taught = Taught(workspace, 15, 15)
+    taught.train()
+    strange = photo(5, (30, 160, 30))
+    assert taught.record.familiar > 0
+    workspace.set_unknown_below(taught.id, 0.5)
+    said = workspace.predict(taught.id, strange)
+    assert said.known is False
+    assert Classifier.load(workspace.model_bytes(taught.id)).metadata.unknown_below == 0.5
+    workspace.set_unknown_below(taught.id, 0.0)
+    assert workspace.predict(taught.id, strange).known is True
+
+
 # Stale or fresh
 
 
@@ -381,6 +423,13 @@ def test_stale_follows_what_the_model_learned_from(workspace: Workspace) -> None
         assert taught.stale
         workspace.undo(project, token)
         assert not taught.stale
+
+    token = workspace.mark_test(project, [samples[1].id], True, whole_recordings=False)
+    assert taught.stale
+    workspace.undo(project, token)
+    assert not taught.stale
+    workspace.set_unknown_below(project, 0.1)
+    assert not taught.stale
 
     workspace.update_class(project, second, disabled=True)
     assert taught.stale
@@ -433,7 +482,7 @@ def test_a_renamed_model_is_not_kept_twice(workspace: Workspace) -> None:
     for name in ("one", "two", "three"):
         workspace.update_class(taught.id, taught.classes[0], name=name)
         taught.guess(RED)
-    assert [labels for kept, labels in workspace._classifiers._things if kept == model.id] == [("three", "Class 2")]
+    assert [key[1] for key in workspace._classifiers._things if key[0] == model.id] == [("three", "Class 2")]
 
 
 # Trouble

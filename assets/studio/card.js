@@ -40,14 +40,15 @@ export function classCard(id, on) {
     "data-testid": "upload-input",
     tabIndex: -1,
   });
-  const choose = button({ icon: "upload", text: say("page.upload"), look: "tile", testid: "upload", press: () => chooser.click() });
+  const choose = button({ icon: "upload", text: say("page.upload"), look: "tile", testid: "upload", press: () => pick(false) });
   const ways = make("div", { className: "t-ways" }, openCamera, choose, chooser);
+  let forTests = false;
   const pictures = thumbnails(id);
   const report = uploadReport(id);
   const body = make("div", { className: "t-card-body" }, make("div", { className: "t-card-add" }, ways, camera.element), pictures.element);
   const element = make(
     "article",
-    { className: "t-card t-class", "data-testid": "class-card" },
+    { className: "t-card t-class", "data-testid": "class-card", "data-id": id },
     make("header", { className: "t-card-head" }, color.element, name.element, badge, commands),
     body,
     report.element,
@@ -55,11 +56,20 @@ export function classCard(id, on) {
   );
 
   chooser.addEventListener("change", () => {
-    uploadFiles(id, [...(chooser.files ?? [])]);
+    uploadFiles(id, [...(chooser.files ?? [])], { test: forTests });
     chooser.value = "";
   });
   takeDrops(element, id);
   for (const event of ["pointerdown", "focusin", "drop"]) element.addEventListener(event, on.used, { capture: true });
+
+  /**
+   * Let a person choose files.
+   * @param {boolean} tests the photos are only for testing
+   */
+  function pick(tests) {
+    forTests = tests;
+    chooser.click();
+  }
 
   /** @param {boolean} open */
   function showCamera(open) {
@@ -91,6 +101,7 @@ export function classCard(id, on) {
     if (at < classes.length - 1) list.push({ text: say("page.class.down"), icon: icon("down"), testid: "class-down", press: move(at + 1) });
     return [
       ...list,
+      { text: say("page.class.upload_tests"), icon: icon("lock"), testid: "class-upload-tests", press: () => pick(true) },
       ...(has
         ? [
             { text: say("page.class.download"), icon: icon("download"), testid: "class-download", href: archiveUrl(state.project?.id ?? "", id) },

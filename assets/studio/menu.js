@@ -58,6 +58,7 @@ export function menu(opener, items, { label, testid, align = "end" }) {
   holder.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !panel.hidden) {
       event.stopPropagation();
+      event.preventDefault(); // a dialog around it stays open
       close();
     }
   });

@@ -176,9 +176,10 @@ export async function moveSamples(ids, target) {
 /**
  * Keep samples for testing only, or let the model learn from them again.
  * @param {number[]} ids
- * @param {{ test?: boolean, recordings?: boolean }} [how] `recordings`: with all others of their recordings
+ * @param {{ test?: boolean, recordings?: boolean }} [how] `recordings`: with all others of their recordings, without
+ *   which a test says little
  */
-export async function testSamples(ids, { test = true, recordings = false } = {}) {
+export async function testSamples(ids, { test = true, recordings = true } = {}) {
   await attempt(async () => {
     const before = tests();
     const { undo } = await request("POST", `${here()}/samples/test`, { ids, test, recordings });

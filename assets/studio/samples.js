@@ -12,8 +12,8 @@ import { notify, setCount, state } from "./store.js";
 /** @typedef {import("./types.d.ts").AddResult} AddResult */
 
 /**
- * One thumbnail. `id` is null until the server has stored it.
- * @typedef {{ key: string, id: number | null, url: string, local: boolean }} Shot
+ * One thumbnail. `id` is null until the server has stored it; `test`: it is only tested with, never learned from.
+ * @typedef {{ key: string, id: number | null, url: string, local: boolean, test: boolean }} Shot
  */
 
 /** Thumbnails on one page: a class never has more elements than this, however many samples. */
@@ -75,7 +75,7 @@ class ClassSamples {
     this.total = answer.total;
     this.loaded = true;
     const shown = new Map(this.shots.map((shot) => [shot.id, shot]));
-    this.shots = answer.samples.map((sample) => shown.get(sample.id) ?? stored(project, sample));
+    this.shots = answer.samples.map((sample) => Object.assign(shown.get(sample.id) ?? stored(project, sample), { test: sample.test }));
     for (const [id, shot] of shown) if (!answer.samples.some((sample) => sample.id === id)) release(shot);
     setCount(this.id, this.total);
     notify("samples-shown", this.id);
@@ -101,7 +101,7 @@ class ClassSamples {
    * @returns {Shot}
    */
   expect(frame) {
-    const shot = { key: `local-${++made}`, id: null, url: URL.createObjectURL(frame), local: true };
+    const shot = { key: `local-${++made}`, id: null, url: URL.createObjectURL(frame), local: true, test: false };
     this.pending.push(shot);
     notify("samples-shown", this.id);
     return shot;
@@ -118,7 +118,7 @@ class ClassSamples {
     this.pending = this.pending.filter((shot) => !shots.includes(shot));
     const fresh = result.added.map((sample, index) => {
       const shot = shots[index];
-      return clear && shot ? Object.assign(shot, { id: sample.id }) : stored(project, sample);
+      return clear && shot ? Object.assign(shot, { id: sample.id, test: sample.test }) : stored(project, sample);
     });
     if (!clear) shots.forEach(release);
     this.total = result.total;
@@ -128,7 +128,7 @@ class ClassSamples {
       merged.slice(PAGE).forEach(release);
       this.shots = merged.slice(0, PAGE);
     } else fresh.forEach(release);
-    setCount(this.id, this.total);
+    setCount(this.id, this.total, result.added.filter((sample) => sample.test).length);
     notify("samples-shown", this.id);
   }
 
@@ -149,7 +149,7 @@ class ClassSamples {
  * @returns {Shot}
  */
 function stored(project, sample) {
-  return { key: `stored-${sample.id}`, id: sample.id, url: thumbnailUrl(project, sample.id), local: false };
+  return { key: `stored-${sample.id}`, id: sample.id, url: thumbnailUrl(project, sample.id), local: false, test: sample.test };
 }
 
 /** @param {Shot} shot */

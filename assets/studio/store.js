@@ -92,10 +92,12 @@ export function setClass(label) {
  * The server counted the samples of a class.
  * @param {string} id
  * @param {number} samples
+ * @param {number} [tests] how many of these are new and only for testing
  */
-export function setCount(id, samples) {
+export function setCount(id, samples, tests = 0) {
   const label = findClass(id);
-  if (!label || label.samples === samples) return;
+  if (!label || (label.samples === samples && !tests)) return;
   label.samples = samples;
+  label.tests += tests;
   notify("project");
 }

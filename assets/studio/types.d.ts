@@ -27,6 +27,7 @@ export interface Sample {
   width: number;
   height: number;
   created: number;
+  test: boolean;
 }
 
 export interface SamplePage {

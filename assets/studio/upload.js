@@ -55,8 +55,9 @@ export function noteRepeats(label, count) {
  * Send files to a class.
  * @param {string} label id of the class
  * @param {File[]} files
+ * @param {{ test?: boolean }} [how] `test`: they are only tested with, never learned from
  */
-export function uploadFiles(label, files) {
+export function uploadFiles(label, files, { test = false } = {}) {
   const photos = files.filter((file) => !FURNITURE.test(file.name));
   if (!photos.length) return;
   const running = progress.get(label);
@@ -70,6 +71,7 @@ export function uploadFiles(label, files) {
     sendPhotos({
       label,
       group,
+      test,
       photos: batch.map((file) => ({ name: file.name, blob: file })),
       done: (result) => {
         mine.done += batch.length;

@@ -15,6 +15,7 @@ import { notify, state } from "./store.js";
  * @typedef {object} Parcel
  * @property {string} label id of the class
  * @property {string} group
+ * @property {boolean} [test] they are only tested with, never learned from
  * @property {{ name: string, blob: Blob }[]} photos
  * @property {(result: AddResult) => void} done
  * @property {() => void} dropped the person gave these photos up
@@ -83,6 +84,7 @@ async function work() {
 async function deliver(parcel) {
   const form = new FormData();
   form.append("group", parcel.group);
+  if (parcel.test) form.append("test", "true");
   for (const photo of parcel.photos) form.append("files", photo.blob, photo.name);
   try {
     return await request("POST", `/projects/${parcel.project}/classes/${parcel.label}/samples`, form);

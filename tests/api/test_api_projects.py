@@ -134,3 +134,13 @@ def test_unknown_ids_are_not_found(web: TestClient, base: str, unknown: str) -> 
     for path in (f"/api/v1/projects/{unknown}", f"{base}/classes/{unknown}/samples"):
         answer = web.get(path)
         assert answer.status_code == 404, path
+
+
+def test_how_strict_not_sure_is_can_be_changed(web: TestClient, base: str) -> None:
+    assert web.get(base).json()["unknown_below"] == 0.05
+    assert web.patch(base, json={"unknown_below": 0.2}).json()["unknown_below"] == 0.2
+    assert web.patch(base, json={"name": "Other"}).json()["unknown_below"] == 0.2
+    assert web.patch(base, json={"unknown_below": 0}).json()["unknown_below"] == 0
+    assert problem(web.patch(base, json={"unknown_below": 0.6}), 422)["key"] == "setting_unknown_below"
+    assert problem(web.patch(base, json={"unknown_below": "much"}), 422)["key"] == "invalid_request"
+    assert web.get(base).json()["unknown_below"] == 0

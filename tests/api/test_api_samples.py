@@ -141,3 +141,43 @@ def test_what_makes_no_sense_is_refused(web: TestClient, base: str, method: str,
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "before=-1", f"before={2**63}", "limit=NaN"])
 def test_a_page_that_makes_no_sense_is_refused(web: TestClient, first: str, query: str) -> None:
     problem(web.get(f"{first}/samples?{query}"), 422)
+
+
+# Test photos
+
+
+def kept_of(web: TestClient, base: str) -> list[int]:
+    return [one["tests"] for one in web.get(base).json()["classes"]]
+
+
+def test_recordings_are_kept_for_testing_and_let_go(web: TestClient, first: str, base: str) -> None:
+    one = web.post(f"{first}/samples", files=files(RED, range(3)), data={"group": "one"}).json()["added"]
+    web.post(f"{first}/samples", files=files(RED, range(3, 5)), data={"group": "two"})
+    assert not any(sample["test"] for sample in one)
+    marked = web.post(f"{base}/samples/test", json={"ids": [one[0]["id"]]})
+    assert marked.json().keys() == {"undo"}
+    assert kept_of(web, base) == [3, 0]
+    shown = web.get(f"{first}/samples").json()["samples"]
+    assert [sample["test"] for sample in shown] == [False, False, True, True, True]
+
+    web.post(f"{base}/undo", json=marked.json())
+    assert kept_of(web, base) == [0, 0]
+    web.post(f"{base}/samples/test", json={"ids": [one[0]["id"]], "recordings": False})
+    assert kept_of(web, base) == [1, 0]
+    web.post(f"{base}/samples/test", json={"ids": [one[1]["id"]], "test": False})
+    assert kept_of(web, base) == [0, 0]
+
+
+def test_photos_can_be_sent_as_test_photos(web: TestClient, first: str, base: str) -> None:
+    added = web.post(f"{first}/samples", files=files(RED, range(2)), data={"test": "true"}).json()["added"]
+    assert [sample["test"] for sample in added] == [True, True]
+    web.post(f"{first}/samples", files=files(RED, range(2, 4)), data={"test": "false"})
+    assert kept_of(web, base) == [2, 0]
+    refused = problem(web.post(f"{first}/samples", files=files(RED, range(5, 6)), data={"test": "perhaps"}), 422)
+    assert refused["key"] == "invalid_request"
+
+
+def test_marking_what_is_not_there(web: TestClient, first: str, base: str) -> None:
+    assert problem(web.post(f"{base}/samples/test", json={"ids": [1]}), 404)["key"] == "sample_unknown"
+    for body in ({}, {"ids": []}, {"ids": [1], "test": "yes"}, {"ids": [1], "whole": True}):
+        assert problem(web.post(f"{base}/samples/test", json=body), 422)["key"] == "invalid_request"
