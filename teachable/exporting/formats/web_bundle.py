@@ -83,14 +83,14 @@ def _files(source: Source, kept: Precision) -> dict[str, bytes]:
 def _ports(metadata: ModelMetadata) -> dict[str, Any]:
     """Return what `app.js` uses of the model, and below which familiarity it is not sure."""
     shape: list[str | int] = ["batch", len(metadata.labels)]
-    ports: dict[str, Any] = {
-        "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3], "channels": "RGB"}],
-        "outputs": [{"name": "probabilities", "type": "float32", "shape": shape}],
-    }
+    outputs = [{"name": "probabilities", "type": "float32", "shape": shape}]
     if metadata.unknown_below is not None:
-        ports["outputs"].append({"name": "familiarity", "type": "float32", "shape": ["batch"]})
-        ports["familiarity"] = {"below": metadata.unknown_below, "held_out": metadata.familiar}
-    return ports
+        outputs.append({"name": "familiarity", "type": "float32", "shape": ["batch"]})
+    return {
+        "inputs": [{"name": "image", "type": "uint8", "shape": ["batch", "height", "width", 3], "channels": "RGB"}],
+        "outputs": outputs,
+        **bundle.familiarity(metadata),
+    }
 
 
 def _checked(path: Path) -> dict[str, bytes]:
