@@ -34,7 +34,7 @@ OLDEST_OPSET = 13
 _SIZES = ((97, 131), (211, 160))
 # And one as cameras take it: memory that grows faster than a photo does shows here, not on the person's own photos.
 _LARGE = (1511, 2003)
-_NEEDED_NAMES = ("probabilities", "logits", "heatmap", "head.")
+_NEEDED_NAMES = ("probabilities", "logits", "heatmap", "head.", "familiarity")
 _INPUT = "“image” uint8 [batch, height, width, 3]"
 
 

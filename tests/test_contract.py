@@ -312,7 +312,7 @@ def test_a_map_of_absurd_size_is_refused(refused: Refused, shape: list[Any]) -> 
     assert str(shape[1]) in str(error)
 
 
-@pytest.mark.parametrize("name", ["logits", "probabilities", "heatmap", "heatmap.0", "head.0.weight"])
+@pytest.mark.parametrize("name", ["logits", "probabilities", "heatmap", "heatmap.0", "head.0.weight", "familiarity"])
 def test_names_that_the_head_needs_are_refused(refused: Refused, name: str) -> None:
     nodes = [*SMALL, *MEAN, helper.make_node("Identity", ["planes"], [name])]
     error = refused(network(nodes))

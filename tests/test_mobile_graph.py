@@ -1,11 +1,13 @@
 """What the converters for phones read: few plain steps, and everything that does not depend on the photo worked out."""
 
 import numpy as np
+import onnx
+import programming
 import pytest
 from phones import BODIES, SIZE, Body
 
 from teachable.errors import ModelFileError
-from teachable.exporting import mobile_graph
+from teachable.exporting import mobile_graph, tensor
 
 
 def ops(body: bytes) -> list[str]:
@@ -17,6 +19,15 @@ def test_only_probabilities_of_one_photo_are_kept() -> None:
     assert network.shapes["pixel_values"] == (1, 3, SIZE, SIZE)
     assert network.shapes["probabilities"] == (1, 3)
     assert network.steps[-1].outputs == ("probabilities",)
+
+
+def test_phones_do_without_familiarity() -> None:
+    """Where a model says how familiar a photo is, the steps are those of the same model without that."""
+    plain, knowing = (tensor.cut(programming.model(familiar)[0]).body for familiar in (None, True))
+    assert "familiarity" in {port.name for port in onnx.load_from_string(knowing).graph.output}
+    one, other = mobile_graph.read(plain), mobile_graph.read(knowing)
+    assert [(step.op, step.outputs) for step in one.steps] == [(step.op, step.outputs) for step in other.steps]
+    assert not any("familiarity" in name for step in other.steps for name in (*step.inputs, *step.outputs))
 
 
 def test_a_gelu_is_found_in_whichever_order_it_is_spelled_out() -> None:

@@ -121,10 +121,17 @@ def read(body: bytes) -> Network:
 
 
 def _for_one(proto: "onnx.ModelProto") -> "onnx.ModelProto":
-    """Return the model for a batch of one, with its probabilities as its only output."""
+    """Return the model for a batch of one, with its probabilities as its only output and nothing they do not need."""
     kept = [port for port in proto.graph.output if port.name == RESULT]
     if not kept:
         raise ModelFileError("export_operator", operator=RESULT)
+    needed = {RESULT}
+    for index in reversed(range(len(proto.graph.node))):
+        node = proto.graph.node[index]
+        if needed.intersection(node.output):
+            needed.update(node.input)
+        else:
+            del proto.graph.node[index]
     del proto.graph.output[:]
     proto.graph.output.extend(kept)
     del proto.graph.value_info[:]
