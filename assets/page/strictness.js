@@ -14,7 +14,7 @@ let below = about.below ?? 0;
  * @param {import("./model.js").Seen | null} seen
  */
 export function isUnsure(seen) {
-  return typeof seen?.familiarity === "number" && seen.familiarity < below;
+  return typeof seen?.familiarity === "number" && !(seen.familiarity >= below);
 }
 
 /** @param {{ changed: () => void }} options `changed`: what is shown has to be judged anew */

@@ -29,7 +29,7 @@ function below() {
  * @param {number | null | undefined} familiarity 0 to 1, or nothing where the model cannot tell
  */
 export function isUnsure(familiarity) {
-  return typeof familiarity === "number" && familiarity < below();
+  return typeof familiarity === "number" && !(familiarity >= below());
 }
 
 /** @param {{ changed: () => void }} options `changed`: what is shown has to be judged anew */
