@@ -184,13 +184,13 @@ def examine(
 
 
 def _score(
-    predicted: NDArray[np.int64], truth: Labels, groups: Sequence[str], class_count: int, spared: float = 0.0
+    predicted: NDArray[np.int64], truth: Labels, groups: Sequence[str], class_count: int, missing: float = 0.0
 ) -> Evaluation:
     """Count what is correct among photos tested, which may be none, of these recordings; see `intervals.clustered`."""
     confusion = np.zeros((class_count, class_count), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     correct, total = int(np.trace(confusion)), len(truth)
-    low, high = intervals.clustered(predicted == truth, groups, spared) if total else (None, None)
+    low, high = intervals.clustered(predicted == truth, groups, missing) if total else (None, None)
     return Evaluation(
         accuracy=correct / total if total else None,
         low=low,
@@ -238,10 +238,10 @@ def cross_validate(
     heads.check(embeddings, labels, class_count, settings)
     recordings = duplicates.join(embeddings, hashes, labels, groups) if join else list(groups)
     places = folds.assign(labels, recordings, settings.seed)
-    outcomes, history, learned = _fold_by_fold(embeddings, labels, places, class_count, settings, on_epoch)
+    outcomes, history = _fold_by_fold(embeddings, labels, places, class_count, settings, on_epoch)
     named, truth = outcomes.logits.argmax(axis=1), labels[outcomes.rows]
     tested = [recordings[row] for row in outcomes.rows.tolist()]
-    found = _score(named, truth, tested, class_count, _spared(labels, places, outcomes, learned))
+    found = _score(named, truth, tested, class_count, _missing(labels, places, outcomes))
     evaluation = replace(
         found,
         unjudged=tuple(index for index, score in enumerate(found.per_class) if not score.total),
@@ -261,15 +261,10 @@ def _fold_by_fold(
     class_count: int,
     settings: TrainSettings,
     on_epoch: Callable[[float, EpochPoint], None] | None,
-) -> tuple[Outcomes, tuple[EpochPoint, ...], float]:
-    """Test every fold with a head that learned from all others.
-
-    Returns:
-        What the photos were named, the curve of the first head, and the share of what they learned from that the heads
-        name correctly, on average.
-    """
+) -> tuple[Outcomes, tuple[EpochPoint, ...]]:
+    """Test every fold with a head that learned from all others; return that and the curve of the first head."""
     scores = np.empty((len(labels), class_count), np.float32)
-    histories = []
+    history: tuple[EpochPoint, ...] = ()
     parts = sorted(set(places.tolist()) - {folds.ALWAYS}) or [folds.FOLDS]
     for index, part in enumerate(parts):
         rest, held = np.flatnonzero(places != part), np.flatnonzero(places == part)
@@ -277,36 +272,21 @@ def _fold_by_fold(
         watch = _share_of(on_epoch, index, len(parts), settings.epochs)
         fitted = heads.fit(embeddings[rest], labels[rest], class_count, settings, test, watch)
         scores[held] = heads.logits(fitted.head, test[0])
-        histories.append(fitted.history)
+        history = history or fitted.history
     rows = np.flatnonzero(places != folds.ALWAYS)
-    learned = float(np.mean([history[-1].accuracy for history in histories]))
-    return Outcomes(rows, places[rows], scores[rows]), histories[0], learned
+    return Outcomes(rows, places[rows], scores[rows]), history
 
 
-def _spared(labels: Labels, places: NDArray[np.int64], outcomes: Outcomes, learned: float) -> float:
-    """Return the part of the mistakes that a head which learned from all photos is likely not to make.
-
-    Each photo was named by a head that lacked part of its class. Burman (1989) adds to the error of cross-validation
-    that of the full model on all photos, less that of the models tested: with k parts, the error falls by a k-th of the
-    gap between photos held out and photos learned. Of a class with few recordings the part that was missing is larger
-    than a k-th, and it is what counts here.
-
-    Args:
-        labels: of all photos, int64 `[N]`.
-        places: fold of each, int64 `[N]`.
-        outcomes: of those tested.
-        learned: share of the photos learned that the heads tested name correctly, mean over the folds.
-    """
-    truth = labels[outcomes.rows]
-    mistakes = float((outcomes.logits.argmax(axis=1) != truth).mean()) if len(truth) else 0.0
-    if not mistakes:
+def _missing(labels: Labels, places: NDArray[np.int64], outcomes: Outcomes) -> float:
+    """Return the part of its class that the head naming a photo had not learned from, on average; see `clustered`."""
+    if not len(outcomes.rows):
         return 0.0
-    whole = np.bincount(labels)
-    missing = np.zeros(len(truth))
+    truth, whole = labels[outcomes.rows], np.bincount(labels)
+    part = np.zeros(len(truth))
     for fold in np.unique(outcomes.folds).tolist():
-        tested = np.bincount(labels[places == fold], minlength=len(whole)) / np.maximum(1, whole)
-        missing[outcomes.folds == fold] = tested[truth[outcomes.folds == fold]]
-    return float(missing.mean()) * max(0.0, 1 - (1 - learned) / mistakes)
+        inside = outcomes.folds == fold
+        part[inside] = (np.bincount(labels[places == fold], minlength=len(whole)) / np.maximum(1, whole))[truth[inside]]
+    return float(part.mean())
 
 
 def _share_of(

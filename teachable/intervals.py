@@ -46,7 +46,7 @@ _ALIKE = 0.5
 _WEIGHT = 2.0
 
 
-def clustered(correct: NDArray[np.bool_], groups: Sequence[str], spared: float = 0.0) -> tuple[float, float]:
+def clustered(correct: NDArray[np.bool_], groups: Sequence[str], missing: float = 0.0) -> tuple[float, float]:
     """Return the ends of the 95 % interval of the share of photos named correctly, when photos come in recordings.
 
     Wilson's interval for the effective number of photos: the number tested, divided by the design effect (how much
@@ -59,14 +59,15 @@ def clustered(correct: NDArray[np.bool_], groups: Sequence[str], spared: float =
     Args:
         correct: whether each photo was named correctly, bool `[M]`, at least one.
         groups: recording of each.
-        spared: part of the mistakes that the head handed out is likely to be spared, because it learned from more
-            photos than those tested, 0 to 1. The upper end allows for it, the lower end does not rely on it.
+        missing: part of a class that the heads tested had not learned from and the one handed out has, 0 to 1. The
+            upper end allows for odds of a right answer that grow as the photos learned from do; for few mistakes this
+            is the correction of cross-validation by Burman (1989). The lower end does not rely on it.
 
     Raises:
         ValueError: nothing was tested, or the lengths differ, or the part is no part.
     """
-    if not 0 <= spared <= 1:
-        raise ValueError(f"{spared} is no part of the mistakes")
+    if not 0 <= missing < 1:
+        raise ValueError(f"{missing} is no part of a class")
     total = len(correct)
     if not total or total != len(groups):
         raise ValueError(f"{total} answers, {len(groups)} groups")
@@ -78,7 +79,8 @@ def clustered(correct: NDArray[np.bool_], groups: Sequence[str], spared: float =
     worth = min(float(total), _worth(sizes, right, share))
     if share == 1:
         return wilson(worth, worth)
-    return wilson(share * worth, worth)[0], wilson((share + spared * (1 - share)) * worth, worth)[1]
+    later = share / (share + (1 - share) * (1 - missing))
+    return wilson(share * worth, worth)[0], wilson(later * worth, worth)[1]
 
 
 def _worth(sizes: NDArray[np.float64], right: NDArray[np.float64], share: float) -> float:
