@@ -87,7 +87,7 @@ def test_the_model_card_has_the_settings_and_counts() -> None:
         assert stated in text
     assert "Photos 30 Recordings 6 Classes 3 Photos it was tested on 20 Photos kept only for testing 10" in text
     assert "Its percentages are off by 3.4%" in text
-    assert "Made less sure by the factor 1.50" in text
+    assert "Correction of its percentages (temperature) 1.50" in text
 
 
 def test_only_a_report_that_is_done_is_shown() -> None:
@@ -263,6 +263,13 @@ def test_the_page_stays_small_and_says_how_much_it_leaves_out() -> None:
     assert len([one for one in page.all("img") if one.get("width") == "128"]) == report_page.MISTAKES
     assert f"and {12 - report_page.PER_FINDING} more" in page.text
     assert "3 more, less important, are shown in Teachable" in page.text
+
+
+@pytest.mark.parametrize(("correct", "struck"), [(20, True), (17, False)])
+def test_the_other_figure_is_struck_out_only_where_it_promises_too_much(correct: int, struck: bool) -> None:
+    given = report("A", "B", random_split=share(correct, 20))
+    assert given.accuracy.high == pytest.approx(0.85)
+    assert bool(read(given).all("s")) == struck
 
 
 # The map
