@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from graphing import scene
 from phones import needs
-from sourcing import HOSTILE, model_of, source_of, watch
+from sourcing import HOSTILE, model_that_knows, source_of, watch
 
 from teachable.errors import ModelFileError
 from teachable.exporting import bundle
@@ -24,7 +24,9 @@ MODEL = "model.mlpackage/Data/com.apple.CoreML/model.mlmodel"
 @pytest.fixture(scope="module")
 def made() -> tuple[ModelMetadata, bytes]:
     needs(EXPORTER.extra)
-    return model_of(HOSTILE)
+    # Half as bright, for the second class.
+    photos = [scene(96, 128, seed) for seed in range(12)]
+    return model_that_knows(HOSTILE, [photos, [photo // 2 for photo in photos]])
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,8 @@ def test_the_package_says_what_it_is(archive: Path) -> None:
     assert described["inside"]["labels"] == distinct(HOSTILE)
     assert described["labels"] == list(HOSTILE)
     assert described["inputs"][0]["width"] == 160
+    assert "familiarity" not in described
+    assert "files for phones cannot" in bundle.read_archive(archive, "README.md").decode()
 
 
 def test_the_same_model_gives_the_same_bytes(made: tuple[ModelMetadata, bytes], archive: Path, tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_labels_and_metadata_are_those_written(classifier: Classifier) -> None:
 def test_package_offers_the_classifier() -> None:
     assert teachable.Classifier is Classifier
     assert teachable.Prediction is Prediction
+    assert teachable.Explanation is runtime.Explanation
 
 
 def test_missing_file_says_so(tmp_path: Path) -> None:

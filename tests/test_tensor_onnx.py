@@ -9,11 +9,13 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import PIL.Image
+import programming
 import pytest
 from graphing import scene
 from making import tiny_graph
@@ -48,7 +50,8 @@ def source(model: bytes, labels: tuple[str, ...] = LABELS) -> Source:
 
 @pytest.fixture(scope="module")
 def model() -> bytes:
-    return export.append_head(backbones.read(backbones.builtin()), head(len(LABELS)), about(LABELS))
+    known = programming.everything_is(familiar=True)
+    return export.append_head(backbones.read(backbones.builtin()), head(len(LABELS)), about(LABELS), known)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +70,21 @@ def test_it_answers_as_the_preview_does(model: bytes, archive: Path) -> None:
     assert EXPORTER.open(archive, EXPORTER.variants[0])([]).probabilities.shape == (0, len(LABELS))
 
 
-def test_the_network_gives_nothing_but_scores(archive: Path) -> None:
+def test_the_network_gives_nothing_but_scores_and_familiarity(archive: Path) -> None:
     session = ort.InferenceSession(bundle.read_archive(archive, "onnx/model.onnx"))
     assert [port.name for port in session.get_inputs()] == ["pixel_values"]
-    assert [port.name for port in session.get_outputs()] == ["probabilities", "logits"]
+    assert [port.name for port in session.get_outputs()] == ["probabilities", "logits", "familiarity"]
+
+
+def test_a_model_that_can_tell_says_how_familiar_a_photo_is(tmp_path: Path) -> None:
+    data, said = programming.model(True)
+    EXPORTER.write(replace(source(data), metadata=said), EXPORTER.variants[0], tmp_path / "model.zip", watch())
+    session = ort.InferenceSession(bundle.read_archive(tmp_path / "model.zip", "onnx/model.onnx"))
+    described = json.loads(bundle.read_archive(tmp_path / "model.zip", "signature.json"))
+    assert described["familiarity"] == {"below": 0.25, "held_out": 100}
+    for port, real in zip(described["outputs"], session.get_outputs(), strict=True):
+        assert (port["name"], port["shape"]) == (real.name, real.shape)
+    assert described["outputs"][-1]["name"] == "familiarity"
 
 
 def test_labels_of_any_kind_stand_at_their_number(archive: Path) -> None:

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 from graphing import scene
 from phones import needs
-from sourcing import HOSTILE, model_of, source_of, watch
+from sourcing import HOSTILE, model_that_knows, source_of, watch
 
 from teachable import backbones
 from teachable.errors import InvalidInput, ModelFileError
@@ -30,7 +30,9 @@ PHOTOS = [scene(90, 120, 3), scene(240, 180, 4), scene(33, 200, 5)]
 @pytest.fixture(scope="module")
 def made() -> tuple[ModelMetadata, bytes]:
     needs(EXPORTER.extra)
-    return model_of(HOSTILE)
+    # Half as bright, for the second class.
+    photos = [scene(96, 128, seed) for seed in range(12)]
+    return model_that_knows(HOSTILE, [photos, [photo // 2 for photo in photos]])
 
 
 @pytest.fixture(scope="module", params=EXPORTER.variants, ids=lambda variant: str(variant.id))
@@ -81,6 +83,9 @@ def test_the_archive_holds_what_its_signature_says(
         [-1, 1] if kind == "float32" else [0, 255],
     )
     assert (result["type"], result["shape"]) == (kind, [1, len(HOSTILE)])
+    assert made[0].unknown_below is not None
+    assert "familiarity" not in described
+    assert "files for phones cannot" in bundle.read_archive(archive, "README.md").decode()
 
 
 def test_the_program_of_the_readme_works_as_it_is_shown(
