@@ -11,8 +11,9 @@ import { percent, say } from "./words.js";
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
 export function headline() {
-  const figure = make("p", { className: "t-hood-figure-large", "aria-hidden": "true" });
-  const title = make("h2", { className: "t-hood-headline", "data-testid": "report-headline" });
+  const figure = make("span", { className: "t-hood-figure-large" });
+  const sentence = make("span", {});
+  const title = make("h2", { className: "t-hood-headline", "data-testid": "report-headline" }, figure, sentence);
   const method = make("p", { className: "t-muted", "data-testid": "report-method" });
   const honest = range(say("page.report.honest"), "honest");
   const random = range(say("page.report.random"), "random");
@@ -21,16 +22,18 @@ export function headline() {
   const chart = make("div", { className: "t-hood-ranges" }, honest.element, random.element, ticks, lesson);
   const about = say("page.report.download_about");
   const download = make("a", { className: "t-button t-soft", download: "", title: about, "data-testid": "report-download" }, icon("download"), make("span", {}, say("page.report.download")));
-  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, make("div", { className: "t-hood-hero-head" }, figure, title), method, download), chart);
+  const element = make("section", { className: "t-hood-hero" }, make("div", { className: "t-hood-hero-text" }, title, method, download), chart);
 
   return {
     element,
     /** @param {import("./types.d.ts").Report} report */
     update(report) {
+      // A sentence that begins with the figure begins large.
       const { share } = report.accuracy;
-      figure.hidden = share === null;
-      write(figure, share === null ? "" : percent(share));
-      write(title, report.headline);
+      const lead = share === null ? "" : percent(share);
+      figure.hidden = !lead || !report.headline.startsWith(lead);
+      write(figure, figure.hidden ? "" : lead);
+      write(sentence, figure.hidden ? report.headline : report.headline.slice(lead.length));
       write(method, report.method);
       download.hidden = report.state !== "done";
       download.href = reportPageUrl(state.project?.id ?? "");

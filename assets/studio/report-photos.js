@@ -10,8 +10,6 @@ import { deleteSamples, moveSamples, testSamples, words } from "./project.js";
 import { findClass, state, subscribe } from "./store.js";
 import { percent, say } from "./words.js";
 
-/** @typedef {import("./types.d.ts").TestedPhoto} TestedPhoto */
-
 /**
  * One photo; what the test said about it is known only where it comes from a test.
  * @typedef {{ id: number, present: boolean, given?: string, said?: string, probability?: number, given_probability?: number }} Shown
@@ -53,6 +51,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   const other = button({ icon: "move", text: say("page.report.move_to"), look: "soft", testid: "photos-move-other" });
   const mover = menu(other, targets, { label: say("page.report.move_to"), align: "start" });
   const test = button({ icon: "lock", text: say("page.report.test_only"), look: "soft", testid: "photos-test", press: () => void act((ids) => testSamples(ids)) });
+  test.title = say("page.report.test_only_about");
   const remove = button({ icon: "trash", text: say("page.samples.delete"), look: "soft", testid: "photos-delete", press: () => void act(deleteSamples) });
   const actions = make("div", { className: "t-photos-actions" }, right, mover, test, remove);
   const detail = make("div", { className: "t-photos-detail" }, verdict, gone, stage, actions);

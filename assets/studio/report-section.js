@@ -23,9 +23,14 @@ let wanted = false;
 export function openHood() {
   const hood = document.getElementById(HOOD);
   if (!hood) return;
+  if (report.open) {
+    goThere();
+    return;
+  }
   wanted = true;
-  if (report.open) goThere();
-  else hood.querySelector("button")?.click();
+  // Of the height of the window until there is something to show, so that it can be scrolled to the top.
+  hood.style.minBlockSize = "100dvh";
+  hood.querySelector("button")?.click();
 }
 
 function goThere() {
@@ -94,6 +99,7 @@ export function mountReport({ element, trigger }) {
       return;
     }
     drawn = shown;
+    if (hood) hood.style.minBlockSize = "";
     sides.toggleAttribute("data-many", shown.classes.length > BESIDE);
     for (const part of parts) part.update(shown);
     trigger("report_changed", { id: state.project?.id });
