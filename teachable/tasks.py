@@ -143,7 +143,9 @@ def outcome_from(header: Mapping[str, Any], arrays: Arrays) -> Outcome:
     """Read an outcome."""
     known = None
     if header["familiarity"] is not None:
-        parts = {name.removeprefix(_FAMILIARITY): array for name, array in arrays.items() if _FAMILIARITY in name}
+        parts: dict[str, Any] = {
+            name.removeprefix(_FAMILIARITY): array for name, array in arrays.items() if _FAMILIARITY in name
+        }
         known = Familiarity(**parts, **header["familiarity"])
     return Outcome(
         _head(arrays),
