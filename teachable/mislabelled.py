@@ -23,7 +23,7 @@ _ODDS, _USUAL = 4.3, 0.05
 # Share of the other class's own photos that must lie farther from their class than the photo does.
 _TYPICAL = 0.2
 _NEIGHBOURS, _NEAREST = 20, 5
-_CANDIDATES, _REFERENCE, _AT_ONCE = 2000, 300, 512
+_CANDIDATES, _REFERENCE, _AT_ONCE = 2000, 300, 256
 
 
 def mislabelled(evidence: Evidence, known: Container[int]) -> Iterator[Suspect]:
@@ -120,6 +120,8 @@ def _surroundings(
 def _closeness(alike: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the mean similarity to the nearest few of a class, -inf where it has none, float64 `[C]`."""
     few = min(_NEAREST, alike.shape[1])
+    if not few:
+        return np.full(len(alike), -np.inf)
     best = -np.partition(-alike, few - 1, axis=1)[:, :few].astype(np.float64)
     found = np.isfinite(best)
     sums = np.where(found, best, 0).sum(axis=1)

@@ -1,5 +1,7 @@
 """Photos in the wrong class are found among good ones; good ones are left in peace."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evidencing import examined, flipped, looks, recordings, untested
@@ -76,3 +78,23 @@ def test_a_class_of_one_recording_neither_fails_nor_attracts_photos() -> None:
 def test_photos_without_anything_in_them_neither_fail_nor_warn() -> None:
     embeddings, labels, groups = recordings(3, 4, 10)
     assert not list(mislabelled(examined(np.zeros_like(embeddings), labels, groups), ()))
+
+
+def test_a_class_that_lost_its_photos_attracts_none() -> None:
+    embeddings, labels, groups = recordings(4, 6, 10)
+    # Two classes that are hard to tell apart, so that many photos of the one are taken for the other.
+    embeddings[labels == 1] = embeddings[labels == 0] + 0.1
+    evidence = examined(embeddings, labels, groups)
+    kept = np.flatnonzero(labels != 1)
+    left = replace(
+        evidence,
+        embeddings=embeddings[kept],
+        labels=labels[kept],
+        groups=[evidence.groups[row] for row in kept],
+        captures=[groups[row] for row in kept],
+        folds=evidence.folds[kept],
+        logits=evidence.logits[kept],
+        looks=looks(len(kept)),
+    )
+    assert (left.logits.argmax(axis=1) == 1).any()
+    assert not list(mislabelled(left, ()))
