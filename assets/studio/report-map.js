@@ -12,8 +12,9 @@ import { mapList } from "./map-list.js";
 import { Points, shapeOf } from "./map-points.js";
 import { mapStage } from "./map-stage.js";
 import { menu } from "./menu.js";
-import { deleteSamples, moveSamples, testSamples, words } from "./project.js";
+import { deleteSamples, moveSamples, words } from "./project.js";
 import { findClass, state, subscribe } from "./store.js";
+import { testCommands } from "./test-set.js";
 import { percent, say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Report} Report */
@@ -81,9 +82,17 @@ export function sampleMap() {
   const count = make("span", { className: "t-count", role: "status", "data-testid": "map-chosen" });
   const mover = button({ icon: "move", text: say("page.map.move"), look: "soft", testid: "map-move" });
   const remove = button({ icon: "trash", text: say("page.samples.delete"), look: "soft", testid: "map-delete", press: () => void act(deleteSamples) });
-  const test = button({ icon: "lock", text: say("page.map.test"), look: "soft", testid: "map-test", press: () => void act((ids) => testSamples(ids)) });
+  const test = button({ icon: "lock", text: say("page.samples.test"), look: "soft", testid: "map-test" });
   const none = button({ text: say("page.map.none"), look: "ghost", testid: "map-none", press: () => picked([], "only") });
-  const actions = make("div", { className: "t-map-actions" }, count, menu(mover, places, { label: say("page.map.move"), align: "start", testid: "map-classes" }), test, remove, none);
+  const actions = make(
+    "div",
+    { className: "t-map-actions" },
+    count,
+    menu(mover, places, { label: say("page.map.move"), align: "start", testid: "map-classes" }),
+    menu(test, tests, { label: say("page.samples.test"), align: "start" }),
+    remove,
+    none,
+  );
 
   const element = make(
     "section",
@@ -241,6 +250,14 @@ export function sampleMap() {
       // Photos that are in it already stay; the server refuses none.
       press: () => void act((ids) => moveSamples(outside(ids, id), id)),
     }));
+  }
+
+  /** Both ways to test with the selected photos; those on the map are all learned from. */
+  function tests() {
+    return testCommands(
+      [...chosen].map((id) => ({ id, test: false })),
+      () => picked([], "only"),
+    );
   }
 
   /** @param {number[]} ids @param {string} target @returns {number[]} those that are not in it yet */
