@@ -257,10 +257,11 @@ def test_test_photos_that_were_trained_on_are_told(photos: Path, tmp_path: Path)
     tests = tmp_path / "tests"
     for seed in (70, 71):
         write_photo(tests / "red" / f"{seed}.jpg", RED, seed)
-    write_photo(tests / "blue" / "same.jpg", RED, 10)  # of class red, where it was trained on
+    write_photo(tests / "red" / "same.png", RED, 10)  # as a JPEG it is among those trained on
     result = teachable("train", photos, "--test", tests, "--out", tmp_path / "model.onnx", "--epochs", "5")
     assert result.exit_code == 0, result.output
-    assert "Test photos: " in result.stdout
+    assert re.search(r"^Test photos: .*, \d of 2 were named", result.stdout, re.MULTILINE)
+    assert "1 test photo was left out" in result.stdout
 
 
 def test_a_folder_of_tests_must_fit_the_classes(photos: Path, tmp_path: Path) -> None:
