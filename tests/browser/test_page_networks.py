@@ -87,7 +87,7 @@ class School:
         made = self.api.project("Stripes", "Dots", name=name)
         for number, scene in enumerate(("stripes", "dots")):
             for group in range(2):
-                self.api.add(made, number, photos(scene, 4, first=4 * group), f"{scene}{group}")
+                self.api.add(made, number, photos(scene, 4, first=4 * group, place=group), f"{scene}{group}")
         if train:
             self.api.train(made["id"])
         return str(made["id"])
