@@ -163,7 +163,7 @@ def _exceptions(evidence: Evidence, measure: NDArray[np.float32], below: float, 
         rows = np.flatnonzero((evidence.labels == index) & np.isfinite(measure))
         if len(rows):
             usual = float(np.quantile(measure[rows], 0.75))
-            found[rows] = (measure[rows] <= below) & (measure[rows] <= part * usual)
+            found[rows] = (measure[rows] <= below) & (measure[rows] < part * usual)
     return found
 
 

@@ -53,6 +53,8 @@ def test_photos_of_a_covered_camera_are_dark_and_nothing_else(good: Evidence) ->
 def test_a_class_of_dark_photos_is_what_it_is(good: Evidence) -> None:
     rows = np.flatnonzero(good.labels == 1)
     assert not kinds(replace(good, looks=changed(good.looks, rows, brightness=0.05)))
+    # No photo of a class that is all black is darker than the others.
+    assert not kinds(replace(good, looks=changed(good.looks, rows, brightness=0.0, contrast=0.0, sharpness=0.0)))
 
 
 def test_photos_of_one_colour_are_empty(good: Evidence) -> None:
