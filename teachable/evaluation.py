@@ -346,12 +346,23 @@ def test_score(
 
 
 def random_split(
-    embeddings: Embeddings, labels: Labels, class_count: int, settings: TrainSettings
+    embeddings: Embeddings,
+    labels: Labels,
+    class_count: int,
+    settings: TrainSettings,
+    on_progress: Callable[[float], None] | None = None,
 ) -> tuple[int, int] | None:
     """Count what ordinary cross-validation finds, which tests on neighbours of what was learned: the usual figure.
 
     Photos are shuffled and dealt into folds class by class, as if each were a recording of its own. It is there to be
     shown beside the honest figure, never instead of it.
+
+    Args:
+        embeddings: float32 `[N, D]`.
+        labels: int64 `[N]`, index of the class.
+        class_count: number of classes.
+        settings: of the training; its seed also draws the folds.
+        on_progress: called with the part that is done, 0 to 1; an exception it raises reaches the caller.
 
     Returns:
         Photos named correctly, and photos tested; None where every class has a single photo.
@@ -361,5 +372,6 @@ def random_split(
         ValueError: as `heads.fit`.
     """
     alone = [str(row) for row in range(len(labels))]
-    found = cross_validate(embeddings, labels, alone, class_count, settings, join=False).evaluation
+    watch = None if on_progress is None else lambda part, point: on_progress(part)
+    found = cross_validate(embeddings, labels, alone, class_count, settings, on_epoch=watch, join=False).evaluation
     return (found.correct, found.held_out) if found.held_out else None

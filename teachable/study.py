@@ -26,7 +26,7 @@ _MISTAKES, _MISTAKEN, _MOSTLY = 3, 0.1, 0.4
 # Share of a class's photos named correctly from which nothing needs to be said.
 _GOOD, _FAIR = 0.95, 0.8
 # How the time is spent; the learning curve takes what is left.
-_SPLIT, _LOOKED = 0.4, 0.5
+_DRAWN, _SPLIT, _LOOKED = 0.02, 0.4, 0.5
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,20 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
         InvalidInput: embeddings that are not finite.
     """
     points, explained = mapping.pca(evidence.embeddings)
+    on_progress(_DRAWN)
     suspects = doctor.suspects(evidence)
     on_progress(_LOOKED - _SPLIT)
     counts = np.bincount(evidence.labels, minlength=evidence.class_count)
     split = None
     if len(counts) > 1 and counts.all():
-        split = evaluation.random_split(evidence.embeddings, evidence.labels, evidence.class_count, evidence.settings)
+        split = evaluation.random_split(
+            evidence.embeddings,
+            evidence.labels,
+            evidence.class_count,
+            evidence.settings,
+            # Whoever wants to train waits no longer than until the next word.
+            lambda part: on_progress(_LOOKED - _SPLIT * (1 - part)),
+        )
     on_progress(_LOOKED)
     curve = learning.curve(evidence, lambda part: on_progress(_LOOKED + (1 - _LOOKED) * part))
     on_progress(1.0)

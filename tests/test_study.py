@@ -43,6 +43,13 @@ def test_all_parts_are_there_and_progress_goes_from_nothing_to_all(good: Evidenc
     assert seen[-1] == 1
 
 
+def test_progress_is_told_all_the_time(good: Evidence) -> None:
+    # In between, nothing that is more urgent gets a turn.
+    seen = [0.0]
+    study(good, seen.append)
+    assert np.diff(seen).max() < 0.11
+
+
 def test_it_comes_back_from_json_as_it_was(photos: tuple[Embeddings, Labels, list[str]]) -> None:
     embeddings, labels, groups = photos
     found = studied(examined(embeddings, flipped(labels, 0.05)[0], groups))
