@@ -39,7 +39,7 @@ _CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.trainee impor
 class Trainer:
     """Owns one child process and lets it work on one task at a time; safe to call from several threads.
 
-    Trainings and tests have the first turn: a study stops for them, and begins anew.
+    Trainings and tests have the first turn: a study or a map stops for them, and begins anew.
     """
 
     def __init__(self) -> None:
@@ -50,6 +50,9 @@ class Trainer:
         self._unable = False
         self._running: threading.Event | None = None
         self._urgent = 0
+        # The child is on something that nothing but its end stops, and that is less urgent than a training.
+        self._giving_way = False
+        self._ended_for_urgent = False
 
     def warm_up(self) -> None:
         """Start the child, so that torch is loaded by the time somebody clicks Train. Returns at once.
@@ -122,7 +125,7 @@ class Trainer:
     def points(
         self, embeddings: Embeddings, method: Literal["pca", "umap"], seed: int, cancelled: threading.Event
     ) -> tuple[NDArray[np.float32], float | None]:
-        """Lay photos out on a plane; see `teachable.mapping`.
+        """Lay photos out on a plane; see `teachable.mapping`. Whatever is more urgent goes first.
 
         Args:
             embeddings: float32 `[N, D]`.
@@ -138,9 +141,14 @@ class Trainer:
             TeachableError: the method is not installed, or the child died.
         """
         header = {"kind": "points", "method": method, "seed": seed}
-        answer, arrays = self._ask((header, {"embeddings": embeddings}), lambda told: None, cancelled)
-        _require_done(answer)
-        return arrays["points"], answer["explained"]
+        while True:
+            self._wait_for_urgent(cancelled)
+            answer, arrays = self._ask(
+                (header, {"embeddings": embeddings}), lambda told: None, cancelled, giving_way=True
+            )
+            if answer["kind"] != "interrupted":
+                _require_done(answer)
+                return arrays["points"], answer["explained"]
 
     def _urgently(self, message: Message, on_epoch: Report, cancelled: threading.Event) -> Message:
         """Ask for something that people wait for."""
@@ -150,6 +158,9 @@ class Trainer:
 
         with self._state:
             self._urgent += 1
+            if self._giving_way and self._child is not None:
+                self._ended_for_urgent = True
+                self._child.kill()
         try:
             answer, arrays = self._ask(message, report, cancelled)
         finally:
@@ -174,6 +185,7 @@ class Trainer:
         cancelled: threading.Event,
         *,
         yielding: bool = False,
+        giving_way: bool = False,
     ) -> Message:
         """Have the child work on something and return its last word.
 
@@ -182,6 +194,7 @@ class Trainer:
             report: is told everything it says before.
             cancelled: set when nobody wants it any more.
             yielding: tell the child to stop when something urgent comes.
+            giving_way: end the child when something urgent comes.
         """
         while not self._turn.acquire(timeout=_LOOK_SECONDS):
             if cancelled.is_set():
@@ -192,20 +205,26 @@ class Trainer:
             with self._state:
                 if cancelled.is_set():
                     raise Cancelled
+                if giving_way and self._urgent:
+                    return {"kind": "interrupted"}, {}  # it came since the last look
                 child = self._start()
                 self._running = cancelled
+                self._giving_way, self._ended_for_urgent = giving_way, False
             answer, arrays = self._converse(child, message, report, yielding)
             whole = True
         except (OSError, EOFError) as error:
             if cancelled.is_set() or self._closed:
                 raise Cancelled from error
-            log.warning("the training process died or could not be started", exc_info=True)
-            raise TeachableError("training_died") from error
+            if not self._ended_for_urgent:
+                log.warning("the training process died or could not be started", exc_info=True)
+                raise TeachableError("training_died") from error
+            answer, arrays = {"kind": "interrupted"}, {}
         finally:
             with self._state:
                 self._running = None
-                # Whoever cancels may have killed it a moment ago, and a broken conversation cannot be taken up again.
-                spent = child is not None and (not whole or cancelled.is_set())
+                # Whoever ended it may have done so a moment ago, and a broken conversation cannot be taken up again.
+                spent = child is not None and (not whole or cancelled.is_set() or self._ended_for_urgent)
+                self._giving_way = self._ended_for_urgent = False
                 if child is not None and spent:
                     children.end(child)
                     self._child = None

@@ -90,8 +90,14 @@ def study(message, answer, urgent):
     nothing = {"random_split": None, "curve": None, "suspects": [], "advice": [], "explained": 0.5}
     answer({"kind": "done", "study": nothing}, {"points": np.zeros((1, 2), np.float32)})
 
+def points(message, answer):
+    # It can only be killed, but after a training it is quick.
+    while not trained:
+        waiting.wait(0.01)
+    answer({"kind": "done", "explained": None}, {"points": message[1]["embeddings"]})
+
 waiting, trained = threading.Event(), []
-trainee._train, trainee._study = train, study
+trainee._train, trainee._study, trainee._points = train, study, points
 trainee.main()
 """
 
@@ -259,6 +265,24 @@ def test_a_study_makes_way_for_a_training_and_begins_anew(trainer: Trainer) -> N
     thread.join(60)
     assert studied == [0.5]
     assert child_of(trainer) is child
+
+
+def test_a_map_makes_way_for_a_training_and_is_drawn_anew(trainer: Trainer) -> None:
+    drawn: list[int] = []
+    embeddings = np.zeros((7, 2), np.float32)
+
+    def draw() -> None:
+        drawn.append(len(trainer.points(embeddings, "umap", 0, threading.Event())[0]))
+
+    trainer.warm_up()
+    child = child_of(trainer)
+    thread = threading.Thread(target=draw)
+    thread.start()
+    until(lambda: trainer._giving_way, "drawing")
+    assert run(trainer, task()).head.layers
+    thread.join(60)
+    assert drawn == [7]
+    assert child_of(trainer) is not child
 
 
 def test_a_study_can_be_given_up(trainer: Trainer) -> None:
