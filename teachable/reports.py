@@ -174,7 +174,8 @@ class Reports:
         if class_id is not None and class_id not in ids:
             raise NotFound("class_unknown")
         photo = images.load(project.photo_file(project.sample(sample_id).sha256))
-        said = trained.classifier(project, self._classifiers).explain(photo)
+        # Another may be the newest by now.
+        said = trained.classifier(project, self._classifiers, record).explain(photo)
         best = ids[int(np.argmax(said.probabilities))]
         return SamplePrediction(
             model=record.id,
@@ -226,7 +227,7 @@ class Reports:
         """
         found = {}
         with suppress(TeachableError, OSError):
-            classifier = trained.classifier(project, self._classifiers)
+            classifier = trained.classifier(project, self._classifiers, record)
             view = self._view(project, record) or 1.0
             for number, index in said.items():
                 with suppress(TeachableError, OSError):

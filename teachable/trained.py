@@ -81,17 +81,18 @@ def ask(project: Project, photos: Sequence[Image], loaded: Classifiers) -> list[
     return classifier(project, loaded).predict(photos)
 
 
-def classifier(project: Project, loaded: Classifiers) -> Classifier:
-    """Return the newest model, ready to be asked.
+def classifier(project: Project, loaded: Classifiers, record: ModelRecord | None = None) -> Classifier:
+    """Return a model, ready to be asked.
 
     Args:
         project: the project.
         loaded: models that are ready.
+        record: of the model; the newest if not given.
 
     Raises:
-        NotFound: nothing was trained yet.
+        NotFound: nothing was trained yet, or the model is gone.
     """
-    model = newest(project)
+    model = newest(project) if record is None else named(record, project.info())
 
     def load() -> tuple[Classifier, int]:
         # The same model is of no use any more as it was before a change.

@@ -250,6 +250,24 @@ def test_a_stored_photo_is_named_and_its_heat_map_is_there(desk: Desk) -> None:
         desk.reports.prediction(desk.project.id, 10**6)
 
 
+def test_a_model_that_is_trained_while_one_is_asked_does_not_answer_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = desk.reports.prediction(desk.project.id, desk.samples(0)[0].id)
+    whole = desk.project.photo_file
+
+    def photo_file(sha: str) -> object:
+        monkeypatch.undo()
+        desk.project.add_class()
+        desk.teach()
+        return whole(sha)
+
+    monkeypatch.setattr(desk.project, "photo_file", photo_file)
+    again = desk.reports.prediction(desk.project.id, desk.samples(0)[0].id)
+    assert again == first
+    assert desk.reports.prediction(desk.project.id, desk.samples(0)[0].id).model != first.model
+
+
 # The map
 
 
