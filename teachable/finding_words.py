@@ -227,7 +227,8 @@ def _single(scene: _Scene, suspect: Suspect) -> Finding | None:
 
 def _background(scene: _Scene, suspect: Suspect) -> Finding | None:
     index, values = suspect.classes[0], suspect.values
-    if scene.ids[index] not in scene.here:
+    # A class that is gone, or has no photos any more, has no background.
+    if scene.ids[index] not in scene.here or not scene.counts[scene.ids[index]]:
         return None
     name = scene.names[index]
     own, others = (_colour(values, prefix) for prefix in ("", "others_"))

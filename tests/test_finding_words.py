@@ -227,6 +227,9 @@ def test_a_background_that_gives_a_class_away(desk: Desk, side: str, place: str)
     assert f"{place}" in found.text
     assert found.samples == at(desk, 25, 24)
     assert [action.kind for action in found.actions] == ["record"]
+    undo = desk.project.clear_class(desk.ids[2])
+    assert said(desk, background((255, 255, 255), (0, 0, 0))) == [], "of photos that are gone nothing is said"
+    desk.project.undo(undo)
     desk.project.delete_class(desk.ids[2])
     assert said(desk, background((255, 255, 255), (0, 0, 0))) == []
 
