@@ -337,10 +337,13 @@ class Job:
         """Refuse what was fit for training at the click and no longer is."""
         if len(classes) < 2:
             raise Conflict("training_one_class")
-        present, usable = ({sample.class_id for sample in group} for group in (samples, readable))
+        trainable = [sample for sample in samples if not sample.test]
+        present, learned, usable = ({sample.class_id for sample in group} for group in (samples, trainable, readable))
         for one in classes:
             if one.id not in present:
                 raise Conflict("training_class_without_samples", name=one.name)
+            if one.id not in learned:
+                raise Conflict("training_class_only_tests", name=one.name)
             if one.id not in usable:
                 raise InvalidInput("class_unreadable", name=one.name)
 

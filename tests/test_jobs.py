@@ -289,6 +289,17 @@ def test_a_class_emptied_during_the_wait_is_said(bench: Bench) -> None:
     assert (job.training.state, job.training.key) == ("failed", "training_class_without_samples")
 
 
+def test_a_class_set_aside_during_the_wait_is_said(bench: Bench) -> None:
+    def set_aside(images: Sequence[Image]) -> None:
+        bench.before = lambda images: None
+        ids = [sample.id for sample in bench.project.all_samples() if sample.class_id == bench.classes[1]]
+        bench.project.mark_test(ids, test=True)
+
+    bench.before = set_aside
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("failed", "training_class_only_tests")
+
+
 def test_too_few_classes_left_is_said(bench: Bench) -> None:
     def delete(images: Sequence[Image]) -> None:
         bench.before = lambda images: None
