@@ -204,6 +204,8 @@ def _embedded(
             backlog.wait(project, record.backbone, lambda progress: None, cancelled)
         except TeachableError:
             # The network was removed, for one: what was embedded before is all there is, and is enough to go on.
+            if set(hashes) <= set(cache.missing(hashes)):
+                raise
             log.info("not all photos of project %s can be studied", project.id, exc_info=True)
     if cancelled.is_set():
         raise Cancelled

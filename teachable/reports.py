@@ -35,6 +35,8 @@ LARGEST_PAGE = 1000
 """Photos of a cell that are handed out at once."""
 # Name of what is kept of a model.
 _UMAP = "umap"
+# How often whoever waits for a map looks whether it was given up.
+_LOOK_SECONDS = 0.1
 # Pixels of each side of a picture in the page.
 _THUMBNAIL = 256
 
@@ -92,6 +94,7 @@ class Reports:
         self._lock = threading.Lock()
         self._closed = False
         self._known: dict[str, _Known] = {}
+        self._drawing = threading.Lock()
         # Work outside the thread, by project, so that deleting and closing can end it.
         self._busy_with: dict[str, set[threading.Event]] = {}
 
@@ -264,11 +267,14 @@ class Reports:
     def _umap(self, project: Project, photos: Photos, found: Found) -> NDArray[np.float32]:
         """Return the points of a study by UMAP, float32 `[N, 2]`, NaN where there is none; computed once."""
         record = photos.record
-        kept = project.reports.read(record.id, _UMAP)
-        points = None if kept is None else _points(kept)
-        if points is not None and len(points) == len(found.samples):
+        points = _kept(project, record, found)
+        if points is not None:
             return points
-        with self._busy(project.id) as cancelled, schema.in_words(project.folder):
+        with self._busy(project.id) as cancelled, self._drawn(cancelled), schema.in_words(project.folder):
+            # Somebody else may have asked for it a moment before.
+            points = _kept(project, record, found)
+            if points is not None:
+                return points
             shas = [photos.present[number].sha256 if number in photos.present else None for number in found.samples]
             cache = self._backlog.cache(project, record.backbone)
             gone = {None, *cache.missing(sha for sha in shas if sha is not None)}
@@ -278,6 +284,21 @@ class Reports:
             points[rows], _ = self._trainer.points(embeddings, "umap", record.settings.seed, cancelled)
             project.reports.write(record.id, _UMAP, json.dumps(np.round(points, 4).tolist()).encode())
         return points
+
+    @contextmanager
+    def _drawn(self, cancelled: threading.Event) -> Iterator[None]:
+        """Wait for the turn to draw.
+
+        Raises:
+            Cancelled: it was given up.
+        """
+        while not self._drawing.acquire(timeout=_LOOK_SECONDS):
+            if cancelled.is_set():
+                raise Cancelled
+        try:
+            yield
+        finally:
+            self._drawing.release()
 
     # Beginning and ending
 
@@ -363,6 +384,13 @@ def _heatmap(heatmap: NDArray[np.float32], ids: Sequence[str], class_id: str) ->
     """Return one class of a heat map float32 `[K, h, w]`."""
     values = heatmap[ids.index(class_id)]
     return Heatmap(class_id, values.shape[1], values.shape[0], tuple(round(one, 4) for one in values.ravel().tolist()))
+
+
+def _kept(project: Project, record: ModelRecord, found: Found) -> NDArray[np.float32] | None:
+    """Return the points of a study by UMAP if they were drawn before, float32 `[N, 2]`."""
+    data = project.reports.read(record.id, _UMAP)
+    points = None if data is None else _points(data)
+    return points if points is not None and len(points) == len(found.samples) else None
 
 
 def _points(data: bytes) -> NDArray[np.float32] | None:

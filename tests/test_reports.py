@@ -1,12 +1,16 @@
 """Reports of models, what they say of photos one by one, and the map; what is mended is not complained about."""
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from making import until
 from studying import Desk
 
 from teachable import reports
@@ -192,6 +196,19 @@ def test_photos_whose_embeddings_cannot_be_had_are_left_out(desk: Desk, monkeypa
     assert len(desk.trainer.asked[-1].labels) == 11
 
 
+def test_without_any_embeddings_it_says_why_there_are_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = desk.project.latest_model()
+    assert record is not None
+    monkeypatch.setattr(desk.backlog.cache(desk.project, record.backbone), "missing", list)
+
+    def gone(*given: object) -> set[str]:
+        raise NotFound("network_unknown", network="sighted")
+
+    monkeypatch.setattr(desk.backlog, "wait", gone)
+    found = desk.report()
+    assert (found.state, found.message) == ("failed", str(NotFound("network_unknown", network="sighted")))
+
+
 # Photos one by one
 
 
@@ -321,6 +338,27 @@ def test_umap_that_cannot_be_drawn_says_why(desk: Desk, monkeypatch: pytest.Monk
         desk.reports.map(desk.project.id, "umap")
     assert caught.value.key == "report_umap_missing"
     assert "--extra umap" in str(caught.value)
+
+
+def test_two_who_ask_for_it_at_once_have_it_drawn_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.report()
+    entered, go = threading.Event(), threading.Event()
+    whole = desk.trainer.points
+
+    def points(*given: Any) -> Any:
+        entered.set()
+        assert go.wait(60)
+        return whole(*given)
+
+    monkeypatch.setattr(desk.trainer, "points", points)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(desk.reports.map, desk.project.id, "umap")
+        assert entered.wait(60)
+        other = pool.submit(desk.reports.map, desk.project.id, "umap")
+        until(lambda: len(desk.reports._busy_with[desk.project.id]) == 2, "the second question")
+        go.set()
+        assert one.result() == other.result()
+    assert desk.trainer.drawn == 1
 
 
 def test_a_project_that_is_deleted_meanwhile_ends_the_drawing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
