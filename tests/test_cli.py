@@ -261,7 +261,14 @@ def test_test_photos_that_were_trained_on_are_told(photos: Path, tmp_path: Path)
     result = teachable("train", photos, "--test", tests, "--out", tmp_path / "model.onnx", "--epochs", "5")
     assert result.exit_code == 0, result.output
     assert re.search(r"^Test photos: .*, \d of 2 were named", result.stdout, re.MULTILINE)
-    assert "1 test photo was left out" in result.stdout
+    assert "1 test photo does not count" in result.stdout
+
+
+def test_a_test_with_the_very_photos_trained_on_is_refused_aloud(photos: Path, tmp_path: Path) -> None:
+    result = teachable("train", photos, "--test", photos, "--out", tmp_path / "model.onnx", "--epochs", "5")
+    assert result.exit_code == 0, result.output
+    assert "Test photos: " not in result.stdout
+    assert "24 test photos were skipped: they are the very photos it was trained on" in result.stdout
 
 
 def test_a_folder_of_tests_must_fit_the_classes(photos: Path, tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def train(
         if not quiet:
             names = {one.id: one.name for one in workspace.project(project).classes}
             _report(out, record, [names[class_id] for class_id in record.class_ids], independent)
+            if reader.repeated:
+                typer.echo(say("cli.train.test_repeats", count=reader.repeated))
             typer.echo(say("cli.train.network", network=workspace.status(project).network.title))
             if home is not None:
                 typer.echo(say("cli.train.kept", project=project, home=place))
@@ -92,6 +94,7 @@ class _Reader:
 
     Attributes:
         skipped: these files.
+        repeated: test photos that are no test, because they are in their class already.
     """
 
     def __init__(self, workspace: "Workspace", project: str, quiet: bool) -> None:
@@ -100,6 +103,7 @@ class _Reader:
         self._quiet = quiet
         self._ids: dict[str, str] = {}
         self.skipped: list[Rejected] = []
+        self.repeated = 0
 
     def read(self, folder: Path, classes: tuple[ClassFolder, ...]) -> None:
         """Make the classes and read their photos."""
@@ -127,6 +131,7 @@ class _Reader:
                 photos = self._open(folder, paths)
                 result = self._workspace.add_photos(self._project, class_id, capture, photos, test=test)
                 self.skipped.extend(result.rejected)
+                self.repeated += result.repeats if test else 0
                 bar.update(len(paths))
 
     def _open(self, folder: Path, paths: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
