@@ -56,7 +56,7 @@ def test_limits_fit_together() -> None:
 
 def test_the_environment_is_read_here_and_nowhere_else() -> None:
     # What the server sets for the libraries below it is another matter.
-    reading = re.compile(r"environ(?!\[[^\]]+\] = )|getenv")
+    reading = re.compile(r"\benviron\b(?!\[[^\]]+\] = )|getenv")
     files = (ROOT / "teachable").rglob("*.py")
     assert {path.name for path in files if reading.search(path.read_text(encoding="utf-8"))} == {"settings.py"}
 
