@@ -7,6 +7,7 @@ import pytest
 from evidencing import changed, examined, looks, recordings
 from numpy.typing import NDArray
 
+from teachable import backgrounds as module
 from teachable.backgrounds import backgrounds
 from teachable.evidence import Suspect
 from teachable.types import Looks
@@ -94,3 +95,23 @@ def test_recordings_that_are_nearly_the_same_are_looked_at_all_the_same() -> Non
     evidence = examined(*PHOTOS, scene(WALLS[LABELS]))
     joined = replace(evidence, groups=[str(label) for label in LABELS.tolist()])
     assert len(list(backgrounds(joined))) == 3
+
+
+def test_photos_that_are_recordings_of_their_own_do_not_take_the_square_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embeddings, labels, groups = PHOTOS
+    alone = [f"{group} {row}" for row, group in enumerate(groups)]
+    evidence = examined(embeddings, labels, alone, scene(WALLS[LABELS]))
+    compared: list[int] = []
+    whole = module._unlike
+
+    def unlike(colours: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
+        compared.append(len(colours))
+        return whole(colours, middle)
+
+    monkeypatch.setattr(module, "_unlike", unlike)
+    suspects = list(backgrounds(evidence))
+    assert [suspect.classes for suspect in suspects] == [(0,), (1,), (2,)]
+    assert [suspect.values["recordings"] for suspect in suspects] == [32, 32, 32]
+    assert len(compared) <= 3 * (module._PARTS + 2)
