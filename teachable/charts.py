@@ -9,7 +9,6 @@ Colours are CSS variables of the page, so that a chart follows its light and dar
 import json
 import logging
 import queue
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
@@ -100,20 +99,13 @@ def _ask(task: Mapping[str, Any], cancelled: threading.Event) -> dict[str, Any]:
         raise TeachableError("report_charts") from error
     with children.guarded(child, DRAW_SECONDS, cancelled):
         try:
-            return _converse(child, task)
+            return children.ask(child, task)
         except (EOFError, OSError) as error:
             if cancelled.is_set():
                 raise Cancelled from error
             children.end(child)
             log.warning("the process that draws charts died with exit status %s", child.returncode)
             raise TeachableError("report_charts") from error
-
-
-def _converse(child: "subprocess.Popen[bytes]", task: Mapping[str, Any]) -> dict[str, Any]:
-    if child.stdin is None or child.stdout is None:
-        raise EOFError
-    children.send(child.stdin, task)
-    return children.receive(child.stdout)[0]
 
 
 # In the child

@@ -127,6 +127,19 @@ def receive(stream: IO[bytes]) -> Message:
     return header, arrays
 
 
+def ask(child: "subprocess.Popen[bytes]", header: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a child one message without arrays, and return the header of its answer.
+
+    Raises:
+        EOFError: the child is gone.
+        OSError: the pipe to it is broken.
+    """
+    if child.stdin is None or child.stdout is None:
+        raise EOFError
+    send(child.stdin, header)
+    return receive(child.stdout)[0]
+
+
 def _part(stream: IO[bytes]) -> bytes:
     (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
     return _exactly(stream, length)

@@ -7,7 +7,6 @@ only when it is whole. What is done with the file is `teachable.weights`. It fet
 import logging
 import os
 import queue
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -119,7 +118,7 @@ def _ask(task: Mapping[str, Any], seconds: float, cancelled: threading.Event) ->
         raise TeachableError("network_stopped", name=task["name"]) from error
     with children.guarded(child, seconds, cancelled) as late:
         try:
-            answer = _converse(child, task)
+            answer = children.ask(child, task)
         except (EOFError, OSError) as error:
             if cancelled.is_set():
                 raise Cancelled from error
@@ -136,13 +135,6 @@ def _ask(task: Mapping[str, Any], seconds: float, cancelled: threading.Event) ->
         log.error("a network could not be read:\n%s", answer["trace"])
         raise TeachableError("network_failed")
     return answer
-
-
-def _converse(child: "subprocess.Popen[bytes]", task: Mapping[str, Any]) -> dict[str, Any]:
-    if child.stdin is None or child.stdout is None:
-        raise EOFError
-    children.send(child.stdin, task)
-    return children.receive(child.stdout)[0]
 
 
 # In the child

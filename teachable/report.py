@@ -7,6 +7,7 @@ together and keeping it is `teachable.reports`.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from teachable.learning import CurvePoint
 from teachable.scores import Calibration
 from teachable.types import TrainSettings
 
@@ -101,25 +102,6 @@ class Finding:
     class_ids: tuple[str, ...]
     samples: tuple[int, ...]
     actions: tuple[Action, ...]
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Accuracy with a number of photos per class.
-
-    Attributes:
-        photos: per class, on average.
-        share: of held-out photos named correctly.
-        low: lower end of the 95 % interval.
-        high: upper end of it.
-        measured: by leaving photos out; otherwise it is extrapolated.
-    """
-
-    photos: float
-    share: float
-    low: float
-    high: float
-    measured: bool
 
 
 @dataclass(frozen=True)

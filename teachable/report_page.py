@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from teachable import __version__, charts
 from teachable.charts import Row, Spec
-from teachable.report import ClassReport, CurvePoint, Finding, Report, SampleMap, Share, TestedPhoto
+from teachable.learning import CurvePoint
+from teachable.report import ClassReport, Finding, Report, SampleMap, Share, TestedPhoto
 from teachable.resources import assets
 from teachable.words import percent, say
 

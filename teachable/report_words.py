@@ -10,7 +10,7 @@ from teachable import intervals, trained
 from teachable.dossier import Found, Photos
 from teachable.finding_words import advice, findings, listed
 from teachable.learning import Curve
-from teachable.report import ClassReport, CurvePoint, Learning, Report, Share, TestReport
+from teachable.report import ClassReport, Learning, Report, Share, TestReport
 from teachable.scores import Calibration, ClassScore, Evaluation, TestScore
 from teachable.types import ModelRecord, ProjectInfo
 from teachable.words import percent, say
@@ -213,8 +213,7 @@ def _test_text(score: Share, leaking: int) -> str:
 def _learning(curve: Curve | None, now: float) -> Learning | None:
     if curve is None:
         return None
-    points = tuple(CurvePoint(one.photos, one.share, one.low, one.high, one.measured) for one in curve.points)
-    return Learning(points, _learning_text(curve, now))
+    return Learning(curve.points, _learning_text(curve, now))
 
 
 def _learning_text(curve: Curve, now: float) -> str:

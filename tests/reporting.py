@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import PIL.Image
 
+from teachable.learning import CurvePoint
 from teachable.projects.classes import COLORS
 from teachable.report import (
     Action,
     ClassReport,
-    CurvePoint,
     Finding,
     Learning,
     Report,

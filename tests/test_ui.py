@@ -11,7 +11,8 @@ import pytest
 
 from teachable import ui
 from teachable.errors import Conflict
-from teachable.report import CurvePoint, Learning, Report
+from teachable.learning import CurvePoint
+from teachable.report import Learning, Report
 from teachable.resources import assets
 from teachable.scores import Calibration, CalibrationBin, ClassScore, EpochPoint, Evaluation
 from teachable.types import ClassInfo, ModelRecord, ProjectInfo, TrainSettings
