@@ -122,7 +122,7 @@ class TestReport:
     """How the finished model did on the photos marked never to be trained on.
 
     Attributes:
-        score: on all of them.
+        score: on those of them that count.
         per_class: ids of the classes and how each did.
         confusion: counts, row true class, column predicted class.
         leaking: photos left out, because others of the same recording, or near-duplicates, were trained on.
