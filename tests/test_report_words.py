@@ -58,7 +58,7 @@ def test_the_headline_has_share_and_range(desk: Desk) -> None:
     assert "60 photos, each of them once" in found.method
     assert "95% interval" in found.method
     assert "nearly the same" not in found.method
-    assert "7 photos are nearly the same" in report(desk, joined=7).method
+    assert "7 photos joined another recording" in report(desk, joined=7).method
     assert found.network == "Slim"
 
 
@@ -91,7 +91,7 @@ def test_where_nothing_could_be_tested_no_figure_is_made_up(desk: Desk) -> None:
     assert (found.accuracy.share, found.accuracy.low) == (None, None)
     assert "would tell you 100% here. That only shows" in found.random_text
     assert any("they have no recordings" in text for text in found.limits)
-    assert "4 photos are nearly the same" in report(desk, joined=4).method
+    assert "4 photos joined another recording" in report(desk, joined=4).method
 
 
 @pytest.mark.parametrize(
