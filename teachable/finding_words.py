@@ -18,6 +18,8 @@ from teachable.words import percent, say
 
 LISTED = 3
 """Classes that are named in a sentence; of the others it says how many there are."""
+# Recordings of a class from which a good figure is not put down to luck.
+_ENOUGH = 4
 
 
 def listed(names: Sequence[str]) -> str:
@@ -317,4 +319,6 @@ def advice(one: Advice, index: int, names: Sequence[str]) -> str:
         case "more":
             return say("report.advice.more", name=name)
         case _:
+            if int(values.get("recordings", _ENOUGH)) < _ENOUGH:
+                return say("report.advice.luck", name=name, count=values["recordings"])
             return say("report.advice.enough", name=name)

@@ -152,7 +152,8 @@ def _advice_for(evidence: Evidence, index: int, astray: int, given_away: bool, r
         return Advice("varied", {**values, "correct": correct, "total": total})
     if rising and correct < _GOOD * total:
         return Advice("more", {**values, "correct": correct, "total": total})
-    return Advice("enough", values)
+    # Nothing else is wrong, so a few photos are what there is to look at.
+    return Advice("labels", {**values, "count": astray}) if astray else Advice("enough", values)
 
 
 def study_from(found: Mapping[str, Any]) -> Study:

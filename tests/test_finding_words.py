@@ -256,8 +256,9 @@ def test_every_kind_is_put_into_words() -> None:
         ("few", {"photos": 0, "wanted": 30}, "None of its photos is left"),
         ("varied", {"correct": 4, "total": 9}, "Only 4 of 9 photos"),
         ("more", {"correct": 8, "total": 9}, "record “Dog” about as many times again"),
-        ("enough", {}, "Nothing about “Dog”"),
-        ("something newer", {}, "Nothing about “Dog”"),
+        ("enough", {}, "with only 2 recordings"),
+        ("enough", {"recordings": 4}, "Nothing about “Dog”"),
+        ("something newer", {"recordings": 4}, "Nothing about “Dog”"),
     ],
 )
 def test_advice_is_a_sentence_about_the_class(kind: str, values: dict[str, float | int | str], part: str) -> None:

@@ -98,6 +98,15 @@ def test_a_class_with_photos_of_another_should_be_looked_through(
     assert found[0].kind == "enough"
 
 
+def test_a_class_with_a_few_suspects_is_not_called_good(photos: tuple[Embeddings, Labels, list[str]]) -> None:
+    embeddings, labels, groups = photos
+    wrong = labels.copy()
+    wrong[[0, 9, 18]] = 3
+    found = studied(examined(embeddings, wrong, groups)).advice[3]
+    assert found.kind == "labels"
+    assert 1 <= int(found.values["count"]) < 3
+
+
 def test_a_class_that_is_taken_for_another_hears_for_which() -> None:
     embeddings, labels, groups = recordings(4, 6, 8)
     # Two classes are nearly the same thing.

@@ -25,16 +25,16 @@ import { percent, say } from "./words.js";
 const REMEMBERED = "teachable.explain.heat";
 
 /**
- * @param {{ sample: number, classes: string[], trained?: boolean }} options
+ * @param {{ sample: number, classes: string[], trained?: boolean, first?: string }} options
  *   `classes`: ids in the order of the model. `trained`: the model was trained on this photo, which is then said, because
- *   its answer proves nothing
+ *   its answer proves nothing. `first`: the class whose heat map is shown to begin with, or else the winner's
  * @returns {HTMLElement} fills itself; `data-state` is `loading`, `ready` or `problem`
  */
-export function explainPhoto({ sample, classes, trained = false }) {
+export function explainPhoto({ sample, classes, trained = false, first = "" }) {
   const project = state.project?.id ?? "";
   /** By class, what has been asked for; "" is that of the winner. @type {Map<string, Found>} */
   const known = new Map();
-  let wanted = "";
+  let wanted = first;
 
   const image = make("img", { src: photoUrl(project, sample), alt: say("page.explain.photo"), "data-testid": "explain-photo" });
   const heat = heatMap();
@@ -48,7 +48,7 @@ export function explainPhoto({ sample, classes, trained = false }) {
   const reason = make("p", {});
   const again = button({ text: say("page.try_again"), look: "ghost", press: () => void ask(wanted) });
   const problem = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true, "data-testid": "explain-problem" }, icon("warning"), make("div", {}, reason, again));
-  const answer = make("div", { className: "t-explain-answer" }, winner, output.element, lookRow, about, note, problem);
+  const answer = make("div", { className: "t-explain-answer" }, note, winner, output.element, lookRow, about, problem);
   const element = make(
     "div",
     { className: "t-explain", "data-testid": "explain", "data-state": "loading" },
@@ -90,9 +90,10 @@ export function explainPhoto({ sample, classes, trained = false }) {
   }
 
   function draw() {
-    const found = known.get(wanted) ?? known.get("");
-    const shares = known.get("")?.probabilities;
-    if (!found || !shares) return;
+    // Every answer has the same probabilities; until that for the class wanted is there, another will do.
+    const found = known.get(wanted) ?? [...known.values()][0];
+    if (!found) return;
+    const shares = found.probabilities;
     const probabilities = classes.map((id) => shares[id] ?? 0);
     const unsure = isUnsure(found.familiarity);
     output.show(classes, probabilities, unsure);
@@ -108,6 +109,6 @@ export function explainPhoto({ sample, classes, trained = false }) {
     write(about, `${say("page.preview.look_about", { name: className(shown) })}${heat.edge() ? ` ${say("page.preview.look_edge")}` : ""}`);
   }
 
-  void ask("");
+  void ask(wanted);
   return element;
 }

@@ -46,7 +46,8 @@ export function menu(opener, items, { label, testid, align = "end" }) {
     panel.hidden = false;
     opener.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", outside, true);
-    choices(panel)[0]?.focus();
+    choices(panel)[0]?.focus({ preventScroll: true });
+    panel.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   opener.addEventListener("click", () => (panel.hidden ? open() : close()));
   opener.addEventListener("keydown", (event) => {

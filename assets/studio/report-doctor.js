@@ -94,6 +94,9 @@ function card(finding, report) {
       const deed = DEEDS[action.kind];
       const press = async () => {
         if (action.kind === "record") return void deed.run(action);
+        // A button that cannot be pressed any more loses the focus; the card keeps it until the next one takes over.
+        made.tabIndex = -1;
+        made.focus({ preventScroll: true });
         const buttons = [...actions.querySelectorAll("button")];
         for (const one of buttons) one.disabled = true;
         made.toggleAttribute("data-done", true);

@@ -128,6 +128,11 @@ export function openPhotos({ title, about, classes, target = null, first, load }
     if (closed) return;
     if (next) current = next.id;
     await fetchTo(Math.max(PAGE, photos.length));
+    // With a photo its whole recording may have gone, and the next photo with it.
+    if (!chosen()?.present) {
+      current = photos.find(({ present }) => present)?.id ?? current;
+      draw();
+    }
     list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
@@ -151,7 +156,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
     right.hidden = to === null;
     if (to !== null) write(/** @type {Element} */ (right.lastElementChild), say("page.report.move_to_class", { name: name(to) }));
     mover.hidden = targets().length === 0;
-    if (photo.present && explained !== photo.id) stage.replaceChildren(explainPhoto({ sample: photo.id, classes, trained: true }));
+    if (photo.present && explained !== photo.id) stage.replaceChildren(explainPhoto({ sample: photo.id, classes, trained: true, first: mistaken(photo, classes) }));
     explained = photo.present ? photo.id : null;
   }
 
@@ -212,11 +217,26 @@ export function openPhotos({ title, about, classes, target = null, first, load }
     closed = true;
     unsubscribe();
     dialog.remove();
+    // What was done here may have drawn the place anew that the dialog was opened from.
+    const back = opener?.isConnected ? null : document.querySelector(place);
+    if (back instanceof HTMLElement) back.focus({ preventScroll: true });
   });
+  const opener = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  const finding = opener?.closest("[data-finding]");
+  const place = finding instanceof HTMLElement ? `[data-finding="${CSS.escape(finding.dataset.finding ?? "")}"] button` : `[data-testid="${CSS.escape(opener?.dataset.testid ?? "")}"]`;
   document.body.append(dialog);
   dialog.showModal();
   detail.hidden = true;
   void fetchTo(PAGE);
+}
+
+/**
+ * What made it say the wrong name is worth seeing first, also where the finished model, which knows the photo, is right.
+ * @param {Shown} photo
+ * @param {string[]} classes
+ */
+function mistaken({ given, said }, classes) {
+  return said !== undefined && said !== given && classes.includes(said) ? said : "";
 }
 
 /** @param {string} id of a class */

@@ -129,7 +129,11 @@ export function mountTraining({ element, trigger, props, watch }) {
     network.hidden = before.show(model);
     const judged = model.accuracy !== null && model.held_out > 0;
     // Without a figure there is still the reason for that, and what to do about it.
-    figure.hidden = detail.hidden = !judged;
+    summary.hidden = !judged;
+    write(/** @type {Element} */ (why.lastElementChild), say(judged ? "page.train.why" : "page.train.what_now"));
+    // Moved only when it must be: what is moved loses the focus.
+    if (judged && why.parentElement !== summary) summary.append(why);
+    if (!judged && why.parentElement === summary) unjudged.after(why);
     if (judged) {
       const total = model.class_ids.length;
       write(figure, say("page.train.accuracy", { percent: percent(model.accuracy ?? 0) }));

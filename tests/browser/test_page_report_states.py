@@ -39,7 +39,7 @@ def test_without_a_model_it_says_what_to_do(studio: Open, api: Api) -> None:
 
 def test_what_cannot_be_judged_gets_no_figure(studio: Open, single: dict[str, Any]) -> None:
     page = studio(project=single["id"])
-    expect(page.at("train-why")).to_be_visible()
+    expect(page.at("train-why")).to_have_text(say("page.train.what_now"))
     expect(page.at("train-accuracy")).not_to_contain_text("%")
     opened(page, "done")
     expect(page.at("report-headline")).not_to_contain_text("%")
