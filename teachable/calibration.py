@@ -4,6 +4,7 @@ It owns the temperature, the calibration error and the reliability curve. They c
 logits these are is `teachable.evaluation`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,8 @@ from teachable.types import Head, Labels
 FEWEST = 20
 """Photos tested, below which nothing is said about probabilities."""
 BINS = 10
+SHOWN = 8
+"""Photos in a range, below which it is joined to the next: one photo is right or wrong, and its point is noise."""
 _COLDEST, _HOTTEST = 0.05, 20.0
 _STEPS = 60
 
@@ -45,7 +48,7 @@ def fit(logits: Logits, labels: Labels, folds: NDArray[np.int64]) -> Calibration
         temperature(logits, labels),
         error(before.max(axis=1), before.argmax(axis=1) == labels),
         error(sure, right),
-        reliability(sure, right),
+        joined(reliability(sure, right)),
     )
 
 
@@ -104,6 +107,31 @@ def reliability(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Ca
             CalibrationBin(*bounds, float(sure[inside].mean()), float(right[inside].mean()), int(inside.sum()))
         )
     return tuple(found)
+
+
+def joined(bins: Sequence[CalibrationBin], fewest: int = SHOWN) -> tuple[CalibrationBin, ...]:
+    """Return ranges, from low to high, joined to their neighbours until each but a single one has enough photos.
+
+    Args:
+        bins: ranges with photos.
+        fewest: photos that are enough.
+    """
+    found: list[CalibrationBin] = []
+    for one in bins:
+        if found and found[-1].count < fewest:
+            one = _both(found.pop(), one)
+        found.append(one)
+    if len(found) > 1 and found[-1].count < fewest:
+        last = found.pop()
+        found[-1] = _both(found[-1], last)
+    return tuple(found)
+
+
+def _both(low: CalibrationBin, high: CalibrationBin) -> CalibrationBin:
+    count = low.count + high.count
+    sure = (low.confidence * low.count + high.confidence * high.count) / count
+    right = (low.accuracy * low.count + high.accuracy * high.count) / count
+    return CalibrationBin(low.low, high.high, sure, right, count)
 
 
 def _softmax(logits: Logits, temperature: float) -> NDArray[np.float64]:

@@ -83,7 +83,7 @@ class Calibration:
         temperature: the logits are divided by it (Guo et al. 2017); folded into the head.
         before: expected calibration error without it, 0 to 1.
         after: the same with it, each fold with a temperature fitted on the others.
-        bins: reliability of the probabilities with it, the empty ones left out.
+        bins: reliability of the probabilities with it, the empty ones left out and those of few photos joined.
     """
 
     temperature: float

@@ -7,6 +7,7 @@ import pytest
 
 from teachable import calibration, heads
 from teachable.calibration import Logits
+from teachable.scores import CalibrationBin
 from teachable.types import Head, Labels, Layer
 
 
@@ -125,3 +126,15 @@ def test_a_scaled_head_gives_divided_logits_and_the_same_answers(hidden: int) ->
     for wrong in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="above zero"):
             calibration.scaled(head, wrong)
+
+
+def test_ranges_with_few_photos_are_joined() -> None:
+    thin = [(0.1, 1.0, 1), (0.2, 0.0, 3), (0.3, 0.5, 8), (0.4, 0.4, 4), (0.5, 0.5, 6), (0.9, 1.0, 2)]
+    bins = [CalibrationBin(at, at + 0.1, at + 0.05, right, count) for at, right, count in thin]
+    found = calibration.joined(bins, fewest=8)
+    assert [one.count for one in found] == [12, 12]
+    assert (found[0].low, found[0].high) == (0.1, 0.4)
+    assert found[0].accuracy == pytest.approx(5 / 12)
+    assert found[1].confidence == pytest.approx((0.45 * 4 + 0.55 * 6 + 0.95 * 2) / 12)
+    assert calibration.joined(bins[:1]) == tuple(bins[:1])
+    assert calibration.joined([]) == ()
