@@ -305,6 +305,8 @@ def advice(one: Advice, index: int, names: Sequence[str]) -> str:
     match one.kind:
         case "single":
             return say("report.advice.single", name=name)
+        case "untested":
+            return say("report.advice.untested", name=name)
         case "labels":
             return say("report.advice.labels", name=name, count=int(values["count"]))
         case "background":

@@ -38,6 +38,7 @@ class Advice:
     - `single`: a second recording, somewhere else.
     - `labels`: look at photos that are probably in the wrong class; `count` of them.
     - `background`: record it in front of other backgrounds.
+    - `untested`: a test, for which it has to be recorded once more; nobody knows how well it is recognised.
     - `few`: more photos; `wanted` is what a class should have at least.
     - `confused`: show what tells it from another class, whose index is `other`: `count` of `total` photos tested were
       taken for it.
@@ -142,7 +143,7 @@ def _advice_for(evidence: Evidence, index: int, astray: int, given_away: bool, r
     total = len(tested)
     said = np.bincount(evidence.logits[tested].argmax(axis=1), minlength=evidence.class_count) if total else None
     if said is None:
-        return Advice("enough", values)
+        return Advice("untested", values)
     correct = int(said[index])
     said[index] = 0
     other, mistakes = int(said.argmax()), total - correct

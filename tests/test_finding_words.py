@@ -256,6 +256,7 @@ def test_every_kind_is_put_into_words() -> None:
         ("few", {"photos": 0, "wanted": 30}, "None of its photos is left"),
         ("varied", {"correct": 4, "total": 9}, "Only 4 of 9 photos"),
         ("more", {"correct": 8, "total": 9}, "record “Dog” about as many times again"),
+        ("untested", {}, "“Dog” is recognised was not tested"),
         ("enough", {}, "with only 2 recordings"),
         ("enough", {"recordings": 4}, "Nothing about “Dog”"),
         ("something newer", {"recordings": 4}, "Nothing about “Dog”"),

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from evidencing import changed, examined, flipped, looks, recordings
+from evidencing import changed, examined, flipped, looks, recordings, untested
 
 from teachable.errors import InvalidInput
 from teachable.evidence import Evidence
@@ -119,6 +119,13 @@ def test_a_class_that_is_taken_for_another_hears_for_which() -> None:
 
 def test_a_class_whose_mistakes_go_everywhere_should_be_more_varied() -> None:
     assert "varied" in kinds(examined(*recordings(6, 6, 8, apart=1.0, shift=1.5)))
+
+
+def test_a_class_that_was_not_tested_is_not_praised(good: Evidence) -> None:
+    assert set(kinds(untested(good))) == {"untested"}
+    some = replace(good, folds=np.where(good.labels == 1, -1, good.folds))
+    assert kinds(some)[1] == "untested"
+    assert "untested" not in kinds(good)
 
 
 def test_a_class_that_its_background_gives_away_needs_others(photos: tuple[Embeddings, Labels, list[str]]) -> None:
