@@ -207,6 +207,8 @@ def _test_text(score: Share, leaking: int) -> str:
         said = say("report.test.single_right" if score.correct else "report.test.single_wrong")
     else:
         said = say("report.test.tested", correct=score.correct, total=score.total, **figures)
+        if score.high - score.low > _WIDE:
+            said = f"{said} {say('report.headline.wide')}"
     return f"{said} {say('report.test.leaking', count=leaking)}" if leaking else said
 
 
