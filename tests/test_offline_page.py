@@ -159,7 +159,7 @@ def test_what_is_known_about_accuracy_is_said(hostile: tuple[ModelMetadata, byte
     assert "not known" in _pages.goodness(metadata, "half")
     score = replace(metadata.evaluation, accuracy=0.9, low=0.8, high=0.95, held_out=50, correct=45)
     known = replace(metadata, evaluation=score)
-    assert "right 90\u202f% of the time (45 of 50)" in _pages.goodness(known, "half")
+    assert "right 90\u202f% of the time (45 of 50 photos)" in _pages.goodness(known, "half")
     half_way = replace(metadata, evaluation=replace(score, accuracy=0.725))
     assert "right 73\u202f% of the time" in _pages.goodness(half_way, "half")
     assert "quarter" not in _pages.goodness(known, "half")
