@@ -76,6 +76,7 @@ def test_the_commands_are_those_that_were_agreed() -> None:
         "serve",
         "train",
         "predict",
+        "report",
         "export",
         "serve-model",
         "projects",

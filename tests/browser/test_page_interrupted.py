@@ -98,8 +98,8 @@ def test_leaving_in_the_middle_of_training_loses_nothing(studio: Open, api: Api)
 def test_training_can_be_cancelled(studio: Open, api: Api) -> None:
     project = api.project("Stripes", "Dots")
     for number, scene in enumerate(("stripes", "dots")):
-        api.add(project, number, photos(scene, 4), "one")
-    api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000}})
+        api.add(project, number, photos(scene, 40), "one")
+    api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000, "batch_size": 1}})
     page = studio(project=project["id"])
     page.train.click()
     page.at("train-cancel").click()
