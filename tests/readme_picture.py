@@ -1,4 +1,4 @@
-"""Takes the picture of the page that the README shows: `uv run --group dev python -m tests.readme_picture`.
+"""Takes the pictures of the page that the README shows: `uv run --group dev python -m tests.readme_picture`.
 
 Everything in it is real but the photos, which are drawn here: a real server, a real training, and live predictions in
 Chromium from a camera that plays a drawn film. It is run by hand when the look of the page changes.
@@ -14,11 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-TARGET = Path(__file__).resolve().parent.parent / "assets" / "readme" / "page.png"
+FOLDER = Path(__file__).resolve().parent.parent / "assets" / "readme"
 CAMERA = "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream --use-file-for-fake-video-capture={film}"
 QUIET = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+# Colour of the wall, of what stands before it, and of its grain: recordings are made in different places.
+PLACES = (
+    ((206, 196, 182), (150, 118, 92), (138, 107, 82)),
+    ((228, 226, 214), (92, 128, 108), (112, 150, 128)),
+    ((168, 196, 220), (214, 208, 198), (236, 236, 232)),
+)
 Draw = Callable[[ImageDraw.ImageDraw, float, float, float], None]
 
 
@@ -44,19 +50,28 @@ def leaf(draw: ImageDraw.ImageDraw, x: float, y: float, size: float) -> None:
     draw.line((x - 1.5 * size, y, x + 1.2 * size, y), fill="#cfe8b0", width=max(2, int(size / 14)))
 
 
-def scene(what: Draw, rng: random.Random, sway: float = 0.0) -> Image.Image:
-    """Return one thing on a table, 480 x 480, a little different each time."""
+def scene(what: Draw, rng: random.Random, sway: float = 0.0, place: int = 0) -> Image.Image:
+    """Return one thing somewhere, 480 x 480, a little different each time."""
+    wall, top, grain = PLACES[place]
     warm = rng.randint(0, 18)
-    picture = Image.new("RGB", (480, 480), (206 + warm, 196 + warm // 2, 182))
+    picture = Image.new("RGB", (480, 480), (wall[0] + warm, wall[1] + warm // 2, wall[2]))
     draw = ImageDraw.Draw(picture)
-    draw.rectangle((0, 300, 480, 480), fill=(150 + warm, 118 + warm // 2, 92))
+    edge = (300, 240, 370)[place]
+    draw.rectangle((0, edge, 480, 480), fill=(top[0] + warm, top[1] + warm // 2, top[2]))
     for _ in range(14):
-        y = rng.randint(304, 480)
-        draw.line((0, y, 480, y + rng.randint(-6, 6)), fill=(138 + warm, 107 + warm // 2, 82), width=2)
+        if place == 1:
+            x = rng.randint(0, 480)
+            draw.line((x, edge, x + rng.randint(-60, 60), 480), fill=grain, width=5)
+        else:
+            y = rng.randint(edge + 4, 480)
+            draw.line((0, y, 480, y + rng.randint(-6, 6)), fill=grain, width=2)
+    if place == 2:
+        draw.rectangle((60, -5, 76, 370), fill=grain)
+        draw.rectangle((330, -5, 346, 370), fill=grain)
     x, y, size = 240 + rng.uniform(-50, 50) + sway, 260 + rng.uniform(-25, 25), rng.uniform(95, 130)
-    draw.ellipse((x - 1.1 * size, y + 0.62 * size, x + 1.2 * size, y + size), fill=(112, 86, 66))
+    draw.ellipse((x - 1.1 * size, y + 0.62 * size, x + 1.2 * size, y + size), fill=tuple(part * 3 // 4 for part in top))
     what(draw, x, y, size)
-    turned = picture.rotate(rng.uniform(-9, 9), Image.Resampling.BICUBIC, fillcolor=(206 + warm, 196, 182))
+    turned = picture.rotate(rng.uniform(-9, 9), Image.Resampling.BICUBIC, fillcolor=(wall[0] + warm, wall[1], wall[2]))
     return turned.filter(ImageFilter.GaussianBlur(1.2))
 
 
@@ -118,24 +133,38 @@ def take(address: str, camera: Path) -> None:
             page.keyboard.press("Control+A")
             page.keyboard.type(name)
             page.keyboard.press("Enter")
-            for upload in range(2):
+            for upload in range(3):
                 rng = random.Random(f"{name}{upload}")
                 photos = [
-                    {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": jpeg(scene(what, rng))}
-                    for number in range(12)
+                    {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": jpeg(scene(what, rng, place=upload))}
+                    for number in range(8)
                 ]
+                if (name, upload) == ("Leaf", 0):
+                    # Somebody was not paying attention, and the report finds it.
+                    photos[3]["buffer"] = jpeg(scene(mug, rng, place=upload))
                 card.locator('input[type="file"]').first.set_input_files(photos)
-                count = card.get_by_test_id("sample-count").filter(has_text=str(12 * (upload + 1)))
+                count = card.get_by_test_id("sample-count").filter(has_text=str(8 * (upload + 1)))
                 count.wait_for()
         page.locator("#train-button").click()
         page.locator('[data-state="live"]').first.wait_for(timeout=30_000)
         page.wait_for_timeout(1500)
-        TARGET.parent.mkdir(exist_ok=True)
+        FOLDER.mkdir(exist_ok=True)
         page.mouse.move(0, 0)
-        page.screenshot(path=TARGET)
+        shoot(page, "page.png")
+        page.get_by_test_id("train-why").click()
+        page.locator('[data-testid="report"][data-state="done"]').wait_for(timeout=60_000)
+        page.wait_for_timeout(1500)
+        page.locator("#under-the-hood").evaluate("(section) => window.scrollTo(0, section.offsetTop - 12)")
+        page.mouse.move(0, 0)
+        shoot(page, "report.png")
         browser.close()
-    with Image.open(TARGET) as picture:
-        picture.quantize(255, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+
+
+def shoot(page: Page, name: str) -> None:
+    page.wait_for_timeout(500)
+    page.screenshot(path=FOLDER / name)
+    with Image.open(FOLDER / name) as picture:
+        picture.quantize(255, dither=Image.Dither.NONE).save(FOLDER / name, optimize=True)
 
 
 if __name__ == "__main__":
