@@ -5,7 +5,7 @@
  * It owns what is shown and selected. Gestures are `map-stage.js`, painting `map-paint.js`, the list `map-list.js`.
  */
 
-import { request, thumbnailUrl } from "./api.js";
+import { ApiError, request, thumbnailUrl } from "./api.js";
 import { button, make, write } from "./dom.js";
 import { commandLine } from "./export-copy.js";
 import { mapList } from "./map-list.js";
@@ -13,6 +13,7 @@ import { Points, shapeOf } from "./map-points.js";
 import { mapStage } from "./map-stage.js";
 import { menu } from "./menu.js";
 import { deleteSamples, moveSamples, words } from "./project.js";
+import { busy } from "./report-store.js";
 import { findClass, state, subscribe } from "./store.js";
 import { testCommands } from "./test-set.js";
 import { percent, say } from "./words.js";
@@ -27,6 +28,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const NO_COLOR = "#868DA0";
 /** Several classes change at once when photos are moved: one answer is enough. */
 const SETTLE_MS = 120;
+/** What the server answers where a model has no report yet. */
+const MISSING = "report_missing";
 
 let made = 0;
 
@@ -48,6 +51,8 @@ export function sampleMap() {
   /** @type {Method} */
   let method = "pca";
   let ticket = 0;
+  /** It was not asked for what has changed, because there was no map of it. */
+  let late = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let settling;
 
@@ -111,10 +116,20 @@ export function sampleMap() {
   // A finger scrolls the page; it draws only when asked to.
   tools.choose(matchMedia("(pointer: coarse)").matches ? "look" : "lasso");
 
-  const unsubscribe = subscribe(["samples", "project"], () => {
+  const ends = [
+    subscribe(["samples", "project"], () => settle()),
+    subscribe(["status"], () => late && settle()),
+  ];
+
+  function settle() {
     clearTimeout(settling);
     if (report) settling = setTimeout(() => void fetchMap(method), SETTLE_MS);
-  });
+  }
+
+  /** Whether the report is of the newest model: while another is made, the server has no map, and soon another one. */
+  function current() {
+    return !busy() && (!state.status || state.status.model?.id === report?.model);
+  }
 
   /** @param {Report | null} given */
   function update(given) {
@@ -138,6 +153,8 @@ export function sampleMap() {
     const project = state.project?.id;
     if (!project || !report) return;
     if (wanted === "umap" && map && !map.umap) return offerUmap();
+    late = !current();
+    if (late) return methods.choose(map?.method ?? method, false);
     const turn = ++ticket;
     const anew = wanted !== map?.method;
     element.dataset.state = "busy";
@@ -147,6 +164,11 @@ export function sampleMap() {
       if (turn === ticket) show(answer);
     } catch (error) {
       if (turn !== ticket) return;
+      if (error instanceof ApiError && error.key === MISSING) {
+        // Another model was saved a moment ago: its report brings its map.
+        element.dataset.state = map ? "ready" : "none";
+        return;
+      }
       element.hidden = false;
       element.dataset.state = "failed";
       tell(words(error));
@@ -323,7 +345,7 @@ export function sampleMap() {
     element,
     update,
     close() {
-      unsubscribe();
+      for (const end of ends) end();
       clearTimeout(settling);
       ticket += 1;
     },
