@@ -199,13 +199,20 @@ class Backlog:
             self._change.wait_for(lambda: self._busy is not entry)
         entry.cache.close()
 
-    def looks(self, project: Project, hashes: Sequence[str], cancelled: Callable[[], bool] = lambda: False) -> Looks:
+    def looks(
+        self,
+        project: Project,
+        hashes: Sequence[str],
+        cancelled: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> Looks:
         """Return what can be seen of photos; what was not measured when they were embedded is measured now.
 
         Args:
             project: whose photos.
             hashes: of the photos.
             cancelled: says whether to give up; asked now and then.
+            on_progress: called with the share, 0 to 1, of the photos that are measured, whenever some more are.
 
         Returns:
             Looks in the order given; `looks.unseen` for a photo that cannot be read.
@@ -215,7 +222,7 @@ class Backlog:
             TeachableError: the disk is full for one, or the project was deleted.
         """
         try:
-            return self._looks.of(project, hashes, self._readers, cancelled)
+            return self._looks.of(project, hashes, self._readers, cancelled, on_progress)
         except (OSError, sqlite3.Error) as error:
             raise _problem(project, error) from error
 

@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teachable import outcomes
-from teachable.backlog import Backlog
+from teachable.backlog import Backlog, Progress
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, NotFound, TeachableError
 from teachable.outcomes import Kept
@@ -28,6 +28,8 @@ from teachable.types import ModelRecord, Sample
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
+# Share of gathering that is embedding; the rest is measuring what can be seen of the photos.
+_EMBEDDED = 0.5
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,11 @@ def _temperature(record: ModelRecord) -> float:
 
 
 def gather(
-    project: Project, photos: Photos, backlog: Backlog, cancelled: threading.Event
+    project: Project,
+    photos: Photos,
+    backlog: Backlog,
+    cancelled: threading.Event,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[tuple[int, ...], Evidence]:
     """Put together what a study looks at: those photos of a model that are still there.
 
@@ -155,6 +161,7 @@ def gather(
         photos: of the model.
         backlog: keeps and computes what is known of each photo.
         cancelled: gives up waiting when set.
+        on_progress: called with the share that is done, 0 to 1, embedding first and then measuring.
 
     Returns:
         The ids of the photos, and what is known of them in the same order.
@@ -166,7 +173,11 @@ def gather(
     """
     kept, present = photos.kept, photos.present
     here = [(row, present[number]) for row, number in enumerate(kept.samples.tolist()) if number in present]
-    cache = _embedded(project, photos.record, backlog, [sample.sha256 for _, sample in here], cancelled)
+
+    def on_embedded(state: Progress) -> None:
+        on_progress(_EMBEDDED * (state.done + state.failed) / max(1, state.total))
+
+    cache = _embedded(project, photos.record, backlog, [sample.sha256 for _, sample in here], on_embedded, cancelled)
     missing = set(cache.missing(sample.sha256 for _, sample in here))
     here = [(row, sample) for row, sample in here if sample.sha256 not in missing]
     if not here:
@@ -190,18 +201,25 @@ def gather(
         settings=photos.record.settings,
         folds=folds[rows],
         logits=logits[rows],
-        looks=backlog.looks(project, hashes, cancelled.is_set),
+        looks=backlog.looks(
+            project, hashes, cancelled.is_set, lambda share: on_progress(_EMBEDDED + (1 - _EMBEDDED) * share)
+        ),
     )
 
 
 def _embedded(
-    project: Project, record: ModelRecord, backlog: Backlog, hashes: list[str], cancelled: threading.Event
+    project: Project,
+    record: ModelRecord,
+    backlog: Backlog,
+    hashes: list[str],
+    on_embedded: Callable[[Progress], None],
+    cancelled: threading.Event,
 ) -> EmbeddingCache:
     """Have the photos embedded with the network of a model, as far as that can be had, and return the embeddings."""
     cache = backlog.cache(project, record.backbone)
     if cache.missing(hashes):
         try:
-            backlog.wait(project, record.backbone, lambda progress: None, cancelled)
+            backlog.wait(project, record.backbone, on_embedded, cancelled)
         except TeachableError:
             # The network was removed, for one: what was embedded before is all there is, and is enough to go on.
             if set(hashes) <= set(cache.missing(hashes)):

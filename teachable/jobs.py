@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from teachable import export, heads, outcomes
 from teachable.backlog import Backlog, Progress
-from teachable.errors import Cancelled, Conflict, InvalidInput, TeachableError
+from teachable.errors import Cancelled, Conflict, InvalidInput, NotFound, TeachableError
 from teachable.images import load
 from teachable.outcomes import Kept
 from teachable.projects import Project
@@ -45,9 +46,11 @@ log = logging.getLogger(__name__)
 CHECKED = 200
 
 State = Literal["idle", "running", "done", "failed", "cancelled"]
-# Share of the bar that each phase fills, in order; embedding is nearly always done before the click.
+# Share of the bar that each phase fills, in order; embedding is nearly always done before the click. Measuring is the
+# second half of it, and takes long only where photos were embedded before any were measured.
 _SHARES: dict[str, tuple[float, float]] = {
-    "embedding": (0.0, 0.2),
+    "embedding": (0.0, 0.1),
+    "measuring": (0.1, 0.2),
     "testing": (0.2, 0.7),
     "fitting": (0.7, 0.85),
     "comparing": (0.85, 0.95),
@@ -243,19 +246,28 @@ class Job:
         """Train, or note why that was not possible."""
         try:
             return self._train()
-        except Cancelled:
-            self._end("cancelled")
-        except TeachableError as error:
-            # Closing and deleting cancel first; whatever breaks on the way out of that is no failure.
-            self._end("cancelled" if self._cancelled.is_set() else "failed", error)
-        except Exception:
-            log.exception("training of project %s failed", self._project.id)
-            self._end("failed", TeachableError("training_died"))
+        except Exception as error:
+            if isinstance(error, Cancelled) or self._over():
+                self._end("cancelled")
+            elif isinstance(error, TeachableError):
+                self._end("failed", error)
+            else:
+                log.error("training of project %s failed", self._project.id, exc_info=error)
+                self._end("failed", TeachableError("training_died"))
         return None
 
+    def _over(self) -> bool:
+        """Say whether nobody waits for it any more, so that whatever breaks on the way out is no failure.
+
+        Closing and deleting cancel first, but for a training that begins in the instant its project is deleted.
+        """
+        try:
+            self._project.info()
+        except TeachableError as error:
+            return self._cancelled.is_set() or isinstance(error, NotFound)
+        return self._cancelled.is_set()
+
     def _end(self, state: State, error: TeachableError | None = None) -> None:
-        if state == "cancelled":
-            error = None
         self._training = replace(
             self.training,
             state=state,
@@ -383,7 +395,8 @@ class Job:
     def _task(self, material: _Material) -> Task:
         samples, tests = material.samples, material.tests
         shas = [one.sha256 for one in (*samples, *tests)]
-        hashes = self._backlog.looks(self._project, shas, self._cancelled.is_set).hashes
+        on_measured = partial(self._on_prepared, "measuring")
+        hashes = self._backlog.looks(self._project, shas, self._cancelled.is_set, on_measured).hashes
         test_set = None
         if tests:
             groups = [sample.group for sample in tests]
@@ -399,9 +412,13 @@ class Job:
         )
 
     def _on_embedded(self, progress: Progress) -> None:
-        low, high = _SHARES["embedding"]
-        share = (progress.done + progress.failed) / max(1, progress.total)
-        self._training = replace(self._training, phase="embedding", fraction=low + share * (high - low))
+        self._on_prepared("embedding", (progress.done + progress.failed) / max(1, progress.total))
+
+    def _on_prepared(self, part: str, share: float) -> None:
+        low, high = _SHARES[part]
+        # Damaged embeddings are made again, and damaged looks measured again: that does not set the bar back.
+        fraction = max(self._training.fraction, low + share * (high - low))
+        self._training = replace(self._training, phase="embedding", fraction=fraction)
 
     def _on_epoch(self, phase: str, share: float, point: EpochPoint) -> None:
         low, high = _SHARES[phase]

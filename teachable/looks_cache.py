@@ -62,6 +62,7 @@ class LooksCache:
         hashes: Sequence[str],
         readers: ThreadPoolExecutor,
         cancelled: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[float], None] = lambda share: None,
     ) -> Looks:
         """Return looks in the order given, and measure what is missing.
 
@@ -70,11 +71,13 @@ class LooksCache:
             hashes: of the photos; `looks.unseen` stands for one that cannot be read.
             readers: threads that read and measure.
             cancelled: says whether to give up.
+            on_progress: called with the share, 0 to 1, of all photos that are measured, whenever some more are.
 
         Raises:
             Cancelled: it was given up.
         """
         lost: set[str] = set()
+        total = len(set(hashes))
         while True:
             cache = self._cache(project)
             missing = [sha for sha in cache.missing(hashes) if sha not in lost]
@@ -85,6 +88,7 @@ class LooksCache:
                 found = dict(zip(chunk, readers.map(partial(_measure, project), chunk), strict=True))
                 lost.update(sha for sha, one in found.items() if one is None)
                 self.put(project, {sha: one for sha, one in found.items() if one is not None})
+                on_progress(1 - (len(missing) - start - len(chunk)) / total)
             try:
                 return looks.unpack(_packed(cache, hashes, lost))
             except KeyError:

@@ -217,7 +217,11 @@ class Studies:
             raise Cancelled
         with schema.in_words(project.folder):
             photos = dossier.photos_of(project, record)
-            samples, evidence = dossier.gather(project, photos, self._backlog, order.cancelled)
+
+            def on_gathered(part: float) -> None:
+                order.report(_GATHERED * part)
+
+            samples, evidence = dossier.gather(project, photos, self._backlog, order.cancelled, on_gathered)
             order.report(_GATHERED)
 
             def on_progress(part: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from studying import Desk
 
-from teachable import dossier
+from teachable import dossier, looks, looks_cache
 from teachable.dossier import Found, pack, probabilities, unpack
 from teachable.errors import Cancelled
 from teachable.learning import Curve, CurvePoint
@@ -102,6 +102,17 @@ def test_a_study_looks_at_what_is_still_there_as_it_was_trained(desk: Desk) -> N
     row = known.kept.samples.tolist().index(samples[3])
     assert np.array_equal(evidence.logits[3], known.kept.tested.logits[row])
     assert evidence.captures[samples.index(moved.id)] == moved.group
+
+
+def test_gathering_says_how_far_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.backlog.wait(desk.project, photos(desk).record.backbone, lambda state: None, threading.Event())
+    for path in desk.project.folder.glob(f"*{looks.VERSION}*"):
+        path.unlink()
+    desk.backlog.forget(desk.project.id)
+    monkeypatch.setattr(looks_cache, "CHUNK", 6)
+    done: list[float] = []
+    dossier.gather(desk.project, photos(desk), desk.backlog, threading.Event(), done.append)
+    assert done == [0.75, 1.0], "nothing was left to embed"
 
 
 def test_gathering_can_be_given_up(desk: Desk) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from making import FakeEmbedder, photos, until
 
-from teachable import backbones, export, jobs
+from teachable import backbones, export, jobs, looks, looks_cache
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, InvalidInput, NotFound, StorageFull
@@ -19,7 +19,7 @@ from teachable.jobs import Job, digest
 from teachable.projects import Project, ProjectStore
 from teachable.scores import EpochPoint, Evaluation, Outcomes
 from teachable.training import Outcome, Report, Task, Trainer
-from teachable.types import BackboneRecord, Before, Head, Image, Layer, ProjectNetwork, Sample, TrainSettings
+from teachable.types import BackboneRecord, Before, Head, Image, Layer, Looks, ProjectNetwork, Sample, TrainSettings
 
 BACKBONE = backbones.builtin()
 GRAPH = backbones.read(BACKBONE)
@@ -333,6 +333,29 @@ def test_damaged_embeddings_are_made_again_on_the_way(bench: Bench) -> None:
     np.testing.assert_array_equal(bench.trainer.tasks[0].embeddings, bench.trainer.tasks[1].embeddings)
 
 
+def test_measuring_photos_that_were_embedded_long_ago_moves_the_bar(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks_cache, "CHUNK", 3)
+    bench.run()
+    for path in bench.project.folder.glob(f"*{looks.VERSION}*"):
+        path.unlink()
+    bench.backlog.forget(bench.project.id)
+    job = bench.job()
+    seen: list[tuple[str | None, float]] = []
+    measure = looks_cache.LooksCache.put
+
+    def put(*args: object) -> None:
+        seen.append((job.training.phase, round(job.training.fraction, 3)))
+        measure(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(looks_cache.LooksCache, "put", put)
+    job.start()
+    job.join()
+    assert job.training.state == "done"
+    assert seen == [("embedding", share) for share in (0.0, 0.13, 0.16, 0.19)]
+
+
 # Giving up
 
 
@@ -356,6 +379,30 @@ def test_cancelling_while_embedding(bench: Bench) -> None:
     go.set()
     job.join()
     require_kept(bench, job, before)
+
+
+def test_cancelling_while_measuring(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_cache, "CHUNK", 3)
+    bench.run()
+    before = bench.project.latest_model()
+    for path in bench.project.folder.glob(f"*{looks.VERSION}*"):
+        path.unlink()
+    bench.backlog.forget(bench.project.id)
+    job = bench.job()
+    measured = 0
+    measure = looks.measure
+
+    def cancelling(image: Image) -> Looks:
+        nonlocal measured
+        measured += 1
+        job.cancel()
+        return measure(image)
+
+    monkeypatch.setattr(looks, "measure", cancelling)
+    job.start()
+    job.join()
+    require_kept(bench, job, before)
+    assert measured == 3
 
 
 def test_cancelling_while_fitting(bench: Bench) -> None:
@@ -482,10 +529,33 @@ def test_a_project_deleted_during_the_check_is_no_crash(bench: Bench, monkeypatc
     assert bench.run().training.state == "done"
 
 
-def test_a_project_deleted_during_training_is_told(bench: Bench) -> None:
+def test_a_project_deleted_during_training_is_no_failure(bench: Bench) -> None:
     bench.trainer.during = lambda: bench.store.delete(bench.project.id) and None
     job = bench.run()
-    assert (job.training.state, job.training.key) == ("failed", "project_unknown")
+    assert (job.training.state, job.training.key) == ("cancelled", None)
+
+
+@pytest.mark.parametrize("when", ["before it waits", "as the cache is closed under it"])
+def test_a_training_begun_as_its_project_is_deleted_is_no_failure(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    def delete() -> None:
+        bench.backlog.forget(bench.project.id)
+        bench.store.delete(bench.project.id)
+
+    def missing(cache: EmbeddingCache, hashes: object) -> list[str]:
+        monkeypatch.undo()
+        cache.close()
+        delete()
+        return cache.missing([])  # type: ignore[arg-type]
+
+    if when == "before it waits":
+        delete()
+    else:
+        monkeypatch.setattr(EmbeddingCache, "missing", missing)
+    job = bench.run()
+    assert (job.training.state, job.training.key) == ("cancelled", None)
+    assert "Traceback" not in caplog.text
 
 
 def test_samples_are_read_once_for_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,19 @@ def test_photos_are_measured_once_and_for_all(
     assert len(measured) == 3
 
 
+def test_whoever_waits_hears_how_far_it_is(
+    project: Project, cache: LooksCache, readers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks_cache, "CHUNK", 2)
+    wanted = hashes(project)
+    cache.of(project, wanted[:1], readers)
+    shares: list[float] = []
+    cache.of(project, [*wanted, wanted[0]], readers, on_progress=shares.append)
+    assert shares == pytest.approx([0.6, 1.0])
+    cache.of(project, wanted, readers, on_progress=shares.append)
+    assert len(shares) == 2, "nothing was left to measure"
+
+
 def test_nothing_asked_is_nothing_answered(project: Project, cache: LooksCache, readers: ThreadPoolExecutor) -> None:
     assert len(cache.of(project, [], readers).hashes) == 0
 
