@@ -247,12 +247,16 @@ def _interval(one: Share | CurvePoint) -> str:
 
 
 def _matrix(confusion: Sequence[Sequence[int]], labels: Sequence[Label]) -> tuple[MatrixRow, ...]:
-    """Return the confusion matrix as rows of a table, or none if nothing was tested or it is too large."""
+    """Return the confusion matrix as rows of a table, or none if nothing was tested or it is too large.
+
+    A class of which nothing was tested has no row: it would say that nothing of it was mixed up.
+    """
     if len(labels) > MATRIX or not any(map(any, confusion)):
         return ()
     return tuple(
         MatrixRow(label, label.place, tuple(_cell(count, sum(counts)) for count in counts))
         for label, counts in zip(labels, confusion, strict=True)
+        if any(counts)
     )
 
 

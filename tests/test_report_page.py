@@ -19,6 +19,7 @@ from teachable.errors import Cancelled
 from teachable.report import Finding, Learning, Report, SampleMap
 from teachable.resources import assets
 from teachable.scores import Calibration
+from teachable.words import say
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ say }}"
 
@@ -168,21 +169,35 @@ def test_charts_are_drawn_with_a_table_beside_them() -> None:
 
 def test_the_confusion_matrix_is_a_table_of_numbers() -> None:
     text = full().text
-    assert "Apple 8 2 0 Banana 0 8 2 Cherry 0 0 0" in text
+    assert "Apple 8 2 0 Banana 0 8 2 " in text
+    # Of a class that was not tested it does not say that nothing was mixed up.
+    assert "Cherry 0 0 0" not in text
     assert "Apple Banana 2 of 10 Banana Cherry 2 of 10" in text
+
+
+def test_tables_say_what_they_are_and_head_their_rows_and_columns() -> None:
+    page = full()
+    classes = next(one for one in page.all("table") if one.get("class") == "per-class")
+    assert classes["role"] == "table"
+    assert say("report.page.classes_table") in page.text
+    assert page.all("th")
+    assert all(one.get("scope") in {"col", "row", "colgroup"} for one in page.all("th"))
+    # On a phone the headings are out of sight: every figure says itself what it is.
+    labels = {one["data-label"] for one in page.all("td") if "data-label" in one}
+    assert labels == {say(f"report.page.{one}") for one in ("recall", "precision", "f1", "photos", "recordings")}
 
 
 def test_depth_of_a_cell_follows_its_share_and_never_hides_a_mistake() -> None:
     given = report("A", "B", confusion=((999, 1), (0, 0)))
     cells = [one["class"] for one in read(given).all("td") if "level-" in one.get("class", "")]
     # The test set has a matrix too, which comes first.
-    assert cells[-4:] == ["right level-8", "wrong level-1", "wrong level-0", "right level-0"]
+    assert cells[-2:] == ["right level-8", "wrong level-1"]
 
 
 def test_many_classes_become_a_picture_and_a_list() -> None:
     names = [f"Class {number}" for number in range(1, 201)]
     page = read(report(*names), points=points(400, 200))
-    assert not [one for one in page.all("table") if one.get("class") == "matrix"]
+    assert not [one for one in page.all("table") if "matrix" in one.get("class", "").split()]
     assert page.text.count(" 2 of 10 ") == report_page.MIX_UPS
     assert "Class 200" in page.text
 
