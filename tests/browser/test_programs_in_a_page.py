@@ -1,16 +1,19 @@
 """The programs for browsers, run in Chromium exactly as they are shown, with packages from npm."""
 
 import re
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import npm
 import numpy as np
+import psutil
 import pytest
+from making import until
 from pages import WAIT_SECONDS
 from playwright.sync_api import Browser, Page, expect
 from programming import NOT_SURE, P5, PHOTO, RUNTIME_WEB, VITE, Said, assert_printed, bring, model, prepare, sideways
@@ -22,13 +25,35 @@ START_SECONDS = 60
 Visit = Callable[..., Page]
 
 
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process and all it started: the Node of a wheel, for one, is a program that starts the real one."""
+    try:
+        whole = psutil.Process(process.pid)
+        family = [whole, *whole.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for one in family:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    process.wait()
+    until(lambda: all(map(has_ended, family)), "the end")
+
+
+def has_ended(process: psutil.Process) -> bool:
+    # What its parent did not wait for stays in the list of the system, but does nothing any more.
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 @contextmanager
 def started(command: list[str], folder: Path, log: Path) -> Iterator[str]:
     """Run a web server in a folder, and give its address."""
     with log.open("w") as errors:
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True)
     # Reading a line cannot be given a time limit, but a process that takes too long can be ended.
-    limit = threading.Timer(START_SECONDS, process.kill)
+    limit = threading.Timer(START_SECONDS, end, [process])
     limit.start()
     try:
         assert process.stdout is not None
@@ -38,8 +63,7 @@ def started(command: list[str], folder: Path, log: Path) -> Iterator[str]:
         yield address
     finally:
         limit.cancel()
-        process.kill()
-        process.wait()
+        end(process)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -68,6 +92,15 @@ def visit(browsers: Callable[[str], Browser]) -> Iterator[Visit]:
 
 def plain_server(folder: Path) -> list[str]:
     return [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0", "--directory", str(folder)]
+
+
+def test_a_server_that_another_program_started_ends_with_it(tmp_path: Path) -> None:
+    launch = f"import subprocess; subprocess.run({plain_server(tmp_path)!r})"
+    with started([sys.executable, "-c", launch], tmp_path, tmp_path / "log") as address:
+        port = int(address.rpartition(":")[2])
+        socket.create_connection(("127.0.0.1", port), WAIT_SECONDS).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), WAIT_SECONDS)
 
 
 def assert_names_photos(page: Page, folder: Path, familiar: bool | None = None) -> None:
