@@ -267,23 +267,36 @@ class Reports:
     def _umap(self, project: Project, photos: Photos, found: Found) -> NDArray[np.float32]:
         """Return the points of a study by UMAP, float32 `[N, 2]`, NaN where there is none; computed once."""
         record = photos.record
-        points = _kept(project, record, found)
+        with schema.in_words(project.folder):
+            points = self._drawn_before(project, photos, found)
         if points is not None:
             return points
         with self._busy(project.id) as cancelled, self._drawn(cancelled), schema.in_words(project.folder):
             # Somebody else may have asked for it a moment before.
-            points = _kept(project, record, found)
+            points = self._drawn_before(project, photos, found)
             if points is not None:
                 return points
-            shas = [photos.present[number].sha256 if number in photos.present else None for number in found.samples]
-            cache = self._backlog.cache(project, record.backbone)
-            gone = {None, *cache.missing(sha for sha in shas if sha is not None)}
-            rows = [row for row, sha in enumerate(shas) if sha not in gone]
-            embeddings = cache.get([sha for sha in shas if sha is not None and sha not in gone])
-            points = np.full((len(shas), 2), np.nan, np.float32)
-            points[rows], _ = self._trainer.points(embeddings, "umap", record.settings.seed, cancelled)
+            shas = self._drawable(project, photos, found)
+            embeddings = self._backlog.cache(project, record.backbone).get(list(shas.values()))
+            points = np.full((len(found.samples), 2), np.nan, np.float32)
+            points[list(shas)], _ = self._trainer.points(embeddings, "umap", record.settings.seed, cancelled)
             project.reports.write(record.id, _UMAP, json.dumps(np.round(points, 4).tolist()).encode())
         return points
+
+    def _drawn_before(self, project: Project, photos: Photos, found: Found) -> NDArray[np.float32] | None:
+        """Return the points by UMAP if they were drawn before, and no photo came back since that was gone then."""
+        points = _kept(project, photos.record, found)
+        if points is None:
+            return None
+        lacking = np.flatnonzero(np.isnan(points).any(axis=1)).tolist()
+        return None if lacking and self._drawable(project, photos, found).keys() & lacking else points
+
+    def _drawable(self, project: Project, photos: Photos, found: Found) -> dict[int, str]:
+        """Return the hash of those rows of a study whose photos are there and embedded."""
+        present = photos.present
+        shas = {row: present[number].sha256 for row, number in enumerate(found.samples) if number in present}
+        missing = set(self._backlog.cache(project, photos.record.backbone).missing(shas.values()))
+        return {row: sha for row, sha in shas.items() if sha not in missing}
 
     @contextmanager
     def _drawn(self, cancelled: threading.Event) -> Iterator[None]:

@@ -326,6 +326,21 @@ def test_umap_is_drawn_once_and_kept(desk: Desk) -> None:
     assert len(json.loads(path.read_text())) == 12
 
 
+def test_a_photo_that_came_back_after_umap_was_drawn_is_on_the_map(desk: Desk) -> None:
+    desk.report()
+    gone = desk.samples(0)[1].id
+    undo = desk.project.delete_samples([gone])
+    assert gone not in desk.reports.map(desk.project.id, "umap").samples
+    desk.reports.map(desk.project.id, "umap")
+    assert desk.trainer.drawn == 1
+    desk.project.undo(undo)
+    assert gone in desk.reports.map(desk.project.id, "umap").samples
+    assert desk.trainer.drawn == 2
+    desk.project.delete_samples([gone])
+    assert gone not in desk.reports.map(desk.project.id, "umap").samples
+    assert desk.trainer.drawn == 2, "what is left out is drawn already"
+
+
 def test_umap_that_cannot_be_drawn_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.report()
     desk.trainer.error = InvalidInput("map_too_few", needed=10)
