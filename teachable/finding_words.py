@@ -8,6 +8,7 @@ import colorsys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from teachable import doctor
 from teachable.dossier import Found, Photos
@@ -103,7 +104,25 @@ def findings(info: ProjectInfo, photos: Photos, found: Found, names: Sequence[st
     scene = _scene(info, photos, found, names)
     said = ((_SAID[suspect.kind], suspect) for suspect in found.study.suspects if suspect.kind in _SAID)
     made = (word(scene, suspect) for word, suspect in said)
-    return [one for one in made if one is not None]
+    return _joined(scene, [one for one in made if one is not None])
+
+
+def _joined(scene: _Scene, made: list[Finding]) -> list[Finding]:
+    """Say in one finding, at the place of the first, what would be the same sentence about many classes."""
+    same = [one for one in made if one.kind == "background"]
+    if len(same) <= LISTED:
+        return made
+    classes = [scene.ids.index(one.class_ids[0]) for one in same]
+    # The clearest photo of each class first.
+    turns = zip_longest(*(one.samples for one in same))
+    samples = tuple(number for turn in turns for number in turn if number is not None)
+    names = scene.listed(classes)
+    title, text = say("report.backgrounds.title", names=names), say("report.backgrounds.text", count=len(same))
+    actions = tuple(scene.record(one) for one in classes[:LISTED])
+    joined = Finding(
+        "background", "background", title, text, sum((one.class_ids for one in same), ()), samples, actions
+    )
+    return [joined if one is same[0] else one for one in made if one not in same[1:]]
 
 
 def _scene(info: ProjectInfo, photos: Photos, found: Found, names: Sequence[str]) -> _Scene:

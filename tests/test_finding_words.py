@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,35 @@ def test_a_background_that_gives_a_class_away(desk: Desk, side: str, place: str)
     desk.project.undo(undo)
     desk.project.delete_class(desk.ids[2])
     assert said(desk, background((255, 255, 255), (0, 0, 0))) == []
+
+
+def test_backgrounds_of_many_classes_are_one_finding(tmp_path: Path) -> None:
+    def findings_of(desk: Desk, *classes: int) -> list[Finding]:
+        record = desk.project.latest_model()
+        assert record is not None
+        photos = dossier.photos_of(desk.project, record)
+        seen = background((255, 255, 255), (0, 0, 0))
+        suspects = [replace(seen, classes=(label,), rows=(4 * label + 1, 4 * label)) for label in classes]
+        suspects.insert(1, Suspect("dark", (0,), (3,), None, {"count": 1}))
+        found = Found(tuple(photos.kept.samples.tolist()), Study(None, None, tuple(suspects), (), None, 0.0))  # type: ignore[arg-type]
+        return findings(desk.project.info(), photos, found, ("a", "b", "c", "d", "e"))
+
+    with closing(Desk(tmp_path, classes=5)) as desk:
+        desk.add(groups=2, size=2)
+        desk.teach()
+        assert [one.kind for one in findings_of(desk, 0, 1, 2)] == ["background", "dark", "background", "background"]
+        joined, dark = findings_of(desk, 4, 0, 1, 2)
+        assert dark.kind == "dark"
+        assert (joined.id, joined.kind) == ("background", "background")
+        assert joined.title == "“e”, “a” and 2 more may be recognised by their backgrounds"
+        assert "each of these 4 classes" in joined.text
+        assert joined.class_ids == tuple(desk.ids[label] for label in (4, 0, 1, 2))
+        assert joined.samples == at(desk, 17, 1, 5, 9, 16, 0, 4, 8)
+        assert [(one.kind, one.class_id) for one in joined.actions] == [
+            ("record", desk.ids[label]) for label in (4, 0, 1)
+        ]
+        desk.project.delete_class(desk.ids[2])
+        assert len(findings_of(desk, 4, 0, 1, 2)) == 4, "those that are left are told one by one"
 
 
 def test_every_kind_is_put_into_words() -> None:
