@@ -31,7 +31,7 @@ HIDDEN_UNITS = 100
 CURVE_HEIGHT = 280
 """Pixels of each curve."""
 
-BLUE, ORANGE, GREY = "#3B82F6", "#D96C00", "#8A91A5"
+BLUE, ORANGE, GREY, GREEN, PINK = "#3B82F6", "#D96C00", "#8A91A5", "#0E9384", "#C2579B"
 """Lines of the curves: at least 3:1 against the cards of both themes."""
 
 Result = TypeVar("Result")
@@ -161,7 +161,7 @@ def _under_the_hood(static: str) -> tuple[gr.HTML, list[Any], list[Any]]:
                     "photos",
                     "share",
                     "learning",
-                    {"measured": BLUE, "expected": ORANGE, "at_best": GREY, "at_worst": GREY},
+                    {"measured": BLUE, "expected": ORANGE, "at_best": GREEN, "at_worst": PINK},
                     **share,
                 )
                 learning_table = _mount("figure", static, "learning")
@@ -339,7 +339,10 @@ def learning_table(learning: Learning | None) -> Table:
         for point in learning.points
     ]
     headers = _headers("learning", ["photos", "share", "range", "how"])
-    return {"text": learning.text, "headers": headers, "rows": rows}
+    # Without it, the line would seem to end before the photos there are.
+    measured = [point.photos for point in learning.points if point.measured]
+    rounds = say("report.learning.rounds", photos=round(measured[-1])) if measured else ""
+    return {"text": f"{learning.text} {rounds}".strip(), "headers": headers, "rows": rows}
 
 
 def reliability(calibration: Calibration | None) -> pd.DataFrame | None:

@@ -136,6 +136,11 @@ def test_every_curve_has_a_table_beside_it(page: dict[str, Any]) -> None:
     assert tables == {"learning", "reliability", "history"}
 
 
+def test_no_two_lines_of_a_curve_look_the_same(page: dict[str, Any]) -> None:
+    for props in components(page, "nativeplot"):
+        assert len(set(props["color_map"].values())) == len(props["color_map"])
+
+
 def test_train_cannot_be_pressed_before_the_browser_says_so(page: dict[str, Any]) -> None:
     button = next(props for props in components(page, "button") if props["elem_id"] == "train-button")
     assert button["interactive"] is False
@@ -249,7 +254,7 @@ def test_without_a_report_there_is_nothing_to_draw() -> None:
 
 def test_curves_of_a_report_are_drawn_and_told() -> None:
     learning, learned, reliability, relied = handlers(Space(report=REPORT)).reported(event(id=PROJECT.id))
-    assert learned["text"] == LEARNING.text
+    assert learned["text"] == f"{LEARNING.text} {say('report.learning.rounds', photos=12)}"
     assert learned["rows"][0] == ["6", "50%", "30 to 70%", say("page.hood.line.measured")]
     assert learned["rows"][-1] == ["24", "80%", "60 to 95%", say("page.hood.line.expected")]
     assert relied["text"] == "It can be."

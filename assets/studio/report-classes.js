@@ -19,6 +19,7 @@ export function classTable() {
   const table = make(
     "table",
     { className: "t-hood-classes", "data-testid": "report-classes" },
+    make("caption", { className: "t-spoken" }, say("page.report.classes_table")),
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, say("page.report.class")), ...headings, make("th", { scope: "col" }, say("page.report.advice")))),
     body,
   );

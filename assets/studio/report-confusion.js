@@ -20,7 +20,13 @@ const PAIRS = 3;
 export function confusionMatrix() {
   const head = make("tr", {});
   const body = make("tbody", {});
-  const table = make("table", { className: "t-matrix", role: "grid", "aria-label": say("page.report.confusion"), "data-testid": "report-confusion" }, make("thead", {}, head), body);
+  const table = make(
+    "table",
+    { className: "t-matrix", role: "grid", "aria-label": say("page.report.confusion"), "data-testid": "report-confusion" },
+    make("caption", { className: "t-spoken" }, say("page.report.confusion_table")),
+    make("thead", {}, head),
+    body,
+  );
   const note = make("p", { className: "t-muted", hidden: true });
   const pairs = make("ul", { className: "t-matrix-pairs", "data-testid": "report-pairs" });
   const element = make(
@@ -77,7 +83,7 @@ export function confusionMatrix() {
   function draw(report, shown) {
     const names = shown.map((at) => report.classes[at]);
     head.replaceChildren(
-      make("td", {}),
+      make("th", { scope: "col" }, make("span", { className: "t-spoken" }, say("page.report.class"))),
       ...names.map((label) => make("th", { scope: "col", title: label?.name }, label ? className(label) : null)),
     );
     table.toggleAttribute("data-upright", shown.length > LEVEL);

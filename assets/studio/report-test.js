@@ -12,7 +12,7 @@ export function testResult() {
   const score = range(say("page.report.on_test"), "test");
   const chart = make("div", { className: "t-hood-ranges" }, score.element);
   const body = make("tbody", {});
-  const table = make("table", { className: "t-figure-table" }, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, say("page.report.class")), make("th", { scope: "col" }, say("page.report.recall")))), body);
+  const table = make("table", { className: "t-figure-table" }, make("caption", { className: "t-spoken" }, say("page.report.test")), make("thead", {}, make("tr", {}, make("th", { scope: "col" }, say("page.report.class")), make("th", { scope: "col" }, say("page.report.recall")))), body);
   const element = make("section", { className: "t-hood-part" }, make("h3", {}, say("page.report.test")), text, chart, table);
 
   return {

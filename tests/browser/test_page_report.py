@@ -75,6 +75,17 @@ def test_see_why_opens_the_section_and_makes_the_report(studio: Open, mixed: dic
     expect(page.tab.get_by_role("button", name=say("page.hood.title"))).to_be_in_viewport()
 
 
+def test_tables_are_told_to_who_hears_them(page: Studio) -> None:
+    for name, caption in (
+        ("report-classes", "page.report.classes_table"),
+        ("report-confusion", "page.report.confusion_table"),
+    ):
+        table = page.at(name)
+        expect(table.locator("caption")).to_have_text(say(caption))
+        expect(table.locator("thead th:not([scope=col])")).to_have_count(0)
+        expect(table.locator("tbody tr > th[scope=row]")).to_have_count(2)
+
+
 def test_every_class_has_its_figures_and_advice(page: Studio, mixed: dict[str, Any]) -> None:
     rows = page.at("report-class")
     expect(rows).to_have_count(2)
