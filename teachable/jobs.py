@@ -4,35 +4,30 @@ It owns the order of the steps, the state a person watches meanwhile and the thr
 fitting and writing are done by the modules below; starting and finding jobs is `teachable.workflow`.
 """
 
-import hashlib
 import logging
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-import numpy as np
-
-from teachable import export, heads, outcomes
+from teachable import export, heads
 from teachable.backlog import Backlog, Progress
 from teachable.errors import Cancelled, Conflict, InvalidInput, NotFound, TeachableError
 from teachable.images import load
-from teachable.outcomes import Kept
+from teachable.lesson import Lesson, digest, kept
 from teachable.projects import Project
 from teachable.scores import EpochPoint
-from teachable.training import Outcome, Phase, Task, TestSet, Trainer
+from teachable.training import Phase, Task, TestSet, Trainer
 from teachable.types import (
     BackboneRecord,
     Before,
     ClassInfo,
-    Embeddings,
     Head,
     Image,
-    Labels,
     ModelRecord,
     ProjectInfo,
     ProjectNetwork,
@@ -86,46 +81,6 @@ class Training:
     message: str | None = None
 
 
-def digest(classes: Iterable[ClassInfo], samples: Iterable[Sample]) -> str:
-    """Return a short name for what a model is trained on and tested with: which photos in which enabled classes.
-
-    Renaming, recolouring and reordering do not change it; adding, deleting, moving, disabling, and keeping photos for
-    testing only, do.
-    """
-    enabled = {info.id for info in classes if not info.disabled}
-    found = [sample for sample in samples if sample.class_id in enabled]
-    pairs: list[tuple[str, ...]] = [(sample.class_id, sample.sha256) for sample in found if not sample.test]
-    # Without a test set it is what it was before there were any, so that no model became outdated.
-    pairs += [(sample.class_id, sample.sha256, "test") for sample in found if sample.test]
-    return hashlib.sha256(repr(sorted(pairs)).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class _Material:
-    """What is trained on, as it was at one moment.
-
-    Attributes:
-        classes: the enabled ones, in order.
-        samples: those that can be read, without the test set.
-        embeddings: of the samples, float32 `[N, D]`.
-        tests: the test set, as far as it can be read.
-        test_embeddings: of these, float32 `[T, D]`.
-        digest: of classes and samples, those that cannot be read included.
-    """
-
-    classes: Sequence[ClassInfo]
-    samples: Sequence[Sample]
-    embeddings: Embeddings
-    tests: Sequence[Sample]
-    test_embeddings: Embeddings
-    digest: str
-
-    def labels(self, samples: Sequence[Sample]) -> Labels:
-        """Return the index of the class of each, int64 `[N]`."""
-        index = {one.id: position for position, one in enumerate(self.classes)}
-        return np.array([index[sample.class_id] for sample in samples], np.int64)
-
-
 @dataclass(frozen=True)
 class _Trained:
     """What training made, for the check that follows."""
@@ -155,21 +110,6 @@ def metadata(record: ModelRecord, labels: Sequence[str], project: ProjectInfo) -
         agreement=record.agreement,
         unknown_below=project.unknown_below if record.familiar else None,
         familiar=record.familiar,
-    )
-
-
-def _kept(material: _Material, outcome: Outcome) -> bytes:
-    """Return what is kept beside the model, for its report."""
-    return outcomes.pack(
-        Kept(
-            samples=np.array([sample.id for sample in material.samples], np.int64),
-            labels=material.labels(material.samples),
-            groups=outcome.groups,
-            tested=outcome.outcomes,
-            tests=np.array([sample.id for sample in material.tests], np.int64),
-            test_labels=material.labels(material.tests),
-            test_logits=outcome.test_logits,
-        )
     )
 
 
@@ -304,10 +244,10 @@ class Job:
         if self._cancelled.is_set():
             raise Cancelled
         record = replace(record, seconds=round(time.monotonic() - self._started, 3))
-        project.save_model(record, data, ProjectNetwork.of(backbone), _kept(material, outcome))
+        project.save_model(record, data, ProjectNetwork.of(backbone), kept(material, outcome))
         return _Trained(record, outcome.head, data, material.samples)
 
-    def _gather(self) -> _Material:
+    def _gather(self) -> Lesson:
         """Wait for the embeddings, then take everything as it is at one moment."""
         while True:
             fingerprint = self._backbone.fingerprint
@@ -327,7 +267,7 @@ class Job:
             except KeyError:
                 log.warning("embeddings of project %s were damaged and are made again", self._project.id)
                 continue
-            return _Material(classes, readable, embeddings, tests, of_tests, digest(classes, samples))
+            return Lesson(classes, readable, embeddings, tests, of_tests, digest(classes, samples))
 
     def _snapshot(self) -> tuple[list[ClassInfo], list[Sample]]:
         """Return the enabled classes and their samples, as of one moment."""
@@ -359,7 +299,7 @@ class Job:
             if one.id not in usable:
                 raise InvalidInput("class_unreadable", name=one.name)
 
-    def _test_before(self, material: _Material, groups: Sequence[str]) -> Before | None:
+    def _test_before(self, material: Lesson, groups: Sequence[str]) -> Before | None:
         """Test the network of the last model on the photos its successor is tested on, if they are other networks.
 
         That takes its embeddings of the very same photos and nothing else: it may be gone by now. Where they are not
@@ -392,7 +332,7 @@ class Job:
             return None
         return Before(last.backbone, last.backbone_id, test.accuracy, test.low, test.high, test.held_out, test.correct)
 
-    def _task(self, material: _Material) -> Task:
+    def _task(self, material: Lesson) -> Task:
         samples, tests = material.samples, material.tests
         shas = [one.sha256 for one in (*samples, *tests)]
         on_measured = partial(self._on_prepared, "measuring")

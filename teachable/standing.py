@@ -9,7 +9,8 @@ from teachable import choice
 from teachable.backlog import Backlog, Progress
 from teachable.errors import TeachableError
 from teachable.exporting import tensor
-from teachable.jobs import Training, digest
+from teachable.jobs import Training
+from teachable.lesson import digest
 from teachable.library import Library
 from teachable.projects import Project
 from teachable.status import Status, model_status, ready

@@ -11,7 +11,7 @@ from comparing import COLORS, SIGHTED
 from making import photos, tiny_network
 from numpy.typing import NDArray
 
-from teachable import export, jobs, outcomes
+from teachable import export, jobs, lesson, outcomes
 from teachable.backlog import Backlog
 from teachable.embeddings import Embedder
 from teachable.errors import Cancelled
@@ -108,7 +108,7 @@ class Desk:
             self.library,
             self.backlog,
             self.trainer,  # type: ignore[arg-type]
-            lambda project, info, record: jobs.digest(info.classes, project.all_samples()) != record.trained_on,
+            lambda project, info, record: lesson.digest(info.classes, project.all_samples()) != record.trained_on,
             lambda project, record: 0.875,
             Loaded(),
         )
@@ -186,7 +186,7 @@ class Desk:
             backbone=self.library.find("sighted").fingerprint,
             backbone_id="sighted",
             settings=TrainSettings(epochs=5),
-            trained_on=jobs.digest(info.classes, self.samples()),
+            trained_on=lesson.digest(info.classes, self.samples()),
             samples=len(samples),
             seconds=1.0,
             evaluation=Evaluation(**(found | {name: value for name, value in changes.items() if name != "familiar"})),

@@ -11,7 +11,7 @@ import pytest
 from comparing import COLORS, SIGHTED, HereTrainer
 from making import photos, tiny_network
 
-from teachable import evaluation, export, exports, jobs
+from teachable import evaluation, export, exports, jobs, lesson
 from teachable.backlog import Backlog
 from teachable.embeddings import Embedder
 from teachable.exporting import offers
@@ -119,7 +119,7 @@ class Bench:
             self.backlog,
             self.trainer,  # type: ignore[arg-type]
             lambda project_id: self.job,
-            lambda project, info, record: jobs.digest(info.classes, project.all_samples()) != record.trained_on,
+            lambda project, info, record: lesson.digest(info.classes, project.all_samples()) != record.trained_on,
         )
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class Bench:
             backbone=record.fingerprint,
             backbone_id=record.id,
             settings=info.settings,
-            trained_on=jobs.digest(info.classes, self.project.all_samples()),
+            trained_on=lesson.digest(info.classes, self.project.all_samples()),
             samples=10,
             seconds=1.0,
             evaluation=unjudged(len(ids)),

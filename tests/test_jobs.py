@@ -15,7 +15,8 @@ from teachable import backbones, export, jobs, looks, looks_cache
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, InvalidInput, NotFound, StorageFull
-from teachable.jobs import Job, digest
+from teachable.jobs import Job
+from teachable.lesson import digest
 from teachable.projects import Project, ProjectStore
 from teachable.scores import EpochPoint, Evaluation, Outcomes
 from teachable.training import Outcome, Report, Task, Trainer
@@ -207,20 +208,6 @@ def test_at_most_so_many_photos_are_checked(bench: Bench, monkeypatch: pytest.Mo
     assert record is not None
     assert record.agreement is not None
     assert 3 <= record.agreement.total <= 4
-
-
-# Digest
-
-
-def test_digest_knows_what_matters(bench: Bench) -> None:
-    info, samples = bench.project.info(), list(bench.project.all_samples())
-    before = digest(info.classes, samples)
-    named = [replace(one, name="x", color="#000000", position=5) for one in reversed(info.classes)]
-    assert digest(named, reversed(samples)) == before
-    off = [replace(info.classes[0], disabled=True), info.classes[1]]
-    moved = [replace(samples[0], class_id=bench.classes[1]), *samples[1:]]
-    changed = {digest(off, samples), digest(info.classes, samples[1:]), digest(info.classes, moved)}
-    assert len(changed | {before}) == 4
 
 
 # What happens meanwhile
