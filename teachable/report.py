@@ -245,6 +245,7 @@ class SampleMap:
         class_ids: of the classes.
         umap: whether UMAP is installed.
         command: what installs it; empty if it is.
+        ready: there is a report of the newest model; without one there are no points yet.
     """
 
     method: Literal["pca", "umap"]
@@ -256,6 +257,7 @@ class SampleMap:
     class_ids: tuple[str, ...]
     umap: bool
     command: str
+    ready: bool = True
 
 
 @dataclass(frozen=True)

@@ -241,14 +241,14 @@ class Reports:
     # The map
 
     def map(self, project_id: str, method: Method = "pca") -> SampleMap:
-        """Return the photos of the newest model that are still there as points.
+        """Return the photos of the newest model that are still there as points; none where it has no report yet.
 
         Args:
             project_id: the project.
             method: `pca`, there at once, or `umap`, which takes a while the first time.
 
         Raises:
-            NotFound: nothing was trained yet, or there is no report of it yet.
+            NotFound: nothing was trained yet.
             Conflict: UMAP is not installed, the project is being deleted or everything closed.
             InvalidInput: too few photos for UMAP.
         """
@@ -256,7 +256,7 @@ class Reports:
         record = _newest(project)
         found = self._studies.found(project, record)
         if found is None:
-            raise NotFound("report_missing")
+            return SampleMap(method, None, (), (), (), (), record.class_ids, UMAP.installed(), _command(), ready=False)
         photos = self._look(project, project.info(), record).photos
         if method == "pca":
             return _map(photos, found, found.study.points, method)
@@ -425,7 +425,6 @@ def _map(photos: Photos, found: Found, points: NDArray[np.float32], method: Meth
         if sample.class_id not in ids:
             ids.append(sample.class_id)  # moved to one that the model does not know
         shown.append((number, ids.index(sample.class_id), round(x, 4), round(y, 4)))
-    installed = UMAP.installed()
     return SampleMap(
         method=method,
         explained=found.study.explained if method == "pca" else None,
@@ -434,6 +433,11 @@ def _map(photos: Photos, found: Found, points: NDArray[np.float32], method: Meth
         x=tuple(one[2] for one in shown),
         y=tuple(one[3] for one in shown),
         class_ids=tuple(ids),
-        umap=installed,
-        command="" if installed else installing(UMAP),
+        umap=UMAP.installed(),
+        command=_command(),
     )
+
+
+def _command() -> str:
+    """Return what installs UMAP, or nothing if it is here."""
+    return "" if UMAP.installed() else installing(UMAP)

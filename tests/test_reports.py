@@ -289,11 +289,11 @@ def test_a_model_that_is_trained_while_one_is_asked_does_not_answer_for_it(
 
 
 def test_the_map_follows_the_photos(desk: Desk) -> None:
-    with pytest.raises(NotFound) as caught:
-        desk.reports.map(desk.project.id)
-    assert caught.value.key == "report_missing"
+    early = desk.reports.map(desk.project.id)
+    assert (early.ready, early.samples, early.class_ids) == (False, (), tuple(desk.ids))
     desk.report()
     found = desk.reports.map(desk.project.id)
+    assert found.ready
     assert (found.method, found.explained, found.class_ids) == ("pca", 0.75, desk.ids)
     assert found.samples == tuple(sample.id for sample in desk.samples())
     assert found.classes == (0,) * 6 + (1,) * 6

@@ -5,7 +5,7 @@
  * It owns what is shown and selected. Gestures are `map-stage.js`, painting `map-paint.js`, the list `map-list.js`.
  */
 
-import { ApiError, request, thumbnailUrl } from "./api.js";
+import { request, thumbnailUrl } from "./api.js";
 import { button, make, write } from "./dom.js";
 import { commandLine } from "./export-copy.js";
 import { mapList } from "./map-list.js";
@@ -28,8 +28,6 @@ const SVG = "http://www.w3.org/2000/svg";
 const NO_COLOR = "#868DA0";
 /** Several classes change at once when photos are moved: one answer is enough. */
 const SETTLE_MS = 120;
-/** What the server answers where a model has no report yet. */
-const MISSING = "report_missing";
 
 let made = 0;
 
@@ -161,14 +159,12 @@ export function sampleMap() {
     if (anew && wanted === "umap") tell(say("page.map.busy"));
     try {
       const answer = await request("GET", `/projects/${project}/report/map?method=${wanted}`);
-      if (turn === ticket) show(answer);
+      if (turn !== ticket) return;
+      if (answer.ready) show(answer);
+      // Another model was saved a moment ago: its report brings its map.
+      else element.dataset.state = map ? "ready" : "none";
     } catch (error) {
       if (turn !== ticket) return;
-      if (error instanceof ApiError && error.key === MISSING) {
-        // Another model was saved a moment ago: its report brings its map.
-        element.dataset.state = map ? "ready" : "none";
-        return;
-      }
       element.hidden = false;
       element.dataset.state = "failed";
       tell(words(error));

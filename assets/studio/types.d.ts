@@ -366,6 +366,7 @@ export interface SampleMap {
   class_ids: string[];
   umap: boolean;
   command: string;
+  ready: boolean;
 }
 
 /** What Python puts below a curve. */

@@ -63,7 +63,10 @@ def sample_map(
         Literal["pca", "umap"], Query(description="UMAP takes a while the first time, and has to be installed.")
     ] = "pca",
 ) -> SampleMap:
-    """Return the photos as points, near each other where the network finds them alike. It needs a report."""
+    """Return the photos as points, near each other where the network finds them alike.
+
+    While the newest model has no report there are none, and `ready` is false.
+    """
     return space.reports.map(project_id, method)
 
 

@@ -202,12 +202,9 @@ def test_umap_and_what_can_be_in_its_way(mapped: Callable[..., Studio]) -> None:
     page.tab.unroute(MAP)
 
 
-def test_a_map_that_is_gone_because_another_model_was_saved_is_no_problem(mapped: Callable[..., Studio]) -> None:
+def test_a_map_that_is_not_there_because_another_model_was_saved_is_no_problem(mapped: Callable[..., Studio]) -> None:
     page = mapped()
-    gone = {"error": {"key": "report_missing", "values": {}, "message": "There is none."}}
-    page.tab.route(MAP, lambda route: route.fulfill(status=404, json=gone))
-    page.watch.allow("report/map")
-    page.watch.allow("404")
+    changed(page.tab, ready=False, samples=[], classes=[], x=[], y=[])
     with page.tab.expect_response(MAP):
         page.at("map-method-pca").click()
     expect(page.at("sample-map")).to_have_attribute("data-state", "ready")
