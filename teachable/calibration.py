@@ -41,9 +41,9 @@ def fit(logits: Logits, labels: Labels, folds: NDArray[np.int64]) -> Calibration
     after = np.empty((len(labels), logits.shape[1]))
     for part in parts:
         tested = folds == part
-        after[tested] = _softmax(logits[tested], temperature(logits[~tested], labels[~tested]))
+        after[tested] = probabilities(logits[tested], temperature(logits[~tested], labels[~tested]))
     sure, right = after.max(axis=1), after.argmax(axis=1) == labels
-    before = _softmax(logits, 1.0)
+    before = probabilities(logits)
     return Calibration(
         temperature(logits, labels),
         error(before.max(axis=1), before.argmax(axis=1) == labels),
@@ -134,8 +134,8 @@ def _both(low: CalibrationBin, high: CalibrationBin) -> CalibrationBin:
     return CalibrationBin(low.low, high.high, sure, right, count)
 
 
-def _softmax(logits: Logits, temperature: float) -> NDArray[np.float64]:
-    scores = logits.astype(np.float64) / temperature
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+def probabilities(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return what a head says in shares, float64 `[M, K]`, of its logits float32 `[M, K]`; there may be none."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)

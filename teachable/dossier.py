@@ -8,13 +8,13 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import outcomes
+from teachable import calibration, outcomes
 from teachable.backlog import Backlog, Progress
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, NotFound, TeachableError
@@ -22,7 +22,7 @@ from teachable.outcomes import Kept
 from teachable.projects import Project
 from teachable.report import TestedPhoto
 from teachable.scores import Outcomes
-from teachable.study import Evidence, Study, study_from
+from teachable.study import Evidence, Study, study_from, without_points
 from teachable.types import ModelRecord, Sample
 
 log = logging.getLogger(__name__)
@@ -73,8 +73,12 @@ class Photos:
 
     def tested(self) -> list[TestedPhoto]:
         """Return every photo that was tested, the most certain answers first."""
+        return list(self._answers)
+
+    @cached_property
+    def _answers(self) -> list[TestedPhoto]:
         tested, ids = self.kept.tested, self.record.class_ids
-        shares = probabilities(tested.logits, _temperature(self.record))
+        shares = calibration.probabilities(tested.logits, _temperature(self.record))
         found = []
         for place, row in enumerate(tested.rows.tolist()):
             number, given = int(self.kept.samples[row]), int(self.kept.labels[row])
@@ -135,16 +139,9 @@ def _fits(kept: Kept, record: ModelRecord) -> bool:
     return kept.tested.logits.shape[1] == count and (not len(labels) or 0 <= labels.min() <= labels.max() < count)
 
 
-def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Return calibrated probabilities, float64 `[M, K]`, of logits float32 `[M, K]`."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
-
-
 def _temperature(record: ModelRecord) -> float:
-    calibration = record.evaluation.calibration
-    return calibration.temperature if calibration else 1.0
+    found = record.evaluation.calibration
+    return found.temperature if found else 1.0
 
 
 def gather(
@@ -232,8 +229,7 @@ def _embedded(
 
 def pack(found: Found) -> bytes:
     """Return a study as it is kept; `unpack` reads it."""
-    plain = asdict(replace(found.study, points=np.empty((0, 2), np.float32)))
-    plain["points"] = np.round(found.study.points, 4).tolist()
+    plain = {**without_points(found.study), "points": np.round(found.study.points, 4).tolist()}
     return json.dumps({"format_version": FORMAT_VERSION, "samples": found.samples, "study": plain}).encode()
 
 

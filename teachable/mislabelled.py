@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from teachable import calibration
 from teachable.evidence import Evidence, Suspect, weight
 
 TESTED_AT_LEAST = 20
@@ -40,7 +41,7 @@ def mislabelled(evidence: Evidence, known: Container[int]) -> Iterator[Suspect]:
     tested = np.flatnonzero((evidence.folds >= 0) & np.isfinite(evidence.logits).all(axis=1))
     if len(tested) < TESTED_AT_LEAST or evidence.class_count < 2:
         return
-    shares = _softmax(evidence.logits[tested])
+    shares = calibration.probabilities(evidence.logits[tested])
     labels = evidence.labels[tested]
     each = np.arange(len(tested))
     given = shares[each, labels].copy()
@@ -68,11 +69,6 @@ def mislabelled(evidence: Evidence, known: Container[int]) -> Iterator[Suspect]:
             {"count": len(places), "sure": float(sure[picked[places]].mean())},
             worst * weight("mislabelled", len(places) / int(counts[one])),
         )
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)
 
 
 def _surroundings(

@@ -6,7 +6,7 @@ It owns the order of the parts and the advice. Suspects are found by `teachable.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from teachable.evidence import Evidence, Suspect
 from teachable.learning import Curve, CurvePoint
 from teachable.mapping import Points
 
-__all__ = ["Advice", "Curve", "CurvePoint", "Evidence", "Study", "Suspect", "study", "study_from"]
+__all__ = ["Advice", "Curve", "CurvePoint", "Evidence", "Study", "Suspect", "study", "study_from", "without_points"]
 
 
 # Suspicious photos of a class that are worth a look before anything else: so many, and such a share of it.
@@ -155,6 +155,13 @@ def _advice_for(evidence: Evidence, index: int, astray: int, given_away: bool, r
         return Advice("more", {**values, "correct": correct, "total": total})
     # Nothing else is wrong, so a few photos are what there is to look at.
     return Advice("labels", {**values, "count": astray}) if astray else Advice("enough", values)
+
+
+def without_points(study: Study) -> dict[str, Any]:
+    """Return a study as plain values but for its points, which travel and are kept in another way; see `study_from`."""
+    found = asdict(replace(study, points=np.empty((0, 2), np.float32)))
+    del found["points"]
+    return found
 
 
 def study_from(found: Mapping[str, Any]) -> Study:

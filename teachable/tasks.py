@@ -5,7 +5,7 @@ It owns these records and their form as messages of `teachable.children`, in bot
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from teachable.children import Arrays, Message
 from teachable.evaluation import Examination
 from teachable.projects.records import evaluation_from
 from teachable.scores import Evaluation, Outcomes
-from teachable.study import Evidence, Study, study_from
+from teachable.study import Evidence, Study, study_from, without_points
 from teachable.types import Embeddings, Familiarity, Head, Labels, Layer, Looks, TrainSettings
 
 Phase = Literal["testing", "fitting"]
@@ -192,9 +192,7 @@ def evidence_from(header: Mapping[str, Any], arrays: Arrays) -> Evidence:
 
 def study_message(study: Study) -> Message:
     """Return the message that holds a study; `study_of` reads it."""
-    found = asdict(replace(study, points=np.empty((0, 2), np.float32)))
-    del found["points"]
-    return {"kind": "done", "study": found}, {"points": study.points}
+    return {"kind": "done", "study": without_points(study)}, {"points": study.points}
 
 
 def study_of(header: Mapping[str, Any], arrays: Arrays) -> Study:

@@ -12,7 +12,8 @@ import pytest
 from studying import Desk
 
 from teachable import dossier, looks, looks_cache
-from teachable.dossier import Found, pack, probabilities, unpack
+from teachable.calibration import probabilities
+from teachable.dossier import Found, pack, unpack
 from teachable.errors import Cancelled
 from teachable.learning import Curve, CurvePoint
 from teachable.scores import Calibration
