@@ -14,7 +14,8 @@ import PIL.Image
 import programming
 import pytest
 import typer
-from typer.testing import CliRunner, Result
+from commanding import teachable
+from typer.testing import Result
 
 from teachable import __version__, server
 from teachable.cli import app
@@ -32,10 +33,6 @@ def write_photo(path: Path, color: tuple[int, int, int], seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(-30, 30, (64, 64, 3))
     PIL.Image.fromarray(np.clip(np.array(color) + noise, 0, 255).astype(np.uint8)).save(path)
-
-
-def teachable(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments], prog_name="teachable")
 
 
 @pytest.fixture(scope="module")

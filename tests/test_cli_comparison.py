@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commanding import teachable
 from making import photos, tiny_network
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from teachable.cli import app, comparison
+from teachable.cli import comparison
 from teachable.cli.comparison import _TITLE_WIDTH
 from teachable.library import Library
 from teachable.projects import Project, ProjectStore
@@ -17,10 +18,6 @@ from teachable.types import TrainSettings
 COLORS = ((190, 90, 90), (90, 90, 190))
 SIGHTED = np.eye(3, dtype=np.float32)
 BLIND = np.ones((2, 3), np.float32)
-
-
-def teachable(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments], prog_name="teachable")
 
 
 def compare(home: Path, project: str) -> Result:

@@ -4,36 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import photo, photos
+from commanding import BLUE, RED, fill, teachable
+from making import photo
 from taking import Copy, use
-from typer.testing import CliRunner, Result
 
-from teachable.cli import app
 from teachable.exporting.exporter import Extra, Source, Watch
 from teachable.runtime import Classifier
-from teachable.types import TrainSettings
-from teachable.workflow import Workspace
-
-RED, BLUE = (220, 60, 60), (60, 60, 220)
-
-
-def teachable(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments], prog_name="teachable")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a trained project and one that is not."""
     home = tmp_path_factory.mktemp("home")
-    with Workspace(home, offline=True) as space:
-        project = space.create_project("Colours").id
-        for place, one in enumerate(space.project(project).classes):
-            for group in range(4):
-                seed = 10_000 * place + 100 * group
-                space.add_photos(project, one.id, f"{seed}", photos(range(seed, seed + 5), (RED, BLUE)[place]))
-        space.start_training(project, TrainSettings(epochs=20))
-        assert space.wait_for_training(project, 60).training.state == "done"
-        space.create_project("Empty")
+    fill(home)
     return home
 
 

@@ -1,5 +1,7 @@
 """A real server in a process of its own, as people run it, that a test can stop, kill and start again."""
 
+import functools
+import http.server
 import os
 import re
 import signal
@@ -7,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +158,21 @@ class Api:
         answer = self._client.get(f"/projects/{project}/model.onnx")
         answer.raise_for_status()
         return answer.content
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A file server as it comes with Python, that writes nothing on the terminal."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def plain_files(folder: Path) -> Iterator[str]:
+    """Serve a folder as any web host does, and give its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()

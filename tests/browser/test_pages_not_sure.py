@@ -1,10 +1,7 @@
 """Pages to take away, of a model that can be unsure and at every precision: they say so when the file inside does."""
 
 import csv
-import functools
-import http.server
 import io
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 from pages import WAIT_SECONDS
 from playwright.sync_api import Browser, FilePayload, Page, expect
 from scenes import frame, photo
+from serving import plain_files
 from watching import Watch
 
 from teachable.exporting import bundle
@@ -68,21 +66,10 @@ def folder(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that writes nothing on the terminal."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with plain_files(folder) as host:
+        yield host
 
 
 @pytest.fixture

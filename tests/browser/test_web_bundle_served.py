@@ -1,21 +1,18 @@
 """The web bundle in a real browser: unpacked below a path of a plain file server, nothing else to be had."""
 
 import base64
-import functools
-import http.server
 import re
 import shutil
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from pages import WAIT_SECONDS
 from playwright.sync_api import Browser, Page, expect
 from scenes import photo
+from serving import plain_files
 from watching import Watch
 
 from teachable.exporting import bundle
@@ -31,13 +28,6 @@ P5S = ("p5@1.11.10", P5)
 """Of both kinds that are in use: many sketches are still of the first."""
 PLACE = f"some/where/{bundle.folder_of(EXPORTER.variants[1])}"
 Opened = Callable[..., Page]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server as it comes with Python, that writes nothing on the terminal."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +48,8 @@ def site(model: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/{PLACE}"
-        server.shutdown()
-        thread.join()
+    with plain_files(site) as host:
+        yield f"{host}/{PLACE}"
 
 
 @pytest.fixture
