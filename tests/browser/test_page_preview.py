@@ -124,6 +124,8 @@ def test_the_slider_acts_at_once_and_is_kept(
     expect(page.at("strictness-about")).to_have_text(say("page.preview.strict_never"))
     assert strictness() == 0
     page.reload()
+    # It has its value before it is shown: that waits until the model can be asked.
+    expect(page.at("strictness")).to_be_visible()
     expect(page.at("strictness")).to_have_value("0")
     with page.tab.expect_response(lambda answer: answer.request.method == "PATCH"):
         page.at("strictness").focus()
