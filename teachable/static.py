@@ -104,7 +104,7 @@ def collect() -> Bundle:
         InstallationError: a part of the page is missing.
     """
     files: dict[str, Path] = {}
-    folders = {"studio": assets() / "studio", "locales": assets() / "locales", "ort": runtime_folder()}
+    folders = {name: assets() / name for name in ("studio", "classroom", "locales")} | {"ort": runtime_folder()}
     for prefix, folder in folders.items():
         files.update((f"{prefix}/{path.relative_to(folder).as_posix()}", path) for path in _walk(folder))
     digest = hashlib.sha256()

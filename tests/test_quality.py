@@ -38,7 +38,7 @@ def test_code_passes(command: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-SCRIPTED = ("api", "page", "server", "studio", "web")
+SCRIPTED = ("api", "classroom", "page", "server", "studio", "web")
 
 
 @pytest.mark.parametrize("part", SCRIPTED)

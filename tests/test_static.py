@@ -16,7 +16,7 @@ from teachable.errors import InstallationError
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Assets with a page, words and a runtime."""
     runtime = tmp_path / "onnxruntime-web" / "dist" / "1.9.0"
-    for place in (tmp_path / "studio" / "deep", tmp_path / "locales", runtime):
+    for place in (tmp_path / "studio" / "deep", tmp_path / "classroom", tmp_path / "locales", runtime):
         place.mkdir(parents=True)
     (tmp_path / "studio" / "studio.mjs").write_text("export {};")
     (tmp_path / "studio" / "deep" / "style.css").write_text("body {}")

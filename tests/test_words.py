@@ -198,7 +198,7 @@ def test_every_text_python_asks_for_exists_and_is_filled() -> None:
 # Use in the page
 
 
-FOLDERS = {"studio": "", "report": "", "api": "api.", "page": "offline.", "web": "web."}
+FOLDERS = {"studio": "", "classroom": "", "report": "", "api": "api.", "page": "offline.", "web": "web."}
 """Where the pages are, and what is put before the keys they use."""
 
 

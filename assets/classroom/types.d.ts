@@ -1,0 +1,49 @@
+/** The records of `/api/v1/room`, as a page gets them. */
+
+/** What anybody may know of the room, and what the asking browser is in it. */
+export interface Me {
+  classroom: boolean;
+  name: string;
+  open: boolean;
+  teacher: boolean;
+  visitor: Visitor | null;
+}
+
+export interface Visitor {
+  id: string;
+  name: string;
+  project: string;
+  locked: boolean;
+  hand: boolean;
+  starter: { name: string } | null;
+  limits: { photos: number; bytes: number; projects: number };
+  photos: number;
+  bytes: number;
+}
+
+/** One visitor as the teacher sees them. */
+export interface Pupil {
+  id: string;
+  name: string;
+  project: string;
+  photos: number;
+  classes: number;
+  accuracy: number | null;
+  state: "idle" | "working" | "training";
+  last_seen: number;
+  online: boolean;
+  covers: number[];
+  locked: boolean;
+  hand: boolean;
+  problem: string | null;
+}
+
+export interface Room {
+  name: string;
+  address: string;
+  qr: string;
+  open: boolean;
+  locked: boolean;
+  starter: { project: string; name: string } | null;
+  visitors: Pupil[];
+}
