@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from teachable import home_lock
 from teachable.addresses import network_name, url
 from teachable.errors import Conflict, InvalidInput
 from teachable.guards import is_loopback
@@ -105,10 +106,15 @@ def serve(
         offline: whether nothing may be fetched; without it, the recommended network is once the page is ready.
 
     Raises:
-        TeachableError: the port is taken, the host is not of this computer, the home cannot be used, a part is missing.
+        TeachableError: the port is taken, the host is not of this computer, the home cannot be used or another server
+            uses it, a part is missing.
     """
     return_memory()
-    with _told_to_stop(), open_socket(host, port) as listening:
+    with (
+        _told_to_stop(),
+        open_socket(host, port) as listening,
+        home_lock.held(home, local_address(host, listening)),
+    ):
         address = local_address(host, listening)
         announce(say("cli.serve.starting"))
         if not is_loopback(host.strip("[]").lower()):

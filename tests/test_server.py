@@ -21,7 +21,7 @@ from making import until
 from starlette.testclient import TestClient
 from weights_server import Stall, WeightsServer
 
-from teachable import official, server, static
+from teachable import home_lock, official, server, static
 from teachable.errors import Conflict, InvalidInput
 from teachable.workflow import Workspace
 
@@ -231,6 +231,16 @@ def test_a_busy_port_is_told_at_once(tmp_path: Path) -> None:
     assert port in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_a_home_that_is_served_already_is_told_at_once(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with (
+        home_lock.held(tmp_path, "http://127.0.0.1:7860"),
+        pytest.raises(Conflict, match=r"at http://127\.0\.0\.1:7860"),
+    ):
+        server.serve(tmp_path, "127.0.0.1", 0, False, lines.append)
+    assert not lines
 
 
 def test_opening_to_the_network_comes_with_a_warning(tmp_path: Path) -> None:
