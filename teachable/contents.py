@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from teachable import archives, images
+from teachable import archives, thumbnails
 from teachable.projects import Project, ProjectStore
 from teachable.types import AddResult, ClassInfo, SamplePage
 
@@ -64,9 +64,15 @@ class Contents:
         finally:
             self._on_photos(project)
 
-    def samples(self, project_id: str, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
-        """Return samples of a class, newest first."""
-        return self._store.open(project_id).samples(class_id, limit, before)
+    def samples(
+        self, project_id: str, class_id: str, limit: int = 60, before: int | None = None, skip: int = 0
+    ) -> SamplePage:
+        """Return samples of a class, newest first, after the first `skip` of them."""
+        return self._store.open(project_id).samples(class_id, limit, before, skip)
+
+    def sample_numbers(self, project_id: str, class_id: str, limit: int, skip: int = 0) -> tuple[int, ...]:
+        """Return the ids of samples of a class, newest first: many at once, to select them."""
+        return self._store.open(project_id).sample_numbers(class_id, limit, skip)
 
     def delete_samples(self, project_id: str, ids: Iterable[int]) -> str:
         """Delete samples and return the undo token."""
@@ -101,8 +107,9 @@ class Contents:
         return project.photo_file(project.sample(sample_id).sha256)
 
     def thumbnail(self, project_id: str, sample_id: int, side: int = 96) -> bytes:
-        """Return the centre square of a sample as a small JPEG."""
-        return images.thumbnail(self.photo(project_id, sample_id), side)
+        """Return the centre square of a sample as a small JPEG; the sizes the page shows are made only once."""
+        project = self._store.open(project_id)
+        return thumbnails.thumbnail(project, project.sample(sample_id).sha256, side)
 
     def class_archive(self, project_id: str, class_id: str) -> Path:
         """Write all photos of a class into a new zip file. The caller deletes it."""

@@ -74,6 +74,13 @@ class Added(AddResult):
 
 
 @dataclass(frozen=True)
+class SampleIds:
+    """Numbers of samples, newest first."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Predictions:
     """What the model says about each photo.
 

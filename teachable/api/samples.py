@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, Response
 
 from teachable.api.access import ClassId, ProjectId, SampleNumber, Space, Uploaded, binary, multipart
 from teachable.api.downloads import PassingFile, attachment
-from teachable.api.records import LARGEST_ID, Added, Chosen, Moving, Testing, Undo
+from teachable.api.records import LARGEST_ID, Added, Chosen, Moving, SampleIds, Testing, Undo
 from teachable.types import SamplePage
 
 router = APIRouter(tags=["samples"])
@@ -25,9 +25,22 @@ def list_samples(
     before: Annotated[
         int | None, Query(ge=0, le=LARGEST_ID, description="Only older ones than this number: `next` of a page.")
     ] = None,
+    skip: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Leave out so many of the newest.")] = 0,
 ) -> SamplePage:
-    """Return samples of a class, newest first, one page at a time."""
-    return space.samples(project_id, class_id, limit, before)
+    """Return samples of a class, newest first, one page at a time, from anywhere."""
+    return space.samples(project_id, class_id, limit, before, skip)
+
+
+@router.get("/projects/{project_id}/classes/{class_id}/samples/ids", summary="List the numbers of samples")
+def list_sample_ids(
+    space: Space,
+    project_id: ProjectId,
+    class_id: ClassId,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_ID, description="At most this many.")] = LARGEST_ID,
+    skip: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Leave out so many of the newest.")] = 0,
+) -> SampleIds:
+    """Return the numbers of samples of a class, newest first, to select thousands of them at once."""
+    return SampleIds(space.sample_numbers(project_id, class_id, limit, skip))
 
 
 @router.post(

@@ -16,6 +16,7 @@ SAMPLES = "samples"
 MODELS = "models"
 EXPORTS = "exports"
 REPORTS = "report"
+THUMBNAILS = "thumbnails"
 
 
 def create(folder: Path, name: str, class_names: Iterable[str | None], network: ProjectNetwork | None = None) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from teachable.errors import NotFound
 from teachable.projects import about, classes, models, names, records, samples, schema, undo
-from teachable.projects.about import DATABASE, EXPORTS, MODELS, REPORTS, SAMPLES
+from teachable.projects.about import DATABASE, EXPORTS, MODELS, REPORTS, SAMPLES, THUMBNAILS
 from teachable.projects.database import Database
 from teachable.projects.exported import ExportFiles
 from teachable.projects.files import PhotoFiles
 from teachable.projects.intake import Intake
 from teachable.projects.kept import ModelFiles, ReportFiles
+from teachable.projects.samples import Brief
+from teachable.projects.small import SmallPhotos
+from teachable.projects.versions import Versions
 from teachable.settings import check_training, check_unknown_below
 from teachable.types import (
     AddResult,
@@ -33,6 +36,8 @@ class Project:
         folder: with everything that belongs to the project.
         exports: files made for taking its models away.
         reports: what was found out about its models.
+        versions: its trained models.
+        small: small versions of its photos, made when they are first looked at.
     """
 
     def __init__(self, folder: Path, session: str) -> None:
@@ -49,12 +54,14 @@ class Project:
         self.folder = folder
         self._session = session
         self._photos = PhotoFiles(folder / SAMPLES)
+        self.small = SmallPhotos(folder / THUMBNAILS)
         self._models = ModelFiles(folder / MODELS)
         self.exports = ExportFiles(folder / EXPORTS)
         self.reports = ReportFiles(folder / REPORTS)
         self._clear_away()
         self._database = Database(folder / DATABASE)
         self._intake = Intake(self._database, self._photos)
+        self.versions = Versions(self._database, self._models)
 
     def close(self) -> None:
         """Wait for running calls and close. Later calls raise NotFound."""
@@ -185,20 +192,36 @@ class Project:
         """
         return self._intake.take(class_id, group, files, test=test)
 
-    def samples(self, class_id: str, limit: int = 60, before: int | None = None) -> SamplePage:
+    def samples(self, class_id: str, limit: int = 60, before: int | None = None, skip: int = 0) -> SamplePage:
         """Return samples of a class, newest first.
 
         Args:
             class_id: of the class.
             limit: at most this many, 1 to 1000.
             before: only samples with smaller ids; the `next` of the page before.
+            skip: so many of the newest are left out.
 
         Raises:
             NotFound: there is no such class.
         """
         with self._database.read() as connection:
             classes.require(connection, class_id)
-            return samples.page(connection, class_id, max(1, min(limit, 1000)), before)
+            return samples.page(connection, class_id, max(1, min(limit, 1000)), before, skip)
+
+    def sample_numbers(self, class_id: str, limit: int, skip: int = 0) -> tuple[int, ...]:
+        """Return the ids of up to `limit` samples of a class, newest first, after the first `skip` of them.
+
+        Raises:
+            NotFound: there is no such class.
+        """
+        with self._database.read() as connection:
+            classes.require(connection, class_id)
+            return samples.numbers(connection, class_id, max(0, limit), max(0, skip))
+
+    def brief_samples(self, after: int = 0) -> list[Brief]:
+        """Return the least about all samples with ids above `after`, in the order of their ids."""
+        with self._database.read() as connection:
+            return samples.brief(connection, after)
 
     def sample(self, sample_id: int) -> Sample:
         """Return one sample.
@@ -290,50 +313,18 @@ class Project:
         data: bytes,
         network: ProjectNetwork | None = None,
         outcomes: bytes | None = None,
+        snapshot: bytes | None = None,
     ) -> Path:
-        """Store a trained model and remove all but the latest three.
-
-        Args:
-            record: of the model.
-            data: the file.
-            network: it was trained with; noted as the project's in the same moment.
-            outcomes: what its test said photo by photo, kept beside it.
-
-        Raises:
-            StorageFull: the disk has no room; earlier models are kept.
-        """
-        path = self._models.path(record.id)
-        begun = False
-        try:
-            with self._database.change() as connection:
-                old = models.add(connection, record)
-                if network is not None:
-                    about.note_network(connection, network)
-                begun = True  # from here on there is no other model of this id whose file could be meant
-                self._models.write(record.id, data, outcomes)
-        except BaseException:
-            if begun:
-                self._models.discard(record.id)
-            raise
-        for model_id in old:
-            self._models.discard(model_id)
-        return path
+        """Store a trained model as the current version; see `Versions.add`."""
+        return self.versions.add(record, data, network, outcomes, snapshot)
 
     def replace_model(self, record: ModelRecord, data: bytes) -> None:
-        """Write a model again, with other labels or its agreement, under the same id.
-
-        Raises:
-            NotFound: there is no model with this id.
-            StorageFull: the disk has no room; the model stays as it was.
-        """
-        with self._database.change() as connection:
-            models.replace(connection, record)
-            self._models.write(record.id, data, None)
+        """Write a model again under the same id; see `Versions.replace`."""
+        self.versions.replace(record, data)
 
     def latest_model(self) -> ModelRecord | None:
-        """Return the record of the model trained last, or None."""
-        with self._database.read() as connection:
-            return models.latest(connection)
+        """Return the record of the current model: the one trained last unless a person went back; or None."""
+        return self.versions.current()
 
     def model_file(self, model_id: str) -> Path:
         """Return the file of a model.
@@ -341,10 +332,7 @@ class Project:
         Raises:
             NotFound: there is none.
         """
-        path = self._models.path(model_id)
-        if not path.is_file():
-            raise NotFound("model_unknown")
-        return path
+        return self.versions.file(model_id)
 
     def outcomes(self, model_id: str) -> Path | None:
         """Return the file that says what the test of a model said photo by photo, or None if that was not kept.
@@ -352,8 +340,7 @@ class Project:
         Raises:
             NotFound: no model has such an id.
         """
-        path = self._models.outcomes(model_id)
-        return path if path.is_file() else None
+        return self.versions.outcomes(model_id)
 
     # Inside
 
@@ -367,8 +354,10 @@ class Project:
             connection.execute("BEGIN IMMEDIATE")
             undo.purge(connection, self._session)
             connection.execute("COMMIT")
-            self._photos.sweep(samples.files_in_use(connection))
-            known = {model_id for (model_id,) in connection.execute("SELECT id FROM models")}
+            used = samples.files_in_use(connection)
+            self._photos.sweep(used)
+            self.small.sweep(used)
+            known = models.ids(connection)
             self._models.sweep(known)
             self.reports.sweep(known)
             self.exports.sweep()

@@ -16,6 +16,9 @@ _IN_LIST = "id IN (SELECT value FROM json_each(?))"
 _IN_CAPTURES = "capture IN (SELECT value FROM json_each(?))"
 _LARGEST_ID = 2**63 - 1
 
+Brief = tuple[int, str, str, int]
+"""Id, class and SHA-256 of a sample, and whether it is for testing only."""
+
 
 @dataclass(frozen=True)
 class Incoming:
@@ -74,11 +77,12 @@ def count(connection: sqlite3.Connection, class_id: str | None = None) -> int:
     return int(found)
 
 
-def page(connection: sqlite3.Connection, class_id: str, limit: int, before: int | None) -> SamplePage:
-    """Return up to `limit` samples of a class with ids below `before`, newest first."""
+def page(connection: sqlite3.Connection, class_id: str, limit: int, before: int | None, skip: int = 0) -> SamplePage:
+    """Return up to `limit` samples of a class with ids below `before`, newest first, after the first `skip` of them."""
     start = _LARGEST_ID if before is None else max(0, min(before, _LARGEST_ID))
-    query = f"{_LIVE} AND class_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
-    found = [_sample(row) for row in connection.execute(query, (class_id, start, limit + 1))]
+    query = f"{_LIVE} AND class_id = ? AND id < ? ORDER BY id DESC LIMIT ? OFFSET ?"
+    skipped = max(0, min(skip, _LARGEST_ID))
+    found = [_sample(row) for row in connection.execute(query, (class_id, start, limit + 1, skipped))]
     shown = tuple(found[:limit])
     return SamplePage(shown, count(connection, class_id), shown[-1].id if len(found) > limit else None)
 
@@ -116,6 +120,19 @@ def everything(connection: sqlite3.Connection, *, enabled_only: bool) -> tuple[S
     """Return all samples, or those of classes that take part in training, in the order of their ids."""
     query = f"{_LIVE} AND {_IN_CLASSES} ORDER BY id"
     return tuple(_sample(row) for row in connection.execute(query, (0 if enabled_only else 1,)))
+
+
+def numbers(connection: sqlite3.Connection, class_id: str, limit: int, skip: int) -> tuple[int, ...]:
+    """Return the ids of up to `limit` samples of a class, newest first, after the first `skip` of them."""
+    query = "SELECT id FROM samples WHERE removal IS NULL AND class_id = ? ORDER BY id DESC LIMIT ? OFFSET ?"
+    return tuple(number for (number,) in connection.execute(query, (class_id, limit, skip)))
+
+
+def brief(connection: sqlite3.Connection, after: int) -> list[Brief]:
+    """Return the least about samples with ids above `after`, in the order of their ids: much faster than the whole."""
+    query = "SELECT id, class_id, sha256, test FROM samples WHERE removal IS NULL"
+    query = f"{query} AND id > ? AND {_IN_CLASSES} ORDER BY id"
+    return connection.execute(query, (after, 1)).fetchall()
 
 
 def files_in_use(connection: sqlite3.Connection, among: Iterable[str] | None = None) -> set[str]:
