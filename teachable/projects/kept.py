@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from teachable.errors import NotFound
-from teachable.projects import names
+from teachable.projects import names, snapshots
 from teachable.projects.files import sweep, write_whole
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
@@ -13,7 +13,7 @@ _REPORT = re.compile(r"[A-Za-z0-9_-]+\.[a-z0-9-]+\.json")
 
 
 class ModelFiles:
-    """Model files by id, each with what its test said photo by photo beside it, if that is known.
+    """Model files by id, each with what its test said photo by photo, and what the project held then, if that is known.
 
     Args:
         folder: that holds them.
@@ -40,20 +40,52 @@ class ModelFiles:
         """
         return self.path(model_id).with_suffix(".npz")
 
-    def write(self, model_id: str, data: bytes, outcomes: bytes | None) -> None:
-        """Write a model, and its outcomes before it."""
+    def snapshot(self, model_id: str) -> Path:
+        """Return where it is kept what the project held when a model was trained; see `teachable.projects.snapshots`.
+
+        Raises:
+            NotFound: no model has such an id.
+        """
+        return self.path(model_id).with_suffix(".gz")
+
+    def there(self, model_id: str) -> dict[str, Path]:
+        """Return the files there are of a model, by what they are: `model.onnx`, `outcomes.npz`, `snapshot.gz`."""
+        named = {
+            "model.onnx": self.path(model_id),
+            "outcomes.npz": self.outcomes(model_id),
+            "snapshot.gz": self.snapshot(model_id),
+        }
+        return {name: path for name, path in named.items() if path.is_file()}
+
+    def write(self, model_id: str, data: bytes, outcomes: bytes | None, snapshot: bytes | None = None) -> None:
+        """Write a model, and before it what belongs to it."""
+        if snapshot is not None:
+            write_whole(self.snapshot(model_id), snapshot)
         if outcomes is not None:
             write_whole(self.outcomes(model_id), outcomes)
         write_whole(self.path(model_id), data)
 
     def discard(self, model_id: str) -> None:
-        """Remove a model and its outcomes, if they are there."""
-        self.path(model_id).unlink(missing_ok=True)
-        self.outcomes(model_id).unlink(missing_ok=True)
+        """Remove a model and what belongs to it, as far as it is there."""
+        for path in (self.path(model_id), self.outcomes(model_id), self.snapshot(model_id)):
+            path.unlink(missing_ok=True)
+
+    def photos_named(self) -> set[str]:
+        """Return the SHA-256 of all photos that any version can be gone back to with."""
+        found: set[str] = set()
+        for path in self._folder.glob("*.gz"):
+            found.update(snapshots.hashes(path.read_bytes()))
+        return found
+
+    def size(self) -> int:
+        """Return what all models and what belongs to them take on the disk, in bytes."""
+        if not self._folder.is_dir():
+            return 0
+        return sum(path.stat().st_size for path in self._folder.iterdir() if path.is_file())
 
     def sweep(self, named: Collection[str]) -> None:
         """Remove what a killed process left behind: temporary files, and files of models that are not `named`."""
-        for suffix in (".onnx", ".npz"):
+        for suffix in (".onnx", ".npz", ".gz"):
             sweep(self._folder, named, suffix)
 
 

@@ -70,6 +70,14 @@ MIGRATIONS = (
             "ALTER TABLE project ADD COLUMN unknown_below REAL",
         ),
     ),
+    Migration(
+        "0006_versions",
+        (
+            # The model that is used; without one it is the newest, as it always was until then.
+            "ALTER TABLE project ADD COLUMN model TEXT",
+            "ALTER TABLE models ADD COLUMN name TEXT",
+        ),
+    ),
 )
 
 
