@@ -8,13 +8,12 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares its preparations in one process when tests run in several: a file, and all that is browsed.
+    """Keep what shares its preparations in one process when tests run in several: a file.
 
-    One browser at a time also leaves it the time its tests wait for.
+    Each process that browses has a server and browsers of its own, so that two files are browsed at a time.
     """
     for item in items:
-        browsed = item.path.parent.name == "browser"
-        item.add_marker(pytest.mark.xdist_group("browser" if browsed else item.path.name))
+        item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(Path(__file__).parent))))
 
 
 @pytest.fixture(scope="session", autouse=True)
