@@ -19,7 +19,8 @@ from teachable.backlog import Backlog, Progress
 from teachable.errors import Cancelled, Conflict, InvalidInput, NotFound, TeachableError
 from teachable.images import load
 from teachable.lesson import Lesson, digest, kept
-from teachable.projects import Project
+from teachable.projects import Project, snapshots
+from teachable.projects.snapshots import Snapshot
 from teachable.scores import EpochPoint
 from teachable.training import Phase, Task, TestSet, Trainer
 from teachable.types import (
@@ -244,7 +245,8 @@ class Job:
         if self._cancelled.is_set():
             raise Cancelled
         record = replace(record, seconds=round(time.monotonic() - self._started, 3))
-        project.save_model(record, data, ProjectNetwork.of(backbone), kept(material, outcome))
+        held = snapshots.pack(material.held)
+        project.save_model(record, data, ProjectNetwork.of(backbone), kept(material, outcome), held)
         return _Trained(record, outcome.head, data, material.samples)
 
     def _gather(self) -> Lesson:
@@ -255,10 +257,18 @@ class Job:
             if self._cancelled.is_set():
                 raise Cancelled
             cache = self._backlog.cache(self._project, fingerprint)
-            classes, samples = self._snapshot()
+            held = self._snapshot()
+            classes = [one for one in held.classes if not one.disabled]
+            enabled = {one.id for one in classes}
+            samples = [sample for sample in held.samples if sample.class_id in enabled]
             # Somebody may go on capturing: what came after the wait is not trained on, and makes the model stale.
             coming = set(cache.missing(sample.sha256 for sample in samples)) - unreadable
-            samples = [sample for sample in samples if sample.sha256 not in coming]
+            if coming:
+                samples = [sample for sample in samples if sample.sha256 not in coming]
+                kept_then = tuple(
+                    one for one in held.samples if one.class_id not in enabled or one.sha256 not in coming
+                )
+                held = replace(held, samples=kept_then)
             readable = [sample for sample in samples if sample.sha256 not in unreadable and not sample.test]
             tests = [sample for sample in samples if sample.sha256 not in unreadable and sample.test]
             self._require_every_class(classes, samples, readable)
@@ -267,21 +277,19 @@ class Job:
             except KeyError:
                 log.warning("embeddings of project %s were damaged and are made again", self._project.id)
                 continue
-            return Lesson(classes, readable, embeddings, tests, of_tests, digest(classes, samples))
+            return Lesson(classes, readable, embeddings, tests, of_tests, digest(classes, samples), held)
 
-    def _snapshot(self) -> tuple[list[ClassInfo], list[Sample]]:
-        """Return the enabled classes and their samples, as of one moment."""
+    def _snapshot(self) -> Snapshot:
+        """Return all classes and samples, as of one moment."""
         while True:
             before = self._project.info()
-            samples = self._project.all_samples(enabled_only=True)
+            samples = self._project.all_samples()
             after = self._project.info()
             if self._cancelled.is_set():
                 raise Cancelled
             # While photos come in the time changes with every one of them; it is the classes that have to match.
-            if [one.id for one in before.classes if not one.disabled] == [
-                one.id for one in after.classes if not one.disabled
-            ]:
-                return [one for one in after.classes if not one.disabled], list(samples)
+            if [(one.id, one.disabled) for one in before.classes] == [(one.id, one.disabled) for one in after.classes]:
+                return Snapshot(after.classes, samples)
 
     def _require_every_class(
         self, classes: Sequence[ClassInfo], samples: Sequence[Sample], readable: Sequence[Sample]

@@ -6,12 +6,13 @@ Gathering it is the business of `teachable.jobs`, the form of what is kept that 
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from teachable import outcomes
 from teachable.outcomes import Kept
+from teachable.projects.snapshots import Snapshot
 from teachable.tasks import Outcome
 from teachable.types import ClassInfo, Embeddings, Labels, Sample
 
@@ -27,6 +28,7 @@ class Lesson:
         tests: the test set, as far as it can be read.
         test_embeddings: of these, float32 `[T, D]`.
         digest: of classes and samples, those that cannot be read included.
+        held: everything the project held at that moment, disabled classes and what cannot be read included.
     """
 
     classes: Sequence[ClassInfo]
@@ -35,6 +37,7 @@ class Lesson:
     tests: Sequence[Sample]
     test_embeddings: Embeddings
     digest: str
+    held: Snapshot = field(default_factory=lambda: Snapshot((), ()))
 
     def labels(self, samples: Sequence[Sample]) -> Labels:
         """Return the index of the class of each, int64 `[N]`."""

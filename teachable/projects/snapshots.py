@@ -1,7 +1,8 @@
 """What a project held when a model was trained: its classes and photos by their hashes. It owns the form on disk.
 
-A JSON text, gzipped: `format_version`; `classes`, a list of objects; and `samples`, column by column, so that fifty
-thousand photos take about two megabytes. `id` holds differences to the one before, `class` and `group` count in
+Two lines of JSON, gzipped. The first has `format_version` and `classes`, a list of objects, and is read alone where
+only the classes are wanted. The second has `groups`, a list of names, and `samples`, column by column, so that fifty
+thousand photos take about two megabytes: `id` holds differences to the one before, `class` and `group` are places in
 `classes` and `groups`. No pixel is in it: photos are found again by their SHA-256.
 """
 
@@ -11,7 +12,8 @@ import logging
 import math
 import re
 import zlib
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -28,6 +30,18 @@ LARGEST = 256 * 2**20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLOR = re.compile(r"#[0-9A-F]{6}")
 _LARGEST_ID = 2**63 - 1
+# Bytes of text that are read where only the classes are wanted; a thousand of them take a fifth of it.
+_LARGEST_HEAD = 2**20
+_DAMAGES = (
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    TeachableError,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -56,9 +70,11 @@ def pack(snapshot: Snapshot) -> bytes:
     groups = list(dict.fromkeys(one.group for one in samples))
     group_places = {group: place for place, group in enumerate(groups)}
     ids = [0, *(one.id for one in samples)]
-    found = {
-        "format_version": FORMAT_VERSION,
-        "classes": [asdict(one) for one in snapshot.classes],
+    counts = Counter(one.class_id for one in samples)
+    tests = Counter(one.class_id for one in samples if one.test)
+    classes = [replace(one, samples=counts[one.id], tests=tests[one.id]) for one in snapshot.classes]
+    head = {"format_version": FORMAT_VERSION, "classes": [asdict(one) for one in classes]}
+    body = {
         "groups": groups,
         "samples": {
             "id": [after - before for before, after in pairwise(ids)],
@@ -71,50 +87,65 @@ def pack(snapshot: Snapshot) -> bytes:
             "test": [int(one.test) for one in samples],
         },
     }
-    return gzip.compress(json.dumps(found, separators=(",", ":")).encode(), compresslevel=6, mtime=0)
+    text = "\n".join(json.dumps(part, separators=(",", ":")) for part in (head, body))
+    return gzip.compress(text.encode(), compresslevel=6, mtime=0)
 
 
 def unpack(data: bytes) -> Snapshot | None:
     """Read a snapshot; one that is damaged or of a newer version is as good as none, and that is logged."""
     try:
-        found = json.loads(_inflated(data))
-        if found["format_version"] != FORMAT_VERSION:
-            raise ValueError(f"version {found['format_version']} is not known here")
-        classes = tuple(_class(one, place) for place, one in enumerate(found["classes"]))
-        snapshot = Snapshot(classes, _samples(found, classes))
-        if len({one.id for one in classes}) < len(classes) or len({one.name for one in classes}) < len(classes):
-            raise ValueError("classes are in it twice")
-    except (
-        LookupError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-        TypeError,
-        ValueError,
-        TeachableError,
-        zlib.error,
-    ):
+        head, body = _inflated(data, LARGEST).split(b"\n")
+        classes = _classes(head)
+        return Snapshot(classes, _samples(json.loads(body), classes))
+    except _DAMAGES:
         log.warning("what a project held when a model was trained cannot be read", exc_info=True)
         return None
-    return snapshot
+
+
+def classes_of(data: bytes) -> tuple[ClassInfo, ...] | None:
+    """Read the classes of a snapshot alone, with their numbers of samples; None for one that is damaged."""
+    try:
+        head, line, _ = _inflated(data, _LARGEST_HEAD, whole=False).partition(b"\n")
+        if not line:
+            raise ValueError("it has no end")
+        return _classes(head)
+    except _DAMAGES:
+        log.warning("what a project held when a model was trained cannot be read", exc_info=True)
+        return None
 
 
 def hashes(data: bytes) -> list[str]:
     """Return the SHA-256 of all photos of a snapshot, and of one that is damaged as many as can be made out."""
     try:
-        found = json.loads(_inflated(data))["samples"]["sha256"]
+        found = json.loads(_inflated(data, LARGEST).split(b"\n")[1])["samples"]["sha256"]
         return [text for text in found if isinstance(text, str) and _SHA256.fullmatch(text)]
-    except (LookupError, AttributeError, RecursionError, TypeError, ValueError, zlib.error):
+    except _DAMAGES:
         return []
 
 
-def _inflated(data: bytes) -> bytes:
-    """Return the text of a gzip file of one member, of a size that is no attack."""
+def _inflated(data: bytes, most: int, *, whole: bool = True) -> bytes:
+    """Return the text of a gzip file of one member, or its beginning.
+
+    Raises:
+        ValueError: it is longer than `most`, or cut short, and all of it is wanted.
+    """
     stream = zlib.decompressobj(wbits=31)
-    text = stream.decompress(data, LARGEST)
-    if not stream.eof:
+    text = stream.decompress(data, most)
+    if whole and not stream.eof:
         raise ValueError("cut short, or far too long")
     return text
+
+
+def _classes(head: bytes) -> tuple[ClassInfo, ...]:
+    found = json.loads(head)
+    if found["format_version"] != FORMAT_VERSION:
+        raise ValueError(f"version {found['format_version']} is not known here")
+    classes = tuple(_class(one, place) for place, one in enumerate(found["classes"]))
+    if len({one.id for one in classes}) < len(classes) or len({names.name_key(one.name) for one in classes}) < len(
+        classes
+    ):
+        raise ValueError("a class is in it twice")
+    return classes
 
 
 def _class(found: dict[str, Any], place: int) -> ClassInfo:
