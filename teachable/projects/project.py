@@ -61,7 +61,7 @@ class Project:
         self._clear_away()
         self._database = Database(folder / DATABASE)
         self._intake = Intake(self._database, self._photos)
-        self.versions = Versions(self._database, self._models)
+        self.versions = Versions(self._database, self._models, self._photos, session)
 
     def close(self) -> None:
         """Wait for running calls and close. Later calls raise NotFound."""

@@ -176,4 +176,6 @@ def _samples(found: dict[str, Any], classes: tuple[ClassInfo, ...]) -> tuple[Sam
         samples.append(Sample(number, class_id, sha256, groups[group], width, height, float(created), bool(test)))
     if any(after.id <= before.id for before, after in pairwise(samples)):
         raise ValueError("photos out of order")
+    if len({(one.class_id, one.sha256) for one in samples}) < len(samples):
+        raise ValueError("a photo is in a class twice")
     return tuple(samples)

@@ -1,15 +1,30 @@
 """The versions of one project: every trained model with what the project held then, rows and files together."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from teachable.errors import NotFound
-from teachable.projects import about, models, snapshots
+from teachable.errors import Conflict, NotFound
+from teachable.projects import about, models, restoring, snapshots
 from teachable.projects.database import Database
+from teachable.projects.files import PhotoFiles
 from teachable.projects.kept import ModelFiles
 from teachable.projects.models import KeptVersion
 from teachable.projects.snapshots import Snapshot
 from teachable.types import ModelRecord, ProjectNetwork
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of going back to a version.
+
+    Attributes:
+        undo: token to take it back with.
+        gone: photos of then that were deleted for good meanwhile, and are missing.
+    """
+
+    undo: str
+    gone: int
 
 
 class Versions:
@@ -20,11 +35,15 @@ class Versions:
     Args:
         database: of the project.
         files: of its models.
+        photos: of its samples.
+        session: that going back belongs to, see `actions`.
     """
 
-    def __init__(self, database: Database, files: ModelFiles) -> None:
+    def __init__(self, database: Database, files: ModelFiles, photos: PhotoFiles, session: str) -> None:
         self._database = database
         self._files = files
+        self._photos = photos
+        self._session = session
 
     def every(self) -> tuple[KeptVersion, ...]:
         """Return all versions, oldest first."""
@@ -110,6 +129,37 @@ class Versions:
         with self._database.change() as connection:
             models.remove(connection, model_id)
         self._files.discard(model_id)
+
+    def restore(self, model_id: str, network: ProjectNetwork, *, contents: bool = True) -> Restored:
+        """Go back to a version, as one action that can be taken back.
+
+        Args:
+            model_id: of the version, which becomes the current one.
+            network: it was trained with.
+            contents: classes, photos, recordings, test marks, settings and network become what they were too.
+
+        Raises:
+            NotFound: there is no version with this id, or its model file is gone.
+            Conflict: what the project held was not kept, or cannot be read, and is wanted.
+        """
+        from teachable.projects import actions
+
+        snapshot = self.snapshot(model_id) if contents else None
+        with self._database.change() as connection:
+            version = models.find(connection, model_id)
+            self.file(model_id)
+            if contents and snapshot is None:
+                raise Conflict("version_without_contents", number=version.number)
+            gone = 0
+            with actions.recorded(connection, self._session, "restored", {"number": version.number}) as action:
+                models.use(connection, model_id)
+                if snapshot is not None:
+                    restoring.use(connection, version.record.settings, network)
+                    gone = restoring.bring_back(connection, action.id, snapshot, self._has_photo)
+            return Restored(action.token, gone)
+
+    def _has_photo(self, sha256: str) -> bool:
+        return self._photos.path(sha256).is_file()
 
     def file(self, model_id: str) -> Path:
         """Return the file of a model.
