@@ -97,6 +97,9 @@ class EmbeddingCache:
         folder: where the file lives, usually the project's.
         fingerprint: of the backbone; another backbone uses another file.
 
+    Attributes:
+        changes: grows whenever another photo is known, or one no longer is.
+
     Raises:
         sqlite3.Error: the file cannot be used now: no room on the disk, no such folder, kept busy by another process.
     """
@@ -104,6 +107,7 @@ class EmbeddingCache:
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.path = self.file(folder, fingerprint)
         self._lock = threading.Lock()
+        self.changes = 0
         try:
             self._connection, self._known = self._open()
         except sqlite3.DatabaseError as error:
@@ -165,6 +169,7 @@ class EmbeddingCache:
                 self._renew()
                 self._write(rows)
             self._known.update(vectors)
+            self.changes += 1
 
     def _write(self, rows: Sequence[tuple[str, bytes, int]]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -185,33 +190,43 @@ class EmbeddingCache:
         """
         if not hashes:
             return np.empty((0, 0), np.float32)
-        wanted = list(dict.fromkeys(hashes))
+        row = {sha: number for number, sha in enumerate(dict.fromkeys(hashes))}
+        # In the order of the file, and straight to where they belong: of 50,000 photos they are 256 MB.
+        wanted = sorted(row)
+        found: Embeddings | None = None
+        present = np.zeros(len(row), np.bool_)
+        for start in range(0, len(wanted), LOOKUP):
+            for sha, vector in self._some(wanted[start : start + LOOKUP]):
+                if found is None:
+                    found = np.empty((len(row), len(vector)), np.float32)
+                if vector.shape == found.shape[1:]:
+                    found[row[sha]], present[row[sha]] = vector, True
+        if found is None or not present.all():
+            lost = {sha for sha, number in row.items() if not present[number]}
+            with self._lock:
+                self._known.difference_update(lost)
+                self.changes += 1
+            raise KeyError(min(lost))
+        return found if len(row) == len(hashes) else found[[row[sha] for sha in hashes]]
+
+    def _some(self, wanted: Sequence[str]) -> list[tuple[str, NDArray[np.float32]]]:
+        """Return what is there and whole, as far as one statement can ask for it: others get their turn in between."""
+        places = ",".join("?" * len(wanted))
+        query = f"SELECT * FROM embeddings WHERE sha256 IN ({places})"  # noqa: S608 - only places
         with self._lock:
             try:
-                found = self._read(wanted)
+                rows = self._connection.execute(query, wanted).fetchall()
             except sqlite3.DatabaseError as error:
                 if not _damaged(error):
                     raise
                 self._renew()
-                found = {}
-            self._known.difference_update(sha for sha in wanted if sha not in found)
-        return np.stack([found[sha] for sha in hashes])
-
-    def _read(self, wanted: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return what is there and whole."""
-        found = {}
-        for start in range(0, len(wanted), LOOKUP):
-            part = wanted[start : start + LOOKUP]
-            places = ",".join("?" * len(part))
-            query = f"SELECT * FROM embeddings WHERE sha256 IN ({places})"  # noqa: S608 - only places
-            for sha, blob, crc in self._connection.execute(query, part):
-                if zlib.crc32(blob) == crc:
-                    found[sha] = np.frombuffer(blob, np.float32)
-        return found
+                return []
+        return [(sha, np.frombuffer(blob, np.float32)) for sha, blob, crc in rows if zlib.crc32(blob) == crc]
 
     def _renew(self) -> None:
         self._connection.close()
         self._connection, self._known = self._start_anew()
+        self.changes += 1
 
     def close(self) -> None:
         """Close the file."""

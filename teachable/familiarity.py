@@ -28,6 +28,8 @@ from teachable.types import Embeddings, Familiarity, Labels
 
 LEAST = 20
 """Photos held out without which nothing can be said: 5 % of fewer is less than one."""
+ENOUGH = 10_000
+"""Photos that are learned from, at most: more would cost time and memory and move nothing that can be told."""
 SHARES = 101
 """Quantiles that are kept: one for each per cent."""
 # In the file, R x D numbers for the space and C x R for the centres: 9 % of the built-in network at most.
@@ -46,7 +48,8 @@ def fit(embeddings: Embeddings, labels: Labels, folds: NDArray[np.int64]) -> Fam
     """Fit the distance on all photos, and learn from photos that were held out how far known photos lie.
 
     The distances of photos held out are to what was fitted without their fold, so that they are those of recordings
-    never seen.
+    never seen. Of more than `ENOUGH` photos so many are looked at, of every class alike as far as it has them, and
+    evenly spread over it.
 
     Args:
         embeddings: float32 `[N, D]`, of photos trained on.
@@ -72,9 +75,27 @@ def fit(embeddings: Embeddings, labels: Labels, folds: NDArray[np.int64]) -> Fam
         raise ValueError("familiarity needs two classes")
     if int((folds >= 0).sum()) < LEAST:
         return None
+    some = _some(labels)
     # On one core: matrices this small lose more by sharing than they win, and their last bits would depend on it.
     with threadpool_limits(1):
-        return _fit(embeddings, labels, folds)
+        return _fit(embeddings[some], labels[some], folds[some])
+
+
+def _some(labels: Labels) -> slice | NDArray[np.int64]:
+    """Return which photos are learned from: all, or `ENOUGH` of them."""
+    if len(labels) <= ENOUGH:
+        return slice(None)
+    counts = np.bincount(labels)
+    # The largest number of photos a class may keep, such that all together keep no more than enough.
+    low, high = 1, int(counts.max())
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if int(np.minimum(counts, middle).sum()) <= ENOUGH else (low, middle - 1)
+    kept = []
+    for one in np.flatnonzero(counts):
+        rows = np.flatnonzero(labels == one)
+        kept.append(rows if len(rows) <= low else rows[np.linspace(0, len(rows) - 1, low).round().astype(np.int64)])
+    return np.sort(np.concatenate(kept))
 
 
 def _fit(embeddings: Embeddings, labels: Labels, folds: NDArray[np.int64]) -> Familiarity | None:

@@ -138,3 +138,14 @@ def test_ranges_with_few_photos_are_joined() -> None:
     assert found[1].confidence == pytest.approx((0.45 * 4 + 0.55 * 6 + 0.95 * 2) / 12)
     assert calibration.joined(bins[:1]) == tuple(bins[:1])
     assert calibration.joined([]) == ()
+
+
+def test_of_very_many_photos_enough_give_the_temperature(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    logits = random.normal(0, 3, (3000, 4)).astype(np.float32)
+    chances = np.exp(logits / 2)
+    draws = (chances / chances.sum(axis=1, keepdims=True)).cumsum(axis=1)
+    labels = (random.random((3000, 1)) > draws).sum(axis=1).clip(0, 3)
+    whole = calibration.temperature(logits, labels)
+    monkeypatch.setattr(calibration, "ENOUGH", 1000)
+    assert calibration.temperature(logits, labels) == pytest.approx(whole, rel=0.15)

@@ -72,7 +72,38 @@ def test_a_message_comes_back_as_it_was_sent() -> None:
         receive(stream)
 
 
-@pytest.mark.parametrize("length", [0, 3, 8, 20, 100])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12.0).reshape(3, 4)[:, ::2],
+        np.asfortranarray(np.arange(6).reshape(2, 3)),
+        np.float32(3.5).reshape(()),
+        np.array(["a", "ü"]),
+        np.zeros((2, 0, 3), bool),
+    ],
+)
+def test_arrays_of_every_shape_travel(array: np.ndarray) -> None:
+    stream = io.BytesIO()
+    send(stream, {}, {"a": array})
+    stream.seek(0)
+    found = receive(stream)[1]["a"]
+    assert (found.shape, found.dtype) == (array.shape, array.dtype)
+    np.testing.assert_array_equal(found, array)
+    # What is received is owned by the receiver.
+    assert found.flags.writeable
+
+
+def test_an_array_of_another_length_than_it_says_is_refused() -> None:
+    stream, buffer = io.BytesIO(), io.BytesIO()
+    np.save(buffer, np.zeros(4))
+    for part in (json.dumps({"arrays": ["a"]}).encode(), buffer.getvalue() + b"more"):
+        stream.write(len(part).to_bytes(8, "little") + part)
+    stream.seek(0)
+    with pytest.raises(ValueError, match="length"):
+        receive(stream)
+
+
+@pytest.mark.parametrize("length", [0, 3, 8, 20, 100, 150, 300])
 def test_a_message_cut_short_is_the_end(length: int) -> None:
     stream = io.BytesIO()
     send(stream, {"kind": "x"}, {"a": np.zeros(100)})

@@ -107,6 +107,30 @@ def test_more_photos_than_one_query_takes(cache: EmbeddingCache) -> None:
     np.testing.assert_array_equal(cache.get(list(vectors)), np.stack(list(vectors.values())))
 
 
+def test_photos_asked_for_twice_are_given_twice(cache: EmbeddingCache) -> None:
+    cache.put({"b": np.float32([1, 2]), "a": np.float32([3, 4])})
+    np.testing.assert_array_equal(cache.get(["b", "a", "b"]), np.float32([[1, 2], [3, 4], [1, 2]]))
+
+
+def test_a_vector_of_another_width_counts_as_missing(cache: EmbeddingCache) -> None:
+    cache.put({"a": np.float32([1, 2]), "b": np.float32([1, 2, 3])})
+    with pytest.raises(KeyError, match="b"):
+        cache.get(["a", "b"])
+    assert cache.missing(["a", "b"]) == ["b"]
+
+
+def test_changes_are_counted(cache: EmbeddingCache) -> None:
+    before = cache.changes
+    cache.put({"a": np.float32([1, 2])})
+    assert cache.changes > before
+    before = cache.changes
+    cache.get(["a"])
+    assert cache.changes == before
+    with pytest.raises(KeyError):
+        cache.get(["none"])
+    assert cache.changes > before
+
+
 def test_embeddings_can_be_put_twice(cache: EmbeddingCache) -> None:
     cache.put({"a": vector(0)})
     cache.put({"a": vector(1)})

@@ -221,3 +221,26 @@ def test_two_hundred_classes_share_the_centres() -> None:
     found = familiarity.fit(embeddings, labels, places)
     assert found is not None
     assert found.centres.shape[:2] == (200, 2)
+
+
+def test_of_very_many_photos_enough_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, labels, places = world(photos=40)
+    whole = familiarity.fit(embeddings, labels, places % 5)
+    monkeypatch.setattr(familiarity, "ENOUGH", 600)
+    some = familiarity.fit(embeddings, labels, places % 5)
+    assert whole is not None
+    assert some is not None
+    assert (whole.held_out, some.held_out) == (1200, 600)
+    # Known things are known, and others are not, about as often as with all of them.
+    near, far = world(seed=5)[0], other()
+    assert familiarity.score(some, near).mean() == pytest.approx(familiarity.score(whole, near).mean(), abs=0.08)
+    assert familiarity.score(some, far).mean() == pytest.approx(familiarity.score(whole, far).mean(), abs=0.05)
+
+
+def test_a_rare_class_keeps_all_its_photos_among_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(familiarity, "ENOUGH", 100)
+    labels = np.array([0] * 500 + [1] * 7 + [2] * 300)
+    rows = familiarity._some(labels)
+    assert isinstance(rows, np.ndarray)
+    assert np.bincount(labels[rows]).tolist() == [46, 7, 46]
+    assert (np.diff(rows) > 0).all()

@@ -349,3 +349,46 @@ def test_settings_out_of_range_are_refused_in_words(change: dict[str, object]) -
         heads.fit(embeddings, labels, 2, replace(TrainSettings(), **change))  # type: ignore[arg-type]
     assert caught.value.key == f"setting_{name}"
     assert caught.value.values["value"] is value
+
+
+def test_up_to_the_limit_every_epoch_learns_from_every_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, labels = make([30, 30], width=16)
+    settings = TrainSettings(epochs=4)
+    plain = heads.fit(embeddings, labels, 2, settings)
+    monkeypatch.setattr(heads, "SEEN", 60)
+    assert same(plain.head, heads.fit(embeddings, labels, 2, settings).head)
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(40, 40 * 13), (2, 2 * 19)])
+def test_more_photos_do_not_take_more_steps_unless_some_would_never_be_seen(
+    epochs: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embeddings, labels = make([300, 300], width=16)
+    monkeypatch.setattr(heads, "SEEN", 200)
+    seen: list[np.ndarray] = []
+    step = heads._Network.step
+
+    def counted(self: heads._Network, batch: torch.Tensor, target: torch.Tensor, *rest: object) -> None:
+        seen.append(batch.numpy().copy())
+        step(self, batch, target, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(heads._Network, "step", counted)
+    fitted = heads.fit(embeddings, labels, 2, TrainSettings(epochs=epochs), (embeddings, labels))
+    assert len(seen) == steps
+    # Twice in order: every photo is learned from once before any is a second time.
+    first = np.concatenate(seen)[:600]
+    directions = (first - first.mean(axis=0)).round(4)
+    assert len(np.unique(directions, axis=0)) == 600
+    assert len(fitted.history) == epochs
+
+
+def test_many_photos_are_learned_as_well_and_give_the_same_bits_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, labels = make([700, 500, 300], width=64)
+    test, truth = make([200] * 3, seed=1, width=64)
+    whole = accuracy(heads.fit(embeddings, labels, 3, TrainSettings()).head, test, truth)
+    monkeypatch.setattr(heads, "SEEN", 400)
+    one, other = (heads.fit(embeddings, labels, 3, TrainSettings(), (test, truth)) for _ in range(2))
+    assert accuracy(one.head, test, truth) >= whole - 0.01
+    assert same(one.head, other.head)
+    assert one.history == other.history
+    assert one.history[-1].held_out_accuracy == pytest.approx(accuracy(one.head, test, truth), abs=0.03)
