@@ -5,7 +5,7 @@ from pathlib import Path
 
 from teachable import archives, thumbnails
 from teachable.projects import Project, ProjectStore
-from teachable.types import AddResult, ClassInfo, SamplePage
+from teachable.types import AddResult, Change, ClassInfo, SamplePage
 
 
 class Contents:
@@ -22,9 +22,9 @@ class Contents:
 
     # Classes
 
-    def add_class(self, project_id: str, name: str | None = None) -> ClassInfo:
-        """Add a class at the end; without a name it is numbered."""
-        return self._store.open(project_id).add_class(name)
+    def add_class(self, project_id: str, name: str | None = None, *, action: str | None = None) -> ClassInfo:
+        """Add a class at the end; without a name it is numbered. `action` is the token of what it is a part of."""
+        return self._store.open(project_id).add_class(name, action=action)
 
     def update_class(
         self,
@@ -47,7 +47,14 @@ class Contents:
     # Samples
 
     def add_photos(
-        self, project_id: str, class_id: str, group: str, files: Iterable[tuple[str, bytes]], *, test: bool = False
+        self,
+        project_id: str,
+        class_id: str,
+        group: str,
+        files: Iterable[tuple[str, bytes]],
+        *,
+        test: bool = False,
+        action: str | None = None,
     ) -> AddResult:
         """Store photos, and have them embedded in the background.
 
@@ -57,10 +64,11 @@ class Contents:
             group: name of the press, upload or video they belong to.
             files: name and bytes of each.
             test: they are never to be trained on, only tested with.
+            action: token of what they are a part of, see `begin`.
         """
         project = self._store.open(project_id)
         try:
-            return project.add_photos(class_id, group, files, test=test)
+            return project.add_photos(class_id, group, files, test=test, action=action)
         finally:
             self._on_photos(project)
 
@@ -97,9 +105,21 @@ class Contents:
         """
         return self._store.open(project_id).mark_test(ids, test, whole_recordings=whole_recordings)
 
-    def undo(self, project_id: str, token: str) -> None:
-        """Take back a deletion, a move or a mark."""
-        self._store.open(project_id).undo(token)
+    # History
+
+    def begin(self, project_id: str, kind: str) -> str:
+        """Begin something made of many calls, "imported" for one; what is done with the token is taken back together."""
+        return self._store.open(project_id).begin(kind)
+
+    def undo(self, project_id: str, token: str | None = None) -> Change:
+        """Take back what was done to classes and photos last, or what a token names; return what it was."""
+        return self._store.open(project_id).undo(token)
+
+    def redo(self, project_id: str) -> Change:
+        """Do again what was taken back last, and return what it was."""
+        return self._store.open(project_id).redo()
+
+    # Photos
 
     def photo(self, project_id: str, sample_id: int) -> Path:
         """Return the stored file of a sample."""

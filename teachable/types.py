@@ -142,6 +142,21 @@ class ProjectNetwork:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Something a person did to classes or samples, which can be taken back or done again.
+
+    Attributes:
+        token: names it; nobody can guess it.
+        text: what it was, in words.
+        created: seconds since 1970.
+    """
+
+    token: str
+    text: str
+    created: float
+
+
+@dataclass(frozen=True)
 class ProjectInfo:
     """One project as the list and the page see it.
 
@@ -155,6 +170,8 @@ class ProjectInfo:
         network: it is taught with, or None for one from before networks could be chosen that was not opened since.
         unknown_below: a photo whose familiarity is below it gets the answer "not sure", 0 to 0.5. As many of a hundred
             photos of the classes themselves get it too.
+        undo: what would be taken back now, or None.
+        redo: what was taken back and would be done again now, or None.
     """
 
     id: str
@@ -165,6 +182,8 @@ class ProjectInfo:
     settings: TrainSettings
     network: ProjectNetwork | None = None
     unknown_below: float = UNKNOWN_BELOW
+    undo: Change | None = None
+    redo: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -330,11 +349,14 @@ class AddResult:
         added: new samples, in the order sent.
         repeats: files that were already in the class, byte for byte or pixel for pixel, and were skipped.
         rejected: files that could not be read.
+        undo: token that takes the upload back, together with what was sent of the same recording just before; None if
+            nothing was added.
     """
 
     added: tuple[Sample, ...]
     repeats: int
     rejected: tuple[Rejected, ...]
+    undo: str | None = None
 
 
 @dataclass(frozen=True)

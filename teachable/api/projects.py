@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from teachable.api.access import ClassId, ProjectId, Space
-from teachable.api.records import ClassChange, Naming, ProjectChange, Projects, Token, Undo
+from teachable.api.records import ClassChange, Naming, ProjectChange, Projects, Taking, Token, Undo
 from teachable.types import ClassInfo, ProjectInfo
 
 router = APIRouter()
@@ -52,9 +52,19 @@ def delete_project(space: Space, project_id: ProjectId) -> Undo:
 
 
 @router.post("/projects/{project_id}/undo", tags=["projects"], summary="Take a change back")
-def undo(space: Space, project_id: ProjectId, body: Token) -> ProjectInfo:
-    """Bring back deleted samples or a deleted class, move samples back or unmark them. A token works once."""
-    space.undo(project_id, body.undo)
+def undo(space: Space, project_id: ProjectId, body: Taking | None = None) -> ProjectInfo:
+    """Take back the last change of classes and samples, or an earlier one by its token: what came since stays.
+
+    Up to 500 changes are kept for 30 days, also when the server is started again.
+    """
+    space.undo(project_id, body.undo if body else None)
+    return space.project(project_id)
+
+
+@router.post("/projects/{project_id}/redo", tags=["projects"], summary="Do a change again")
+def redo(space: Space, project_id: ProjectId) -> ProjectInfo:
+    """Do again what was taken back last. A new change ends that."""
+    space.redo(project_id)
     return space.project(project_id)
 
 
@@ -74,5 +84,5 @@ def change_class(space: Space, project_id: ProjectId, class_id: ClassId, body: C
 
 @router.delete("/projects/{project_id}/classes/{class_id}", tags=["classes"], summary="Delete a class")
 def delete_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Undo:
-    """Delete a class and its samples. It can be taken back until the server is stopped."""
+    """Delete a class and its samples. It can be taken back for 30 days."""
     return Undo(space.delete_class(project_id, class_id))

@@ -53,7 +53,7 @@ class Undo:
     """How to take a change back.
 
     Attributes:
-        undo: token to send back; it holds until the server is stopped.
+        undo: token to send back; it holds for 30 days, also when the server is started again.
     """
 
     undo: str
@@ -67,10 +67,12 @@ class Added(AddResult):
         added: new samples, in the order sent.
         repeats: files that were already in the class and were skipped.
         rejected: files that could not be taken, and why.
+        undo: token that takes the upload back, together with what was sent of the same recording just before; null if
+            nothing was added.
         total: samples of the class afterwards.
     """
 
-    total: int
+    total: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,12 @@ class Token(Body):
     """What a removal gave back."""
 
     undo: str = Field(description="The token.")
+
+
+class Taking(Body):
+    """What to take back."""
+
+    undo: str | None = Field(None, description="Token of a change. Left out, the last one.")
 
 
 class Settings(Body):

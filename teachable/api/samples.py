@@ -56,7 +56,7 @@ def add_samples(space: Space, project_id: ProjectId, class_id: ClassId, upload: 
     """
     result = space.add_photos(project_id, class_id, upload.group, upload.read(), test=upload.test)
     total = space.samples(project_id, class_id, 1, None).total
-    return Added(result.added, result.repeats, result.rejected, total)
+    return Added(result.added, result.repeats, result.rejected, result.undo, total)
 
 
 @router.delete("/projects/{project_id}/classes/{class_id}/samples", summary="Remove all samples of a class")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from teachable.errors import Conflict
-from teachable.projects import classes, records, schema
+from teachable.projects import actions, classes, records, schema
 from teachable.projects.database import Database
 from teachable.projects.files import sync_folder
 from teachable.types import UNKNOWN_BELOW, ProjectInfo, ProjectNetwork, TrainSettings
@@ -71,6 +71,7 @@ def read(connection: sqlite3.Connection, project_id: str, folder: Path) -> Proje
         records.settings_from(settings),
         None if network is None else records.network_from(network),
         UNKNOWN_BELOW if unknown_below is None else unknown_below,
+        *actions.offered(connection),
     )
 
 

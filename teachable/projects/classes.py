@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from teachable.errors import Conflict, InvalidInput, NotFound, TooLarge
 from teachable.projects import names
@@ -114,15 +115,68 @@ def number(connection: sqlite3.Connection, order: Sequence[str]) -> None:
     connection.executemany("UPDATE classes SET position = ? WHERE id = ?", [(at, id_) for at, id_ in enumerate(order)])
 
 
-def bring_back(connection: sqlite3.Connection, class_id: str) -> None:
-    """Make a removed class live again, where it was; with ` (2)` behind its name if that was taken meanwhile."""
-    name, position = connection.execute("SELECT name, position FROM classes WHERE id = ?", (class_id,)).fetchone()
-    present = read(connection)
-    free = names.free_name(name, {names.name_key(info.name) for info in present})
-    connection.execute(
-        "UPDATE classes SET removal = NULL, name = ?, name_key = ? WHERE id = ?", (free, names.name_key(free), class_id)
-    )
-    place(connection, class_id, min(position, len(present)))
+# Taking back
+
+
+def apply_edits(connection: sqlite3.Connection, action: int, side: Literal["before", "after"]) -> list[str]:
+    """Set what an action changed of classes to what it was before, or after it, where it still is as on the other side.
+
+    Returns:
+        Classes the action had added, to be given to `take_away` when their photos are gone.
+    """
+    query = "SELECT class, field, before, after FROM class_edits WHERE action = ? AND class != ''"
+    fields: dict[str, dict[str, Any]] = {}
+    for class_id, field, before, after in connection.execute(query, (action,)).fetchall():
+        row = connection.execute(f"SELECT {field} FROM classes WHERE id = ?", (class_id,)).fetchone()
+        wanted, other = (before, after) if side == "before" else (after, before)
+        if row is not None and row[0] == other:
+            fields.setdefault(class_id, {})[field] = wanted
+    added = [class_id for class_id, found in fields.items() if side == "before" and found.get("removal") == action]
+    named: dict[str, str] = {}
+    for class_id, found in fields.items():
+        returning = "removal" in found and found["removal"] is None
+        if returning or "name" in found:
+            (present,) = connection.execute("SELECT name FROM classes WHERE id = ?", (class_id,)).fetchone()
+            named[class_id] = found.get("name", present)
+            # A name that nobody else has, until all are known: two classes may have swapped theirs.
+            connection.execute("UPDATE classes SET name = id, name_key = id WHERE id = ?", (class_id,))
+        for field in {"color", "disabled", "position", "removal"} & found.keys():
+            if field != "removal" or class_id not in added:
+                connection.execute(f"UPDATE classes SET {field} = ? WHERE id = ?", (found[field], class_id))
+    for class_id, name in named.items():
+        _name_again(connection, class_id, name, action, side)
+    # Where two claim a place, the one that returns to it has it.
+    moved = {class_id for class_id, found in fields.items() if "position" in found or "removal" in found}
+    order = sorted(read(connection), key=lambda info: (info.position, info.id not in moved))
+    number(connection, [info.id for info in order])
+    return added
+
+
+def take_away(connection: sqlite3.Connection, action: int, added: Iterable[str]) -> None:
+    """Remove classes that an action had added, but for those that others put photos into since."""
+    for class_id in added:
+        connection.execute(
+            "UPDATE classes SET removal = ? WHERE id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM samples WHERE class_id = classes.id AND removal IS NULL)",
+            (action, class_id),
+        )
+    number(connection, [info.id for info in read(connection)])
+
+
+def _name_again(
+    connection: sqlite3.Connection, class_id: str, name: str, action: int, side: Literal["before", "after"]
+) -> None:
+    """Give a class a name it had, with ` (2)` behind it if another class has that by now."""
+    others = {names.name_key(info.name) for info in read(connection) if info.id != class_id}
+    free = names.free_name(name, others)
+    query = "UPDATE classes SET name = ?, name_key = ? WHERE id = ?"
+    connection.execute(query, (free, names.name_key(free), class_id))
+    # So that doing it again finds the name as it was left.
+    query = f"UPDATE class_edits SET {side} = ? WHERE action = ? AND field = 'name' AND class = ?"
+    connection.execute(query, (free, action, class_id))
+
+
+# Inside
 
 
 def _info(row: tuple[str, str, str, int, int, int, int]) -> ClassInfo:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from teachable.errors import NotFound
-from teachable.projects import schema
+from teachable.projects import recording, schema
 
 
 class Database:
@@ -31,6 +31,7 @@ class Database:
             self._writer = schema.connect(path)
             try:
                 schema.bring_up_to_date(self._writer, path)
+                recording.prepare(self._writer)
                 self._reader = schema.connect(path)
             except BaseException:
                 self._writer.close()

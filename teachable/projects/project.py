@@ -1,11 +1,10 @@
 """One project: its calls put files and rows together. What a call returned is on disk, as the package describes."""
 
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from teachable.errors import NotFound
-from teachable.projects import about, classes, models, names, records, samples, schema, undo
+from teachable.projects import about, actions, classes, editing, models, names, records, samples, schema
 from teachable.projects.about import DATABASE, EXPORTS, MODELS, REPORTS, SAMPLES, THUMBNAILS
 from teachable.projects.database import Database
 from teachable.projects.exported import ExportFiles
@@ -18,6 +17,7 @@ from teachable.projects.versions import Versions
 from teachable.settings import check_training, check_unknown_below
 from teachable.types import (
     AddResult,
+    Change,
     ClassInfo,
     ModelRecord,
     ProjectInfo,
@@ -40,12 +40,13 @@ class Project:
         small: small versions of its photos, made when they are first looked at.
     """
 
-    def __init__(self, folder: Path, session: str) -> None:
-        """Open a project, and clear away what earlier sessions removed or left half done.
+    def __init__(self, folder: Path, session: str, allowed: Callable[[], int | None] = lambda: None) -> None:
+        """Open a project, and clear away what was removed too long ago or left half done.
 
         Args:
             folder: of the project; its name is the id.
-            session: what undo tokens are good for; equal for all projects of one store.
+            session: whose changes these are; equal for all projects of one store.
+            allowed: how many photos it may have, or None where only the general limit counts; asked at each batch.
 
         Raises:
             Conflict: it is damaged or from a newer version.
@@ -60,7 +61,7 @@ class Project:
         self.reports = ReportFiles(folder / REPORTS)
         self._clear_away()
         self._database = Database(folder / DATABASE)
-        self._intake = Intake(self._database, self._photos)
+        self._intake = Intake(self._database, self._photos, session, allowed)
         self.versions = Versions(self._database, self._models, self._photos, session)
 
     def close(self) -> None:
@@ -116,8 +117,12 @@ class Project:
 
     # Classes
 
-    def add_class(self, name: str | None = None) -> ClassInfo:
+    def add_class(self, name: str | None = None, *, action: str | None = None) -> ClassInfo:
         """Add a class at the end, called "Class 3" and so on unless named.
+
+        Args:
+            name: of the class.
+            action: token of what it is a part of, see `begin`.
 
         Raises:
             InvalidInput: the name cannot be used.
@@ -125,7 +130,7 @@ class Project:
             TooLarge: there are as many classes as a project can have.
         """
         with self._database.change() as connection:
-            return classes.add(connection, name)
+            return editing.add_class(connection, self._session, name, action)
 
     def update_class(
         self,
@@ -151,16 +156,9 @@ class Project:
             Conflict: another class has the name.
         """
         with self._database.change() as connection:
-            classes.require(connection, class_id)
-            if name is not None:
-                classes.rename(connection, class_id, name)
-            if color is not None:
-                classes.recolor(connection, class_id, color)
-            if disabled is not None:
-                classes.disable(connection, class_id, disabled)
-            if position is not None:
-                classes.place(connection, class_id, position)
-            return classes.require(connection, class_id)
+            return editing.update_class(
+                connection, self._session, class_id, name=name, color=color, position=position, disabled=disabled
+            )
 
     def delete_class(self, class_id: str) -> str:
         """Delete a class with its samples and return the undo token.
@@ -169,13 +167,18 @@ class Project:
             NotFound: there is no such class.
         """
         with self._database.change() as connection:
-            classes.require(connection, class_id)
-            return undo.remove_class(connection, self._session, class_id)
+            return editing.delete_class(connection, self._session, class_id)
 
     # Samples
 
     def add_photos(
-        self, class_id: str, group: str, files: Iterable[tuple[str, bytes]], *, test: bool = False
+        self,
+        class_id: str,
+        group: str,
+        files: Iterable[tuple[str, bytes]],
+        *,
+        test: bool = False,
+        action: str | None = None,
     ) -> AddResult:
         """Store photos in a class. A file that is no good is left out and the others are kept.
 
@@ -184,13 +187,16 @@ class Project:
             group: id of the press, upload or video they come from.
             files: name and bytes of each; names are only used in messages. May be a generator of any length.
             test: they are never to be trained on, only tested with.
+            action: token of what they are a part of, see `begin`; without one they belong to what was sent of the same
+                recording just before.
 
         Raises:
             NotFound: there is no such class.
             InvalidInput: the group cannot be used.
+            Conflict: what they are a part of was taken back meanwhile.
             StorageFull: the disk has no room; photos committed before are kept.
         """
-        return self._intake.take(class_id, group, files, test=test)
+        return self._intake.take(class_id, group, files, test=test, action=action)
 
     def samples(self, class_id: str, limit: int = 60, before: int | None = None, skip: int = 0) -> SamplePage:
         """Return samples of a class, newest first.
@@ -244,7 +250,7 @@ class Project:
             NotFound: none of them is there.
         """
         with self._database.change() as connection:
-            return undo.remove_samples(connection, self._session, _some(connection, ids))
+            return editing.delete_samples(connection, self._session, ids)
 
     def clear_class(self, class_id: str) -> str:
         """Delete all samples of a class and return the undo token.
@@ -253,8 +259,7 @@ class Project:
             NotFound: there is no such class.
         """
         with self._database.change() as connection:
-            classes.require(connection, class_id)
-            return undo.clear_class(connection, self._session, class_id)
+            return editing.clear_class(connection, self._session, class_id)
 
     def move_samples(self, ids: Iterable[int], class_id: str) -> str:
         """Move samples to another class and return the undo token. What that class already has counts as removed.
@@ -263,8 +268,7 @@ class Project:
             NotFound: there is no such class, or none of the samples is there.
         """
         with self._database.change() as connection:
-            classes.require(connection, class_id)
-            return undo.move_samples(connection, self._session, _some(connection, ids), class_id)
+            return editing.move_samples(connection, self._session, ids, class_id)
 
     def mark_test(self, ids: Iterable[int], test: bool, *, whole_recordings: bool = True) -> str:
         """Keep samples for testing only, or let them be trained on again, and return the undo token.
@@ -279,20 +283,36 @@ class Project:
             NotFound: none of the samples is there.
         """
         with self._database.change() as connection:
-            found = _some(connection, ids)
-            if whole_recordings:
-                found = samples.of_same_recordings(connection, found)
-            return undo.mark_test(connection, self._session, found, test)
+            return editing.mark_test(connection, self._session, ids, test, whole_recordings=whole_recordings)
 
-    def undo(self, token: str) -> None:
-        """Take back a deletion, move or mark of this session.
+    # History
+
+    def begin(self, kind: str) -> str:
+        """Begin something made of many calls, "imported" for one, and return its token.
+
+        What is done with the token is taken back together. Until something is, there is nothing to take back.
+        """
+        with self._database.change() as connection:
+            return actions.begin(connection, self._session, kind).token
+
+    def undo(self, token: str | None = None) -> Change:
+        """Take a change of classes or samples back, the last one unless a token names another; return what it was.
 
         Raises:
-            NotFound: no such token, it was used already, or its session is over.
+            NotFound: no such token, it was used already, or there is nothing to take back.
             Conflict: the class was deleted later; undo that first.
         """
         with self._database.change() as connection:
-            undo.undo(connection, self._session, token)
+            return actions.undo(connection, token)
+
+    def redo(self) -> Change:
+        """Do again what was taken back last, and return what it was.
+
+        Raises:
+            NotFound: there is nothing to do again, or something else was done since.
+        """
+        with self._database.change() as connection:
+            return actions.redo(connection)
 
     def photo_file(self, sha256: str) -> Path:
         """Return the file of a photo.
@@ -352,7 +372,7 @@ class Project:
                 return
             schema.bring_up_to_date(connection, path)
             connection.execute("BEGIN IMMEDIATE")
-            undo.purge(connection, self._session)
+            actions.purge(connection)
             connection.execute("COMMIT")
             used = samples.files_in_use(connection)
             self._photos.sweep(used)
@@ -361,10 +381,3 @@ class Project:
             self._models.sweep(known)
             self.reports.sweep(known)
             self.exports.sweep()
-
-
-def _some(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
-    found = samples.live(connection, ids)
-    if not found:
-        raise NotFound("sample_unknown")
-    return found

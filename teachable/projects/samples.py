@@ -13,7 +13,6 @@ from teachable.types import Sample, SamplePage
 _LIVE = "SELECT id, class_id, sha256, capture, width, height, created, test FROM samples WHERE removal IS NULL"
 _IN_CLASSES = "class_id IN (SELECT id FROM classes WHERE removal IS NULL AND disabled <= ?)"
 _IN_LIST = "id IN (SELECT value FROM json_each(?))"
-_IN_CAPTURES = "capture IN (SELECT value FROM json_each(?))"
 _LARGEST_ID = 2**63 - 1
 
 Brief = tuple[int, str, str, int]
@@ -106,14 +105,29 @@ def live(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sample]:
     return [_sample(row) for row in connection.execute(query, (1, wanted))]
 
 
-def of_same_recordings(connection: sqlite3.Connection, found: Iterable[Sample]) -> list[Sample]:
-    """Return all samples of the recordings that some are of, in the order of their ids.
+def choose(connection: sqlite3.Connection, ids: Iterable[int]) -> int:
+    """Make those of the samples that are there the chosen ones of this connection; return how many they are."""
+    wanted = json.dumps([number for number in ids if 0 < number <= _LARGEST_ID])
+    connection.execute("DELETE FROM temp.chosen")
+    query = f"INSERT INTO temp.chosen SELECT id FROM samples WHERE removal IS NULL AND {_IN_CLASSES} AND {_IN_LIST}"
+    return connection.execute(query, (1, wanted)).rowcount
+
+
+def choose_recordings(connection: sqlite3.Connection) -> None:
+    """Choose all samples of the recordings that chosen ones are of.
 
     A recording whose photos were moved apart is one all the same: its photos look alike, whatever class they are in.
     """
-    captures = json.dumps(sorted({sample.group for sample in found}))
-    query = f"{_LIVE} AND {_IN_CLASSES} AND {_IN_CAPTURES} ORDER BY id"
-    return [_sample(row) for row in connection.execute(query, (1, captures))]
+    captures = "SELECT capture FROM samples WHERE id IN (SELECT id FROM temp.chosen)"
+    query = f"SELECT id FROM samples WHERE removal IS NULL AND {_IN_CLASSES} AND capture IN ({captures})"
+    connection.execute(f"INSERT OR IGNORE INTO temp.chosen {query}", (1,))
+
+
+def count_chosen(connection: sqlite3.Connection, condition: str, values: Sequence[object]) -> int:
+    """Return how many of the chosen samples meet a condition of SQL."""
+    query = f"SELECT COUNT(*) FROM samples WHERE id IN (SELECT id FROM temp.chosen) AND {condition}"
+    (found,) = connection.execute(query, values).fetchone()
+    return int(found)
 
 
 def everything(connection: sqlite3.Connection, *, enabled_only: bool) -> tuple[Sample, ...]:

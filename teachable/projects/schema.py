@@ -71,6 +71,31 @@ MIGRATIONS = (
         ),
     ),
     Migration(
+        "0005_history",
+        (
+            # What was a removal, a move or a mark is an action now; what is older than this has no words.
+            "ALTER TABLE removals RENAME TO actions",
+            "ALTER TABLE actions ADD COLUMN kind TEXT NOT NULL DEFAULT 'earlier'",
+            "ALTER TABLE actions ADD COLUMN facts TEXT NOT NULL DEFAULT '{}'",
+            # Which of the actions taken back it is, 0 for one that is done, -1 for one that cannot be done again.
+            "ALTER TABLE actions ADD COLUMN undone INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE actions ADD COLUMN changed INTEGER NOT NULL DEFAULT 1",
+            "CREATE TABLE sample_edits (action INTEGER NOT NULL, field TEXT NOT NULL, sample INTEGER NOT NULL,"
+            " before, after, PRIMARY KEY (action, field, sample)) WITHOUT ROWID",
+            # Those with an empty class are of the project itself.
+            "CREATE TABLE class_edits (action INTEGER NOT NULL, field TEXT NOT NULL, class TEXT NOT NULL,"
+            " before, after, PRIMARY KEY (action, field, class)) WITHOUT ROWID",
+            "INSERT INTO sample_edits SELECT removal, 'removal', id, NULL, removal FROM samples"
+            " WHERE removal IS NOT NULL",
+            "INSERT INTO sample_edits SELECT removal, 'class_id', sample, origin, target FROM moves",
+            "INSERT INTO sample_edits SELECT removal, 'test', sample, 1 - test, test FROM marks",
+            "INSERT INTO class_edits SELECT removal, 'removal', id, NULL, removal FROM classes"
+            " WHERE removal IS NOT NULL",
+            "DROP TABLE moves",
+            "DROP TABLE marks",
+        ),
+    ),
+    Migration(
         "0006_versions",
         (
             # The model that is used; without one it is the newest, as it always was until then.
