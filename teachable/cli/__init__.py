@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from teachable import __version__, settings
+from teachable.cli.checkup import doctor
 from teachable.cli.export import export
 from teachable.cli.listing import projects
 from teachable.cli.model_serving import serve_model
@@ -98,6 +99,7 @@ app.command(help=say("cli.help.report"))(report)
 app.command(help=say("cli.help.export"))(export)
 app.command(name="serve-model", help=say("cli.help.serve_model"))(serve_model)
 app.command(help=say("cli.help.projects"))(projects)
+app.command(help=say("cli.help.doctor"))(doctor)
 app.add_typer(networks, name="networks")
 
 
