@@ -32,16 +32,18 @@ export function pupilCard(acts) {
   const problem = make("p", { className: "c-pupil-problem", hidden: true, "data-testid": "pupil-problem" });
   const open = make("a", { className: "t-button t-soft c-open", "data-testid": "pupil-open" }, say("page.room.open_project"));
   const lock = button({ icon: "pause", label: say("page.room.lock"), testid: "pupil-lock", press: press(acts.lock) });
-  const helped = button({ icon: "check", text: say("page.room.helped"), look: "ghost", testid: "pupil-helped", press: press(acts.helped) });
+  const helped = button({ icon: "check", text: say("page.room.helped"), look: "soft", testid: "pupil-helped", press: press(acts.helped) });
   const remove = button({ icon: "trash", label: say("page.room.remove"), testid: "pupil-remove", press: press(acts.remove) });
+  helped.classList.add("c-helped");
+  const notes = make("div", { className: "c-notes" }, problem, helped);
   const element = make(
     "li",
     { className: "c-pupil", "data-testid": "pupil" },
     make("div", { className: "c-pictures", "aria-hidden": "true" }, ...pictures),
     make("div", { className: "c-who" }, name, badge),
     make("p", { className: "c-facts" }, photos, score),
-    problem,
-    make("div", { className: "c-acts" }, open, helped, lock, remove),
+    notes,
+    make("div", { className: "c-acts" }, open, lock, remove),
   );
 
   return {
@@ -57,20 +59,22 @@ export function pupilCard(acts) {
       element.dataset.state = what;
       element.dataset.hand = String(pupil.hand);
       write(state, say(`page.room.state.${what}`));
-      write(photos, `${say("page.samples.count", { count: pupil.photos })} · ${say("page.room.classes", { count: pupil.classes })}`);
+      write(photos, `${say("page.room.photos", { count: pupil.photos })} · ${say("page.room.classes", { count: pupil.classes })}`);
       write(score, pupil.accuracy === null ? "" : percent(pupil.accuracy));
       score.title = score.textContent ? say("page.room.score") : "";
       problem.hidden = !pupil.problem;
       write(problem, pupil.problem ?? "");
       pictures.forEach((picture, place) => {
         const id = pupil.covers[place];
-        const address = id === undefined ? "" : thumbnailUrl(pupil.project, id);
+        const address = id === undefined || !pupil.project ? "" : thumbnailUrl(pupil.project, id);
         if (picture.dataset.from === address) return;
         picture.dataset.from = address;
         picture.hidden = !address;
         if (address) picture.src = address;
       });
-      open.href = `/?project=${encodeURIComponent(pupil.project)}`;
+      // Somebody may have deleted all they had.
+      if (pupil.project) open.href = `/?project=${encodeURIComponent(pupil.project)}`;
+      else open.removeAttribute("href");
       open.setAttribute("aria-label", say("page.room.open_project_of", { name: pupil.name }));
       const words = say(pupil.locked ? "page.room.unlock_one" : "page.room.lock_one", { name: pupil.name });
       lock.setAttribute("aria-pressed", String(pupil.locked));

@@ -198,7 +198,7 @@ export async function openRoom(page, { out }) {
     empty.hidden = told.visitors.length > 0;
     const photos = told.visitors.reduce((sum, pupil) => sum + pupil.photos, 0);
     const pupils = say("page.room.count", { count: told.visitors.length });
-    write(summary, told.visitors.length ? `${pupils} · ${say("page.samples.count", { count: photos })}` : pupils);
+    write(summary, told.visitors.length ? `${pupils} · ${say("page.room.photos", { count: photos })}` : pupils);
     help.hidden = !waiting.length;
     help.setAttribute("aria-pressed", String(helpOnly));
     write(/** @type {Element} */ (help.lastElementChild), say("page.room.need_help", { count: waiting.length }));

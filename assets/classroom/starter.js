@@ -33,7 +33,7 @@ export async function chooseStarter(current) {
     const rows = projects.map((project) =>
       row(
         project.name,
-        `${say("page.samples.count", { count: project.classes.reduce((sum, label) => sum + label.samples, 0) })} · ${moment(project.updated)}`,
+        `${say("page.room.photos", { count: project.classes.reduce((sum, label) => sum + label.samples, 0) })} · ${moment(project.updated)}`,
         project.id === current,
         () => choose(project.id),
       ),

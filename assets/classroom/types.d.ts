@@ -25,7 +25,7 @@ export interface Visitor {
 export interface Pupil {
   id: string;
   name: string;
-  project: string;
+  project: string | null;
   photos: number;
   classes: number;
   accuracy: number | null;
