@@ -50,10 +50,40 @@ export async function request(method, path, body) {
   try {
     response = await fetch(BASE + path, init);
   } catch {
-    throw new ApiError(0, "offline", say("page.error.offline"));
+    // A pupil's page is served by another computer than the one in front of them.
+    const away = document.documentElement.dataset.visitor;
+    throw new ApiError(0, "offline", say(away ? "page.visitor.offline" : "page.error.offline"));
   }
   if (response.ok) return response.status === 204 ? null : await response.json();
   throw await failure(response);
+}
+
+/**
+ * Send a file as it is, from the disk and not through memory, and say how far it is.
+ * @param {string} path below `/api/v1`
+ * @param {Blob} file
+ * @param {{ moved: (bytes: number) => void, signal: AbortSignal }} options
+ * @returns {Promise<any>} the parsed JSON of the answer
+ * @throws {ApiError} with the key `aborted` where the signal ended it
+ */
+export function send(path, file, { moved, signal }) {
+  return new Promise((resolve, reject) => {
+    // `fetch` does not tell how much of a body has been sent.
+    const ask = new XMLHttpRequest();
+    ask.open("POST", BASE + path);
+    ask.setRequestHeader("Content-Type", "application/octet-stream");
+    ask.responseType = "text";
+    ask.upload.addEventListener("progress", ({ loaded }) => moved(loaded));
+    ask.addEventListener("load", async () => {
+      const answer = new Response(ask.responseText, { status: ask.status });
+      if (answer.ok) resolve(await answer.json());
+      else reject(await failure(answer));
+    });
+    ask.addEventListener("error", () => reject(new ApiError(0, "offline", say("page.error.offline"))));
+    ask.addEventListener("abort", () => reject(new ApiError(0, "aborted", "")));
+    signal.addEventListener("abort", () => ask.abort());
+    ask.send(file);
+  });
 }
 
 /** @param {Response} response */
@@ -99,6 +129,31 @@ export function modelUrl(project, model) {
  */
 export function archiveUrl(project, label) {
   return `${BASE}/projects/${project}/classes/${label}/samples.zip`;
+}
+
+/**
+ * Address of the whole project as one zip that can be opened again.
+ * @param {string} project
+ */
+export function projectZipUrl(project) {
+  return `${BASE}/projects/${project}/archive`;
+}
+
+/**
+ * Address of all photos of a project as one zip of folders.
+ * @param {string} project
+ */
+export function photosZipUrl(project) {
+  return `${BASE}/projects/${project}/photos`;
+}
+
+/**
+ * Address of a small picture of a file that was sent but not taken yet.
+ * @param {string} id of the import
+ * @param {number} preview
+ */
+export function previewUrl(id, preview) {
+  return `${BASE}/imports/${encodeURIComponent(id)}/previews/${preview}`;
 }
 
 /**
