@@ -6,12 +6,13 @@ is measured on the way. What is computed is on disk at once, so that a crash or 
 """
 
 import logging
+import math
 import os
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 CHUNK = 16
 # Whoever waits is woken by every change; this is for a cancellation that came without `wake`.
 _LOOK_SECONDS = 0.5
+# While photos stream into a large project only those that came are listed; all of them again after so many seconds.
+LARGE = 1000
+_LIST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,25 @@ class Progress:
     failed: int
 
 
+@dataclass(frozen=True)
+class _Listing:
+    """The photos of a project as of one change.
+
+    Attributes:
+        updated: time of the change.
+        hashes: of all samples, each once, in the order they came; the values mean nothing.
+        last: id of the newest sample.
+        whole: all were listed together, so that what was removed or brought back is known too.
+        made: when all were last listed, in seconds of a clock that never goes back.
+    """
+
+    updated: float = -1.0
+    hashes: Mapping[str, None] = field(default_factory=dict)
+    last: int = 0
+    whole: bool = False
+    made: float = -math.inf
+
+
 @dataclass
 class _Entry:
     """What is known about one project under one network.
@@ -55,50 +78,70 @@ class _Entry:
         project: the project.
         fingerprint: of the network's graph.
         cache: its embeddings.
-        failed: hashes of photos that could not be read.
+        failed: hashes of photos that could not be read; replaced whole.
         problem: why the work stopped, until it goes on.
         waiting: how many wait for it.
-        pending: hashes still to embed, as of `listed`; used by the worker alone.
-        listed: the change of the project that `pending` was made for.
+        pending: hashes still to embed; used by the worker alone.
     """
 
     project: Project
     fingerprint: str
     cache: EmbeddingCache
-    failed: set[str] = field(default_factory=set)
+    failed: frozenset[str] = frozenset()
     problem: TeachableError | None = None
     waiting: int = 0
     pending: deque[str] = field(default_factory=deque)
-    listed: float = -1.0
-    # Replaced whole: the page asks from several threads while the worker looks too.
-    _present: tuple[float, tuple[str, ...]] = (-1.0, ())
+    # Both are replaced whole: the page asks from several threads while the worker looks too.
+    _listing: _Listing = field(default_factory=_Listing)
+    _counted: tuple[_Listing, int, frozenset[str], Progress] | None = None
 
     @property
     def key(self) -> "_Key":
         """What it is found by."""
         return self.project.id, self.fingerprint
 
-    def present(self) -> tuple[float, tuple[str, ...]]:
-        """Return the time of the last change and the hashes of all samples, read again only after a change."""
-        updated = self.project.info().updated
-        present = self._present
-        if updated != present[0]:
-            present = (updated, tuple(dict.fromkeys(sample.sha256 for sample in self.project.all_samples())))
-            self._present = present
-        return present
+    def present(self, *, whole: bool = False) -> Mapping[str, None]:
+        """Return the hashes of all samples, read again only after a change.
 
-    def progress(self, hashes: tuple[str, ...]) -> Progress:
-        """Count those that are embedded and those that cannot be."""
+        Args:
+            whole: also what was removed or brought back less than a second ago must be known; otherwise, of a large
+                project that photos stream into, only what is new is read.
+        """
+        return self._present(whole).hashes
+
+    def _present(self, whole: bool) -> _Listing:
+        updated, before = self.project.info().updated, self._listing
+        now = time.monotonic()
+        waits = now - before.made < _LIST_SECONDS and len(before.hashes) > LARGE and not whole
+        if updated == before.updated and (before.whole or waits):
+            return before
+        rows = self.project.brief_samples(before.last if waits else 0)
+        hashes = {sha: None for _, _, sha, _ in rows}
+        last = rows[-1][0] if rows else 0
+        if waits:
+            hashes, last = {**before.hashes, **hashes}, max(last, before.last)
+        self._listing = _Listing(updated, hashes, last, not waits, before.made if waits else now)
+        return self._listing
+
+    def progress(self) -> Progress:
+        """Count the photos there are now, those that are embedded and those that cannot be; cheap without a change."""
+        listing, changes, failed = self._present(whole=False), self.cache.changes, self.failed
+        counted = self._counted
+        if counted is None or counted[0] is not listing or counted[1:3] != (changes, failed):
+            counted = self._counted = (listing, changes, failed, self.progress_of(listing.hashes))
+        return counted[3]
+
+    def progress_of(self, hashes: Mapping[str, None]) -> Progress:
+        """Count those of some photos that are embedded and those that cannot be."""
         missing = self.cache.missing(hashes)
         failed = sum(sha in self.failed for sha in missing)
         return Progress(len(hashes) - len(missing), len(hashes), failed)
 
     def next_chunk(self) -> list[str]:
-        """Take the next photos to embed. The list is made again when it is used up or the project changed."""
-        updated, hashes = self.present()
-        if not self.pending or updated != self.listed:
-            missing = self.cache.missing(hashes)
-            self.pending, self.listed = deque(sha for sha in missing if sha not in self.failed), updated
+        """Take the next photos to embed. The list of them is made again when it is used up."""
+        if not self.pending:
+            failed = self.failed
+            self.pending = deque(sha for sha in self.cache.missing(self.present()) if sha not in failed)
         return [self.pending.popleft() for _ in range(min(CHUNK, len(self.pending)))]
 
 
@@ -228,8 +271,7 @@ class Backlog:
 
     def progress(self, project: Project, fingerprint: str) -> Progress:
         """Return how far a project is."""
-        entry = self._entry(project, fingerprint)
-        return entry.progress(entry.present()[1])
+        return self._entry(project, fingerprint).progress()
 
     def seconds_per_photo(self, fingerprint: str) -> float | None:
         """Return how long a photo took under a network lately, reading included, or None if none were embedded."""
@@ -260,11 +302,11 @@ class Backlog:
             TeachableError: the work cannot go on, because the disk is full for one, or the project was deleted.
         """
         entry = self._entry(project, fingerprint)
-        wanted = entry.present()[1]
+        wanted = entry.present(whole=True)
         with self._change:
             entry.waiting += 1
             entry.problem = None
-            entry.failed.difference_update(wanted)
+            entry.failed = entry.failed.difference(wanted)
         try:
             while not cancelled.is_set():
                 with self._change:
@@ -273,7 +315,7 @@ class Backlog:
                         raise entry.problem
                     if self._closed or self._entries.get(entry.key) is not entry:
                         raise NotFound("project_unknown")
-                state = entry.progress(wanted)
+                state = entry.progress_of(wanted)
                 if state.done + state.failed >= state.total:
                     break
                 on_progress(state)
@@ -282,7 +324,7 @@ class Backlog:
         finally:
             with self._change:
                 entry.waiting -= 1
-        return entry.failed.intersection(wanted)
+        return set(entry.failed.intersection(wanted))
 
     def _next_turn(self, turn: int, cancelled: threading.Event) -> None:
         with self._change:
@@ -366,7 +408,7 @@ class Backlog:
             # Fewer photos leave cores idle: they tell something only as long as there were no more at once.
             if len(chunk) >= self._pace.get(entry.fingerprint, (0, 0.0))[0]:
                 self._pace[entry.fingerprint] = (len(chunk), (time.monotonic() - started) / len(chunk))
-            entry.failed.update(images.keys() - found.keys())
+            entry.failed |= images.keys() - found.keys()
 
     def _embedder(self, fingerprint: str) -> Embedder:
         """Return an open network."""

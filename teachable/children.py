@@ -127,7 +127,7 @@ def _described(array: NDArray[Any]) -> tuple[bytes, memoryview]:
     whole = np.ascontiguousarray(array).reshape(array.shape)
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(buffer, np.lib.format.header_data_from_array_1_0(whole))
-    return buffer.getvalue(), memoryview(whole.reshape(-1).view(np.uint8))
+    return buffer.getvalue(), whole.reshape(-1).view(np.uint8).data
 
 
 def receive(stream: IO[bytes]) -> Message:
@@ -157,7 +157,7 @@ def _array(stream: IO[bytes], length: int) -> NDArray[Any]:
     array = np.empty(shape, dtype)
     if len(start) + len(text) + array.nbytes != length:
         raise ValueError("this array has another length")
-    rest = memoryview(array.reshape(-1).view(np.uint8))
+    rest = array.reshape(-1).view(np.uint8).data
     while len(rest):
         count = stream.readinto(rest)  # type: ignore[attr-defined]
         if not count:

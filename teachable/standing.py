@@ -10,7 +10,7 @@ from teachable.backlog import Backlog, Progress
 from teachable.errors import TeachableError
 from teachable.exporting import tensor
 from teachable.jobs import Training
-from teachable.lesson import digest
+from teachable.lesson import digest_of
 from teachable.library import Library
 from teachable.projects import Project
 from teachable.status import Status, model_status, ready
@@ -76,7 +76,7 @@ class Standing:
     def embed(self, project: Project, network: BackboneRecord | None) -> Progress:
         """Have what is missing embedded, and return how far that is."""
         if network is None:
-            total = len({sample.sha256 for sample in project.all_samples()})
+            total = len({sha for _, _, sha, _ in project.brief_samples()})
             return Progress(0, total, 0)
         progress = self._backlog.progress(project, network.fingerprint)
         if progress.done + progress.failed < progress.total:
@@ -102,7 +102,8 @@ class Standing:
         with self._lock:
             updated, known = self._digests.get(project.id, (0.0, ""))
         if updated != info.updated:
-            known = digest(info.classes, project.all_samples())
+            samples = ((label, sha, bool(test)) for _, label, sha, test in project.brief_samples())
+            known = digest_of(info.classes, samples)
             with self._lock:
                 self._digests[project.id] = (info.updated, known)
         return known != record.trained_on

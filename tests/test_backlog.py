@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -192,16 +193,12 @@ def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monk
     rows = [f"{number:064x}" for number in range(5000)]
     listed = 0
 
-    class Many:
-        def __init__(self, sha256: str) -> None:
-            self.sha256 = sha256
-
-    def everything() -> tuple[Many, ...]:
+    def brief(after: int = 0) -> list[tuple[int, str, str, int]]:
         nonlocal listed
         listed += 1
-        return tuple(Many(sha) for sha in rows)
+        return [(number, "a", sha, 0) for number, sha in enumerate(rows, 1) if number > after]
 
-    monkeypatch.setattr(project, "all_samples", everything)
+    monkeypatch.setattr(project, "brief_samples", brief)
     monkeypatch.setattr(module, "read", lambda project, sha: np.zeros((1, 1, 3), np.uint8))
     looked = 0
     missing = EmbeddingCache.missing
@@ -219,6 +216,42 @@ def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monk
         assert listed <= 2
         assert looked <= 6 * 5000
         wait(backlog, project)
+
+
+def test_of_photos_that_stream_into_a_large_project_only_the_new_are_listed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(project, range(6))
+    monkeypatch.setattr(module, "LARGE", 4)
+    clock = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock))
+    asked: list[int] = []
+    brief = project.brief_samples
+
+    def watched(after: int = 0) -> list[tuple[int, str, str, int]]:
+        asked.append(after)
+        return brief(after)
+
+    monkeypatch.setattr(project, "brief_samples", watched)
+    cache = EmbeddingCache(project.folder, FINGERPRINT)
+    entry = module._Entry(project, FINGERPRINT, cache)
+    assert entry.progress() == Progress(0, 6, 0)
+    last = project.all_samples()[-1].id
+    add(project, range(6, 9))
+    assert entry.progress() == Progress(0, 9, 0)
+    assert entry.progress() == Progress(0, 9, 0)
+    assert asked == [0, last]
+    # What was removed is known a second later, and at once by a training, which waits for what is there.
+    project.delete_samples([project.all_samples()[0].id])
+    assert entry.progress().total == 9
+    assert len(entry.present(whole=True)) == 8
+    assert entry.progress().total == 8
+    project.delete_samples([project.all_samples()[0].id])
+    clock = 1.5
+    assert entry.progress().total == 7
+    cache.put({project.all_samples()[0].sha256: np.zeros(4, np.float32)})
+    assert entry.progress() == Progress(1, 7, 0)
+    cache.close()
 
 
 # What cannot be read

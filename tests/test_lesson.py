@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from teachable import outcomes
-from teachable.lesson import Lesson, digest, kept
+from teachable.lesson import Lesson, digest, digest_of, kept
 from teachable.scores import Evaluation, Outcomes
 from teachable.tasks import Outcome
 from teachable.types import ClassInfo, Head, Sample
@@ -35,6 +35,8 @@ def test_digest_changes_with_what_is_learned_and_tested() -> None:
         digest(CLASSES, changed(SAMPLES, test=True)),
     }
     assert len(digests) == 5
+    brief = [(sample.class_id, sample.sha256, sample.test) for sample in SAMPLES]
+    assert digest_of(CLASSES, reversed(brief)) == digest(CLASSES, SAMPLES)
 
 
 def test_what_is_kept_names_photos_and_classes_in_the_order_of_the_training() -> None:
