@@ -83,6 +83,60 @@ def clustered(correct: NDArray[np.bool_], groups: Sequence[str], missing: float 
     return wilson(share * worth, worth)[0], wilson(later * worth, worth)[1]
 
 
+def difference(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of how much larger the share of the second is, on the same photos.
+
+    Newcombe's score interval for paired shares (1998, Statistics in Medicine 17, method 10), for the effective number
+    of photos: the design effect is that of the difference from recording to recording, drawn towards that of answers
+    that agree by half within a recording, as in `clustered`. It is never narrower than for photos counted one by one.
+
+    Args:
+        one: whether the first named each photo correctly, bool `[M]`, at least one.
+        other: the same of the second.
+        groups: recording of each photo.
+
+    Raises:
+        ValueError: there are no photos, or the lengths differ.
+    """
+    total = len(one)
+    if not total or not total == len(other) == len(groups):
+        raise ValueError(f"{total} answers and {len(other)}, {len(groups)} groups")
+    number: dict[str, int] = {}
+    index = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, total)
+    gains = other.astype(np.float64) - one.astype(np.float64)
+    sizes, sums = np.bincount(index).astype(np.float64), np.bincount(index, weights=gains)
+    worth = min(float(total), _worth_of_gains(sizes, sums, gains))
+    first, second = float(one.mean()), float(other.mean())
+    low_1, high_1 = wilson(first * worth, worth)
+    low_2, high_2 = wilson(second * worth, worth)
+    both, neither = float((one & other).mean()), float((~one & ~other).mean())
+    only_1, only_2 = float((one & ~other).mean()), float((~one & other).mean())
+    sides = (both + only_1) * (only_2 + neither) * (both + only_2) * (only_1 + neither)
+    alike = (both * neither - only_1 * only_2) / math.sqrt(sides) if sides > 0 else 0.0
+
+    def reach(mine: float, yours: float) -> float:
+        return math.sqrt(max(0.0, mine * mine - 2 * alike * mine * yours + yours * yours))
+
+    gain = second - first
+    low = gain - reach(second - low_2, high_1 - first)
+    high = gain + reach(high_2 - second, first - low_1)
+    return max(-1.0, low), min(1.0, high)
+
+
+def _worth_of_gains(sizes: NDArray[np.float64], sums: NDArray[np.float64], gains: NDArray[np.float64]) -> float:
+    """Return how many unrelated photos recordings are worth where what counts is a difference of each photo."""
+    total, count = float(sizes.sum()), len(sizes)
+    even = total * total / float((sizes * sizes).sum())
+    expected = 1 + (total / even - 1) * _ALIKE
+    telling, effect = 0, expected
+    spread, mean = float(gains.var()), float(gains.mean())
+    if spread > 0:
+        telling = int((sums != 0).sum()) if count > 1 else 0
+        between = float(((sums - mean * sizes) ** 2).sum()) * count / max(1, count - 1)
+        effect = (_WEIGHT * expected + telling * max(1.0, between / (total * spread))) / (_WEIGHT + telling)
+    return total / effect * (_Z / _student(even - 1 + _WEIGHT)) ** 2
+
+
 def _worth(sizes: NDArray[np.float64], right: NDArray[np.float64], share: float) -> float:
     """Return how many unrelated photos recordings of these sizes, with so many correct answers each, are worth."""
     total, count = float(sizes.sum()), len(sizes)

@@ -33,6 +33,7 @@ from teachable.status import Status, ready
 from teachable.training import Trainer
 from teachable.trainings import Trainings
 from teachable.types import ModelRecord, ProjectInfo, ProjectNetwork, TrainSettings
+from teachable.versions import Versions
 
 __all__ = ["Comparison", "Exports", "Format", "Made", "Program", "Status", "Training", "Workspace"]
 
@@ -64,6 +65,9 @@ class Workspace(Contents):
         self._comparisons = Comparisons(self._library, self._backlog, self._trainer, self._trainings.running)
         self._exports = ExportQueue(self._backlog, self._trainer, self._trainings.latest, self._standing.stale)
         self._classifiers: trained.Classifiers = Loaded()
+        self._versions = Versions(
+            self._store.open, self._library, self._backlog, self._trainings.while_idle, self._prepare
+        )
         self._reports = Reports(
             self._store.open,
             self._library,
@@ -191,6 +195,11 @@ class Workspace(Contents):
         job = Job(project, settings or info.settings, target, self._library.read, self._backlog, self._trainer)
         self._trainings.start(job)
 
+    def training(self, project_id: str) -> Training:
+        """Return how the present or last training of a project stands, without looking at anything else."""
+        job = self._trainings.latest(project_id)
+        return job.training if job else Training()
+
     def cancel_training(self, project_id: str) -> None:
         """Give up a running training and wait until it has stopped; the model from before stays.
 
@@ -294,6 +303,11 @@ class Workspace(Contents):
         """
         photo = images.decode(data, name)
         return trained.ask(self._store.open(project_id), [photo], self._classifiers)[0]
+
+    @property
+    def versions(self) -> Versions:
+        """Every training that is kept, of each project, and going back to one."""
+        return self._versions
 
     @property
     def reports(self) -> Reports:

@@ -9,7 +9,20 @@ from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Mount
 
 from teachable import __version__, static
-from teachable.api import exports, meta, networks, problems, projects, reference, report, samples, training
+from teachable.api import (
+    classroom,
+    exports,
+    meta,
+    networks,
+    problems,
+    projects,
+    reference,
+    report,
+    samples,
+    training,
+    versions,
+)
+from teachable.classroom import Room
 from teachable.resources import assets
 from teachable.words import catalogue
 from teachable.workflow import Workspace
@@ -18,12 +31,13 @@ PREFIX = "/api/v1"
 """Where the app is mounted."""
 
 
-def create(workspace: Workspace, bound: str = "127.0.0.1") -> FastAPI:
+def create(workspace: Workspace, bound: str = "127.0.0.1", room: Room | None = None) -> FastAPI:
     """Return the app.
 
     Args:
         workspace: what it works on; it is not closed here.
         bound: host name or address the server listens on.
+        room: the classroom that is served, if one is.
     """
     app = FastAPI(
         title="Teachable",
@@ -41,7 +55,8 @@ def create(workspace: Workspace, bound: str = "127.0.0.1") -> FastAPI:
     )
     app.state.workspace = workspace
     app.state.bound = bound
-    for part in (meta, projects, samples, training, report, exports, networks):
+    app.state.room = room
+    for part in (meta, projects, samples, training, versions, report, exports, networks, classroom):
         app.include_router(part.router)
     problems.install(app)
     reference.install(app)

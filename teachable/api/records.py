@@ -117,6 +117,23 @@ class PhoneLink:
     qr: str
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What came of going back to a version.
+
+    Attributes:
+        undo: token to take it back with.
+        gone: photos of then that were deleted for good, and are missing.
+        text: the same in words.
+        project: as it is now.
+    """
+
+    undo: str
+    gone: int
+    text: str
+    project: ProjectInfo
+
+
 class Body(BaseModel):
     """A JSON body: a misspelt field or a number in quotes is an error, not a surprise."""
 
@@ -229,3 +246,15 @@ class Moving(Chosen):
     """Some samples and where they go."""
 
     class_id: str = Field(description="Class they go to.")
+
+
+class VersionChange(Body):
+    """What to change of a version."""
+
+    name: str | None = Field(description="What a person calls it; `null` takes the name away.")
+
+
+class Back(Body):
+    """How to go back to a version."""
+
+    contents: bool = Field(True, description="Classes, photos and settings go back too, not only the model.")

@@ -10,8 +10,9 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from teachable import comparison, installer, report, scores, status, types, workflow
-from teachable.api import problems, records
+from teachable import comparison, installer, report, scores, status, types, versions, workflow
+from teachable.api import problems, records, rooms
+from teachable.classroom import records as classroom
 from teachable.exporting import checking
 
 INTRODUCTION = """
@@ -30,13 +31,18 @@ TAGS = [
     {"name": "samples", "description": "The photos of a class."},
     {"name": "training", "description": "From photos to a model."},
     {"name": "model", "description": "The trained model: ask it, or take it away."},
+    {"name": "versions", "description": "Every training is kept: compare two, go back to one."},
     {"name": "report", "description": "How good the model is, why, and what would help."},
     {"name": "exports", "description": "The model in other forms: each is run and compared before it is handed over."},
     {"name": "networks", "description": "What sees under every model: the networks of this computer."},
+    {"name": "classroom", "description": "Many people on one computer: joining, and what a teacher sees and decides."},
 ]
 
 # Those that define or import the records of the description.
-_MODULES = (types, scores, report, records, problems, status, workflow, installer, comparison, checking)
+_MODULES = (
+    *(types, scores, report, records, problems, status, workflow, installer, comparison, checking, rooms, classroom),
+    versions,
+)
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 
 

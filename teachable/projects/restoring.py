@@ -130,6 +130,7 @@ _AS_THEN = (
     " SELECT id, class_id, sha256, sha256, capture, width, height, created, test FROM wanted"
     " WHERE row IS NULL AND id NOT IN (SELECT id FROM samples) ORDER BY id",
     "INSERT INTO samples (class_id, sha256, source, capture, width, height, created, test)"
-    " SELECT class_id, sha256, sha256, capture, width, height, created, test FROM wanted WHERE row IS NULL AND NOT EXISTS"
-    " (SELECT 1 FROM samples WHERE samples.id = wanted.id AND samples.sha256 = wanted.sha256) ORDER BY id",
+    " SELECT class_id, sha256, sha256, capture, width, height, created, test FROM wanted WHERE row IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM samples WHERE samples.id = wanted.id AND samples.sha256 = wanted.sha256)"
+    " ORDER BY id",
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teachable.errors import Conflict, NotFound
-from teachable.projects import about, models, restoring, snapshots
+from teachable.projects import about, actions, models, restoring, snapshots
 from teachable.projects.database import Database
 from teachable.projects.files import PhotoFiles
 from teachable.projects.kept import ModelFiles
@@ -142,8 +142,6 @@ class Versions:
             NotFound: there is no version with this id, or its model file is gone.
             Conflict: what the project held was not kept, or cannot be read, and is wanted.
         """
-        from teachable.projects import actions
-
         snapshot = self.snapshot(model_id) if contents else None
         with self._database.change() as connection:
             version = models.find(connection, model_id)

@@ -1,0 +1,222 @@
+"""Which photos two versions can both be asked about fairly, and what each says about them.
+
+A version is never judged by a photo it was trained on, nor by one of the same recording or nearly the same picture.
+What it says about any other photo its head says, from the embedding. About a photo it was trained on there may be what
+its test said: heads that learned from other recordings only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teachable import duplicates, heads, outcomes
+from teachable.embeddings import EmbeddingCache
+from teachable.errors import ModelFileError
+from teachable.outcomes import Kept
+from teachable.projects import Project
+from teachable.projects.models import KeptVersion
+from teachable.projects.snapshots import Snapshot
+from teachable.types import Head, Layer, Sample
+from teachable.versions.records import Way
+
+ENOUGH = 10
+"""Photos that a way has to offer to be taken, if it comes before others."""
+
+MOST = 4000
+"""Photos that are looked at; of more, these many at equal distances."""
+
+UNKNOWN = -1
+"""In place of an answer that would not be fair, or is not there."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A version that can be asked.
+
+    Attributes:
+        version: row of the database.
+        held: what the project held when it was trained.
+        kept: what its test said photo by photo, or None.
+        head: of its model.
+        cache: embeddings of the project with its network.
+    """
+
+    version: KeptVersion
+    held: Snapshot
+    kept: Kept | None
+    head: Head
+    cache: EmbeddingCache
+
+    @cached_property
+    def learned(self) -> dict[str, Sample]:
+        """The photos it was trained on, by their SHA-256."""
+        return {one.sha256: one for one in self.held.learned}
+
+    @cached_property
+    def tested(self) -> dict[str, tuple[int, str]]:
+        """Which class its test named for a photo it was trained on, and the recording of the photo, by SHA-256."""
+        kept = self.kept
+        if kept is None or kept.tested.logits.shape[1:] != (len(self.version.record.class_ids),):
+            return {}
+        shas = {one.id: one.sha256 for one in self.held.samples}
+        named = kept.tested.logits.argmax(axis=1).tolist() if len(kept.tested.rows) else []
+        found = {}
+        for row, said in zip(kept.tested.rows.tolist(), named, strict=True):
+            sha256 = shas.get(int(kept.samples[row]))
+            if sha256 is not None:
+                found[sha256] = said, kept.groups[row]
+        return found
+
+
+@dataclass(frozen=True)
+class Fair:
+    """Photos that are fair to two versions, and what both say.
+
+    Attributes:
+        way: which photos these are.
+        samples: the photos.
+        groups: recording of each, near-duplicates joined as far as that is known.
+        answers: index of the class each version named, counted in its own classes, two int64 `[N]`.
+        available: how many there were before some were left out for their number.
+    """
+
+    way: Way
+    samples: tuple[Sample, ...]
+    groups: tuple[str, ...]
+    answers: tuple[NDArray[np.int64], NDArray[np.int64]]
+    available: int
+
+
+def photos(samples: Sequence[Sample], one: Asked, other: Asked) -> Fair:
+    """Choose the photos two versions are set side by side on.
+
+    The test set comes first, then photos that neither was trained on, then those held out by the tests of their
+    trainings; of these the first that offers enough, or the one that offers most.
+
+    Args:
+        samples: photos of the project in classes that both know.
+        one: a version.
+        other: another.
+    """
+    direct = [_direct(version, samples) for version in (one, other)]
+    held_out = [
+        np.array([version.tested.get(sample.sha256, (UNKNOWN, ""))[0] for sample in samples], np.int64)
+        for version in (one, other)
+    ]
+    tests = np.array([sample.test for sample in samples], np.bool_)
+    unseen = (direct[0] != UNKNOWN) & (direct[1] != UNKNOWN)
+    # Each photo is said by the finished model or by the test of its training, never by a model that knows it.
+    honest = [np.where(found != UNKNOWN, found, said) for found, said in zip(direct, held_out, strict=True)]
+    either = (honest[0] != UNKNOWN) & (honest[1] != UNKNOWN)
+    ways: list[tuple[Way, NDArray[np.int64], list[NDArray[np.int64]]]] = [
+        ("test", np.flatnonzero(unseen & tests), direct),
+        ("unseen", np.flatnonzero(unseen & ~tests), direct),
+        ("held_out", np.flatnonzero(either & ~tests), honest),
+    ]
+    best = next((way for way in ways if len(way[1]) >= ENOUGH), None) or max(ways, key=lambda way: len(way[1]))
+    name, rows, answers = best
+    chosen = rows[:: max(1, -(-len(rows) // MOST))]
+    if not len(rows):
+        name = "none"
+    found = tuple(samples[row] for row in chosen.tolist())
+    return Fair(
+        name,
+        found,
+        tuple(_recording(sample, one, other) for sample in found),
+        (answers[0][chosen], answers[1][chosen]),
+        len(rows),
+    )
+
+
+def _recording(sample: Sample, one: Asked, other: Asked) -> str:
+    """Return the recording a photo counts with, joined with others if a training found it to be alike."""
+    for version in (other, one):
+        if sample.sha256 in version.tested:
+            return version.tested[sample.sha256][1]
+    return sample.group
+
+
+def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
+    """Return which class a version names for photos it has not seen the like of; `UNKNOWN` for the others."""
+    learned = asked.learned
+    groups = {one.group for one in learned.values()}
+    missing = set(asked.cache.missing(sample.sha256 for sample in samples))
+    new = [
+        row
+        for row, sample in enumerate(samples)
+        if sample.sha256 not in learned and sample.group not in groups and sample.sha256 not in missing
+    ]
+    answers = np.full(len(samples), UNKNOWN, np.int64)
+    new = new[:: max(1, -(-len(new) // MOST))]
+    if not new:
+        return answers
+    embeddings = asked.cache.get([samples[row].sha256 for row in new])
+    absent = set(asked.cache.missing(learned))
+    known = [one for one in learned.values() if one.sha256 not in absent]
+    classes = {id_: place for place, id_ in enumerate(asked.version.record.class_ids)}
+    seen = np.zeros(len(new), np.bool_)
+    if known:
+        seen = duplicates.leaking(
+            duplicates.Photos(
+                embeddings,
+                None,
+                np.array([classes[samples[row].class_id] for row in new], np.int64),
+                [samples[row].group for row in new],
+            ),
+            duplicates.Photos(
+                asked.cache.get([one.sha256 for one in known]),
+                None,
+                np.array([classes.get(one.class_id, UNKNOWN) for one in known], np.int64),
+                [one.group for one in known],
+            ),
+        )
+    answers[new] = np.where(seen, UNKNOWN, heads.logits(asked.head, embeddings).argmax(axis=1))
+    return answers
+
+
+def ask(project: Project, version: KeptVersion, held: Snapshot, cache: EmbeddingCache) -> Asked:
+    """Read what is needed to ask a version.
+
+    Raises:
+        NotFound: its model file is gone.
+        ModelFileError: its model file is damaged.
+    """
+    path = project.versions.outcomes(version.record.id)
+    kept = outcomes.unpack(path.read_bytes()) if path is not None else None
+    head = head_of(project.versions.file(version.record.id).read_bytes(), project.info().name)
+    return Asked(version, held, kept, head, cache)
+
+
+def head_of(model: bytes, name: str) -> Head:
+    """Return the head in a model file, as `teachable.export` put it there.
+
+    Args:
+        model: the file.
+        name: what to call it in an error.
+
+    Raises:
+        ModelFileError: the file is damaged.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx import numpy_helper
+
+    try:
+        graph = onnx.ModelProto.FromString(model).graph
+        found = {one.name: one for one in graph.initializer if one.name.startswith("head.")}
+        layers: list[Layer] = []
+        while f"head.{len(layers)}.weight" in found:
+            index = len(layers)
+            parts = (numpy_helper.to_array(found[f"head.{index}.{part}"]) for part in ("weight", "bias"))
+            weight, bias = (np.asarray(part, np.float32) for part in parts)
+            if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+                raise ValueError(f"a layer of {weight.shape} and {bias.shape}")
+            layers.append(Layer(weight, bias))
+    except (DecodeError, KeyError, ValueError) as error:
+        raise ModelFileError("model_unreadable", name=name) from error
+    if not layers:
+        raise ModelFileError("model_foreign", name=name)
+    return Head(tuple(layers))
