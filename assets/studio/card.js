@@ -3,6 +3,7 @@
 import { archiveUrl } from "./api.js";
 import { button, icon, make } from "./dom.js";
 import { takeDrops } from "./drop.js";
+import { takeForClass } from "./import.js";
 import { menu } from "./menu.js";
 import { nameField } from "./name.js";
 import { palette } from "./palette.js";
@@ -35,7 +36,7 @@ export function classCard(id, on) {
     type: "file",
     multiple: true,
     // Phones open the gallery for image/*; .heic is named because browsers that cannot show it also hide it.
-    accept: "image/*,.heic,.heif",
+    accept: "image/*,.heic,.heif,video/*",
     hidden: true,
     "data-testid": "upload-input",
     tabIndex: -1,
@@ -56,7 +57,9 @@ export function classCard(id, on) {
   );
 
   chooser.addEventListener("change", () => {
-    uploadFiles(id, [...(chooser.files ?? [])], { test: forTests });
+    const files = [...(chooser.files ?? [])];
+    if (forTests) uploadFiles(id, files, { test: true });
+    else void takeForClass(id, files);
     chooser.value = "";
   });
   takeDrops(element, id);

@@ -1,16 +1,15 @@
 /**
- * Photos dropped or pasted anywhere on the page. On a card they go to that class; a folder of folders, or a zip of them,
- * makes one class per folder. It owns reading what was dropped; sending is `upload.js`.
+ * Files dropped or pasted anywhere on the page. On a card photos go to that class at once; folders, archives and videos
+ * are shown first. It owns reading what was dropped; what becomes of it is `import.js`.
  */
 
-import { addClass, updateClass } from "./project.js";
+import { takeForClass, takeForPage } from "./import.js";
 import { state } from "./store.js";
 import { tell } from "./toasts.js";
 import { uploadFiles } from "./upload.js";
 import { say } from "./words.js";
-import { readZip } from "./zip.js";
 
-/** @typedef {{ path: string[], file: File }} Found file with the folders above it */
+/** @typedef {import("./import.js").Found} Found */
 
 /**
  * Let an element take photos for one class.
@@ -24,12 +23,12 @@ export function takeDrops(card, label) {
     event.preventDefault();
     event.stopPropagation();
     const found = await read(event.dataTransfer);
-    uploadFiles(label, found.map(({ file }) => file));
+    await takeForClass(label, found.map(({ file }) => file));
   });
 }
 
 /**
- * Let the page take folders and zips that make classes, and photos for the class last used.
+ * Let the page take folders, archives and videos, and photos for the class last used.
  * @param {HTMLElement} area shows that it would take them
  * @param {() => string | null} current id of the class last used
  */
@@ -42,7 +41,8 @@ export function takePageDrops(area, current) {
     if (event.defaultPrevented || !carriesFiles(event)) return;
     event.preventDefault();
     const found = await read(event.dataTransfer);
-    await sort(found, current());
+    // Above a dialog no one drops photos for the class below it.
+    await takeForPage(found, document.querySelector("dialog:modal") ? null : current());
   });
   document.addEventListener("paste", (event) => {
     const writing = event.target instanceof Element && event.target.closest("input, textarea");
@@ -54,42 +54,6 @@ export function takePageDrops(area, current) {
     const name = state.project?.classes.find((other) => other.id === label)?.name ?? "";
     tell(say("page.paste.done", { count: files.length, name }));
   });
-}
-
-/**
- * Photos in folders become classes named by their folder; photos without one go to the class last used.
- * @param {Found[]} found
- * @param {string | null} current
- */
-async function sort(found, current) {
-  /** @type {Map<string, File[]>} */
-  const folders = new Map();
-  /** @type {File[]} */
-  const loose = [];
-  for (const { path, file } of found) {
-    const folder = path.at(-1);
-    if (folder === undefined) loose.push(file);
-    else folders.set(folder, [...(folders.get(folder) ?? []), file]);
-  }
-  if (loose.length && current) uploadFiles(current, loose);
-  for (const [name, files] of folders) {
-    const id = await classNamed(name);
-    if (id) uploadFiles(id, files);
-  }
-}
-
-/**
- * The class of that name; an empty one that nobody named yet takes the name, else there is a new one.
- * @param {string} name
- * @returns {Promise<string | null>} null where the name cannot be taken; the reason has been shown
- */
-async function classNamed(name) {
-  const classes = state.project?.classes ?? [];
-  const known = classes.find((label) => label.name.toLowerCase() === name.toLowerCase());
-  if (known) return known.id;
-  const fresh = classes.find((label, at) => !label.samples && label.name === say("note.class_name", { number: at + 1 }));
-  if (fresh) return (await updateClass(fresh.id, { name })) ? fresh.id : null;
-  return (await addClass(name))?.id ?? null;
 }
 
 /** @param {DragEvent} event */
@@ -110,9 +74,8 @@ async function read(data) {
   const found = roots.length
     ? (await Promise.all(roots.map((entry) => walk(entry, [])))).flat()
     : files.map((file) => ({ path: [], file }));
-  const photos = (await Promise.all(found.map(unpack))).flat();
   if (!found.length) tell(say("page.drop.nothing"), "problem");
-  return photos;
+  return found;
 }
 
 /**
@@ -134,21 +97,6 @@ async function walk(entry, path) {
     const portion = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!portion.length) return found;
     for (const child of portion) found.push(...(await walk(child, [...path, entry.name])));
-  }
-}
-
-/**
- * @param {Found} found
- * @returns {Promise<Found[]>}
- */
-async function unpack(found) {
-  if (!/\.zip$/i.test(found.file.name)) return [found];
-  try {
-    return await readZip(found.file);
-  } catch (error) {
-    console.warn(error);
-    tell(say("page.drop.zip", { name: found.file.name }), "problem");
-    return [];
   }
 }
 

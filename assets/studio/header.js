@@ -1,12 +1,16 @@
 /** The top of the page: the project's name and menu, and the line about privacy. */
 
+import { projectZipUrl } from "./api.js";
 import { button, icon, make } from "./dom.js";
+import { chooseFile } from "./import.js";
+import { importChips } from "./import-chip.js";
 import { menu } from "./menu.js";
 import { nameField } from "./name.js";
-import { createProject, deleteProject, listProjects, openProject, renameProject, words } from "./project.js";
+import { createProject, deleteProject, openProject, renameProject, words } from "./project.js";
+import { openShelf } from "./shelf.js";
 import { state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
-import { moment, say } from "./words.js";
+import { say } from "./words.js";
 
 /** @param {import("./types.d.ts").Mount} place */
 export function mountHeader({ element, trigger }) {
@@ -23,6 +27,7 @@ export function mountHeader({ element, trigger }) {
     { className: "t-root t-header" },
     make("div", { className: "t-brand" }, mark(), make("h1", {}, say("app.title"))),
     holder,
+    importChips(),
     make("p", { className: "t-privacy", "data-testid": "privacy" }, icon("lock"), say("page.privacy")),
   );
   element.replaceChildren(root);
@@ -30,8 +35,10 @@ export function mountHeader({ element, trigger }) {
   function items() {
     return [
       { text: say("page.project.new"), icon: icon("plus"), testid: "project-new", press: () => void createProject() },
-      { text: say("page.project.open"), icon: icon("folder"), testid: "project-open", press: () => void chooseProject() },
+      { text: say("page.project.open"), icon: icon("folder"), testid: "project-open", press: openShelf },
+      { text: say("page.import.open"), icon: icon("upload"), testid: "project-file", press: chooseFile },
       { text: say("page.project.rename"), icon: icon("pencil"), testid: "project-rename", press: () => name.input.focus() },
+      { text: say("page.shelf.download"), icon: icon("download"), testid: "project-download", href: projectZipUrl(state.project?.id ?? "") },
       { text: say("page.project.delete"), icon: icon("trash"), testid: "project-delete", danger: true, press: () => void deleteProject() },
     ];
   }
@@ -50,62 +57,10 @@ export function mountHeader({ element, trigger }) {
   subscribe(["project", "problem"], update);
   addEventListener("popstate", () => {
     const id = new URLSearchParams(location.search).get("project");
-    if (id) openProject(id, "keep").catch((error) => tell(words(error), "problem"));
+    if (id && id !== state.project?.id) openProject(id, "keep").catch((error) => tell(words(error), "problem"));
   });
   update();
   return root;
-}
-
-/** A dialog with all projects, last changed first. */
-async function chooseProject() {
-  let projects;
-  try {
-    projects = await listProjects();
-  } catch (error) {
-    return tell(words(error), "problem");
-  }
-  const rows = projects.map((project) =>
-    make(
-      "li",
-      {},
-      make(
-        "button",
-        {
-          type: "button",
-          className: "t-button t-row",
-          "data-testid": "project-row",
-          "aria-current": project.id === state.project?.id ? "true" : undefined,
-          on: {
-            click: () => {
-              dialog.close();
-              openProject(project.id).catch((error) => tell(words(error), "problem"));
-            },
-          },
-        },
-        make("span", { className: "t-strong", dir: "auto" }, project.name),
-        make(
-          "span",
-          { className: "t-muted" },
-          say("page.samples.count", { count: project.classes.reduce((sum, label) => sum + label.samples, 0) }),
-          " · ",
-          moment(project.updated),
-        ),
-      ),
-    ),
-  );
-  const close = button({ icon: "close", label: say("page.close"), press: () => dialog.close() });
-  const title = make("h2", { className: "t-dialog-title" }, say("page.project.open"));
-  const dialog = make(
-    "dialog",
-    { className: "t-root t-dialog", "data-testid": "projects", "aria-label": say("page.project.open") },
-    make("header", { className: "t-dialog-head" }, title, close),
-    make("ul", { className: "t-rows" }, ...rows),
-  );
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-  return undefined;
 }
 
 /** Our mark: a frame with four corners, one for each of the first colours. */

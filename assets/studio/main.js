@@ -3,11 +3,13 @@
 import { mountClasses } from "./classes.js";
 import { mountHeader } from "./header.js";
 import { startHelp } from "./help.js";
+import { startImports } from "./imports.js";
 import { mountNetwork } from "./network-notices.js";
 import { mountPreview } from "./preview.js";
 import { openFromAddress } from "./project.js";
 import { mountFigure } from "./report-figures.js";
 import { mountMore, mountReport } from "./report-section.js";
+import { startShelf } from "./shelf.js";
 import { startStatus } from "./status.js";
 import { keepInSight } from "./sticky.js";
 import { startToasts } from "./toasts.js";
@@ -40,7 +42,11 @@ export async function mount(place) {
     const column = document.getElementById(id);
     if (column?.contains(place.element)) keepInSight(column);
   }
-  opening ??= openFromAddress().then(startStatus);
+  opening ??= openFromAddress().then(() => {
+    startStatus();
+    startImports();
+    startShelf();
+  });
   await opening;
   root.dataset.ready = "true";
 }

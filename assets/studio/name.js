@@ -42,6 +42,7 @@ export function nameField({ label, testid, save }) {
   input.addEventListener("blur", keep);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
+      event.preventDefault(); // a dialog around it stays open
       input.value = kept;
       input.removeAttribute("aria-invalid");
     }

@@ -59,7 +59,11 @@ function show(project, address) {
   const url = new URL(location.href);
   url.searchParams.set("project", project.id);
   if (address === "replace") history.replaceState(null, "", url);
-  if (address === "push") history.pushState(null, "", url);
+  if (address === "push") {
+    // The page of all projects, which may lie above, is left.
+    url.searchParams.delete("projects");
+    history.pushState(null, "", url);
+  }
   if (state.project?.id !== project.id) forgetSamples();
   setProject(project);
   notify("problem");

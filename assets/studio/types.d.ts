@@ -376,6 +376,91 @@ export interface Figure {
   rows: string[][];
 }
 
+/** One project on the page of all projects; `covers` are samples of different classes. */
+export interface ShelfProject {
+  project: Project;
+  covers: number[];
+  bytes: number | null;
+}
+
+/** A deleted project that can still be restored. */
+export interface Binned {
+  id: string;
+  name: string;
+  deleted: number;
+  photos: number;
+  bytes: number;
+}
+
+export interface Shelf {
+  projects: ShelfProject[];
+  damaged: { id: string; name: string; message: string }[];
+  bin: Binned[];
+  bytes: number;
+  free: number;
+  days: number;
+}
+
+/** Bytes that a project takes up, by what they are for. */
+export interface Storage {
+  photos: number;
+  removed: number;
+  versions: number;
+  caches: number;
+  total: number;
+}
+
+export interface PlannedClass {
+  key: string;
+  name: string;
+  photos: number;
+  groups: number;
+  bytes: number | null;
+  previews: number[];
+  tests: number;
+  seconds: number;
+}
+
+/** What a file would become, before anything is written. */
+export interface ImportPlan {
+  kind: "teachable-machine" | "folder" | "imagefolder" | "video" | "animation" | "project";
+  title: string | null;
+  classes: PlannedClass[];
+  settings: { epochs: number; batch_size: number; learning_rate: number } | null;
+  skipped: Rejected[];
+  skipped_total: number;
+  notes: { key: string; values: Values; text?: string }[];
+  options: ("unmirror" | "rate" | "independent")[];
+  seconds: number | null;
+}
+
+/** A file that becomes photos or a project. */
+export interface Import {
+  id: string;
+  state: "reading" | "planned" | "waiting" | "running" | "paused" | "done" | "failed" | "cancelled";
+  plan: ImportPlan | null;
+  project: string | null;
+  fraction: number;
+  done: number;
+  total: number;
+  added: number;
+  repeats: number;
+  rejected: Rejected[];
+  rejected_total: number;
+  message: string | null;
+  undo: string | null;
+}
+
+/** What a person chose about a plan. */
+export interface ImportChoices {
+  project: string | null;
+  classes: { key: string; into: string | null; name: string }[];
+  unmirror: string[];
+  rate: number;
+  settings: boolean;
+  independent: boolean;
+}
+
 /** What fills the places of a text. */
 export type Values = Record<string, string | number | null | undefined>;
 

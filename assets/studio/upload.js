@@ -4,6 +4,7 @@
  */
 
 import { freshId } from "./dom.js";
+import { FURNITURE } from "./import-kind.js";
 import { samplesOf } from "./samples.js";
 import { notify } from "./store.js";
 import { sendPhotos } from "./uploads.js";
@@ -13,9 +14,6 @@ import { sendPhotos } from "./uploads.js";
 /** Files and bytes of one request: often enough to show progress, and far below what the server takes. */
 const BATCH_FILES = 8;
 const BATCH_BYTES = 48 * 2 ** 20;
-
-/** What systems put beside photos; no one means these. */
-const FURNITURE = /^(\.|__MACOSX|thumbs\.db$|desktop\.ini$)/i;
 
 /** @typedef {{ done: number, total: number, added: number, repeats: number, rejected: Rejected[] }} Progress */
 
@@ -67,7 +65,7 @@ export function uploadFiles(label, files, { test = false } = {}) {
   mine.total += photos.length;
   progress.set(label, mine);
   const group = freshId();
-  for (const batch of batches(photos)) {
+  for (const batch of batches(photos, ({ size }) => size)) {
     sendPhotos({
       label,
       group,
@@ -93,21 +91,24 @@ export function uploadFiles(label, files, { test = false } = {}) {
 }
 
 /**
- * @param {File[]} files
- * @returns {Generator<File[]>}
+ * Portions that are sent in one request each.
+ * @template Piece
+ * @param {Piece[]} pieces
+ * @param {(piece: Piece) => number} bytesOf
+ * @returns {Generator<Piece[]>}
  */
-function* batches(files) {
-  /** @type {File[]} */
+export function* batches(pieces, bytesOf) {
+  /** @type {Piece[]} */
   let batch = [];
   let bytes = 0;
-  for (const file of files) {
-    if (batch.length && (batch.length === BATCH_FILES || bytes + file.size > BATCH_BYTES)) {
+  for (const piece of pieces) {
+    if (batch.length && (batch.length === BATCH_FILES || bytes + bytesOf(piece) > BATCH_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;
     }
-    batch.push(file);
-    bytes += file.size;
+    batch.push(piece);
+    bytes += bytesOf(piece);
   }
   if (batch.length) yield batch;
 }

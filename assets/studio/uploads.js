@@ -13,6 +13,7 @@ import { notify, state } from "./store.js";
 
 /**
  * @typedef {object} Parcel
+ * @property {string} [project] id of it; left out, the open one
  * @property {string} label id of the class
  * @property {string} group
  * @property {boolean} [test] they are only tested with, never learned from
@@ -21,7 +22,9 @@ import { notify, state } from "./store.js";
  * @property {() => void} dropped the person gave these photos up
  */
 
-/** @type {(Parcel & { project: string })[]} */
+/** @typedef {Parcel & { project: string }} Addressed */
+
+/** @type {Addressed[]} */
 const queue = [];
 let busy = false;
 /** @type {ApiError | null} */
@@ -39,7 +42,7 @@ export function sending() {
 
 /** @param {Parcel} parcel */
 export function sendPhotos(parcel) {
-  queue.push({ ...parcel, project: state.project?.id ?? "" });
+  queue.push({ ...parcel, project: parcel.project ?? state.project?.id ?? "" });
   notify("uploads");
   if (!trouble) void work();
 }
@@ -78,7 +81,7 @@ async function work() {
 }
 
 /**
- * @param {Parcel & { project: string }} parcel
+ * @param {Addressed} parcel
  * @returns {Promise<AddResult>}
  */
 async function deliver(parcel) {
@@ -96,7 +99,7 @@ async function deliver(parcel) {
 
 /**
  * A request that is too large is sent photo by photo; a photo that is too large alone is reported like an unreadable one.
- * @param {Parcel & { project: string }} parcel
+ * @param {Addressed} parcel
  * @param {ApiError} error
  * @returns {Promise<AddResult>}
  */

@@ -70,11 +70,29 @@ export function megabytes(bytes) {
 }
 
 /**
+ * A size with the unit that suits it.
+ * @param {number} bytes
+ */
+export function size(bytes) {
+  if (bytes >= 1e9) return say("page.size.gb", { size: measured(bytes / 1e9) });
+  if (bytes >= 1e5) return say("page.size.mb", { size: megabytes(bytes) });
+  return say("page.size.kb", { size: numbers.format(Math.ceil(bytes / 1e3)) });
+}
+
+/**
  * Class names or the like as one phrase.
  * @param {string[]} items
  */
 export function list(items) {
   return new Intl.ListFormat(LOCALE).format(items);
+}
+
+/**
+ * A day as the reader's calendar writes it.
+ * @param {number} time seconds since 1970
+ */
+export function day(time) {
+  return new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium" }).format(time * 1000);
 }
 
 /**

@@ -1,0 +1,302 @@
+/**
+ * Files on their way into a project: sent to the server, looked into there, agreed to by a person, and taken in. Each is
+ * remembered in this browser, so that a reload finds it again.
+ *
+ * It owns the list and the clock; `import-folder.js` makes entries of folders, which this page sends by itself; nothing
+ * is drawn here.
+ */
+
+import { ApiError, previewUrl, request, send } from "./api.js";
+import { askNow } from "./status.js";
+import { notify, state } from "./store.js";
+import { offerUndo, tell } from "./toasts.js";
+import { refreshProject, words } from "./project.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./types.d.ts").Import} Import */
+/** @typedef {import("./types.d.ts").ImportChoices} ImportChoices */
+
+/**
+ * One file or folder. `info` is null until all of it was sent.
+ * @typedef {object} Going
+ * @property {string} key
+ * @property {string} name of the file
+ * @property {boolean} local a folder that this page sends by itself
+ * @property {string | null} into id of the class it was dropped on
+ * @property {number} bytes
+ * @property {number} sent
+ * @property {Import | null} info
+ * @property {string} trouble why it could not be sent or asked about
+ * @property {boolean} lost it cannot go on
+ * @property {boolean} read a person has seen how it ended
+ * @property {(preview: number) => string} preview address of a small picture
+ * @property {(choices: ImportChoices) => Promise<void>} start
+ * @property {() => Promise<void>} pause
+ * @property {() => Promise<void>} resume
+ * @property {() => Promise<void>} cancel
+ * @property {() => Promise<void>} undo
+ */
+
+const ASK_MS = 350;
+const IDLE_MS = 2000;
+const REMEMBERED = "teachable-imports";
+const MOVING = new Set(["reading", "waiting", "running"]);
+export const ENDED = new Set(["done", "failed", "cancelled"]);
+
+/** @type {Going[]} */
+const going = [];
+/** Key of what an open dialog shows: how it ends is said there. @type {string | null} */
+let watched = null;
+let made = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+let asking = false;
+
+/** All of them, oldest first. */
+export function imports() {
+  return going;
+}
+
+/** @param {string} key */
+export function findImport(key) {
+  return going.find((one) => one.key === key) ?? null;
+}
+
+/**
+ * A dialog shows this one, or none.
+ * @param {string | null} key
+ */
+export function watch(key) {
+  watched = key;
+}
+
+/** Take up what was on its way when the page was left. Once per page. */
+export function startImports() {
+  for (const { id, name } of remembered()) add(served(name, id));
+  addEventListener("beforeunload", (event) => {
+    if (going.some(({ info, local, lost }) => !lost && (local ? info && !ENDED.has(info.state) && info.state !== "planned" : !info))) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => void ask());
+  void ask();
+}
+
+/**
+ * Send a file to the server and have it looked into.
+ * @param {File} file
+ * @param {string | null} into id of a class it was dropped on
+ * @returns {Going}
+ */
+export function sendFile(file, into = null) {
+  const stop = new AbortController();
+  const one = served(file.name, null, stop);
+  one.into = into;
+  one.bytes = file.size;
+  add(one);
+  const project = state.project && !state.problem ? `&project=${state.project.id}` : "";
+  const moved = (/** @type {number} */ bytes) => {
+    one.sent = Math.min(bytes, file.size);
+    notify("imports");
+  };
+  send(`/imports?name=${encodeURIComponent(file.name)}${project}`, file, { moved, signal: stop.signal }).then(
+    (info) => {
+      one.sent = file.size;
+      take(one, info);
+      remember();
+      void ask();
+    },
+    (error) => {
+      if (error instanceof ApiError && error.key === "aborted") return;
+      one.trouble = words(error);
+      one.lost = true;
+      notify("imports");
+    },
+  );
+  return one;
+}
+
+/**
+ * Put one on the list.
+ * @param {Going} one
+ */
+export function add(one) {
+  going.push(one);
+  notify("imports");
+}
+
+/** A key for a new one. */
+export function freshKey() {
+  return `import-${++made}`;
+}
+
+/**
+ * Take one off the list: a person has read how it ended, or gave it up before it began.
+ * @param {Going} one
+ */
+export function dismiss(one) {
+  const at = going.indexOf(one);
+  if (at >= 0) going.splice(at, 1);
+  remember();
+  notify("imports");
+}
+
+/**
+ * A file that the server has, or will have.
+ * @param {string} name
+ * @param {string | null} id
+ * @param {AbortController} [stop] ends the sending
+ * @returns {Going}
+ */
+function served(name, id, stop) {
+  /** @param {string} method @param {string} [step] @param {object} [body] */
+  const change = async (method, step = "", body = undefined) => {
+    const answer = await request(method, `/imports/${one.info?.id}${step}`, body);
+    if (answer) take(one, answer);
+    void ask();
+  };
+  /** @type {Going} */
+  const one = {
+    key: freshKey(),
+    name,
+    local: false,
+    into: null,
+    bytes: 0,
+    sent: 0,
+    info: id === null ? null : unknown(id),
+    trouble: "",
+    lost: false,
+    read: false,
+    preview: (preview) => previewUrl(one.info?.id ?? "", preview),
+    start: (choices) => change("POST", "/start", choices),
+    pause: () => change("POST", "/pause"),
+    resume: () => change("POST", "/resume"),
+    async cancel() {
+      stop?.abort();
+      if (one.info) await change("DELETE");
+      if (!one.info || one.info.state === "planned" || one.info.state === "reading") dismiss(one);
+    },
+    async undo() {
+      const { project, undo } = one.info ?? {};
+      if (!project || !undo) return;
+      await request("POST", `/projects/${project}/undo`, { undo });
+      if (one.info) one.info = { ...one.info, undo: null };
+      await changed(project);
+      dismiss(one);
+    },
+  };
+  return one;
+}
+
+/** What is known of one that was remembered, until the server was asked. @param {string} id @returns {Import} */
+function unknown(id) {
+  return { id, state: "reading", plan: null, project: null, fraction: 0, done: 0, total: 0, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null };
+}
+
+/**
+ * The server or `import-folder.js` says how one stands.
+ * @param {Going} one
+ * @param {Import} info
+ */
+export function take(one, info) {
+  const before = one.info;
+  one.info = info;
+  one.trouble = "";
+  if (before && before.added !== info.added && info.project === state.project?.id) askNow();
+  if (before && !ENDED.has(before.state) && ENDED.has(info.state)) ended(one, info);
+  notify("imports");
+}
+
+/**
+ * @param {Going} one
+ * @param {Import} info
+ */
+function ended(one, info) {
+  if (info.project) void changed(info.project).catch(console.warn);
+  // An open dialog says it; with nothing to read up about, a toast is all there is to it.
+  if (watched === one.key || before(info)) return;
+  if (info.state === "failed") return;
+  const text = outcome(info).join(" ");
+  if (info.undo && info.added) offerUndo(text, () => void one.undo().catch((error) => tell(words(error), "problem")));
+  else tell(text);
+  if (!info.rejected_total && info.plan?.kind !== "project" && info.project === state.project?.id) dismiss(one);
+}
+
+/** Whether it was given up before anything of it was taken. @param {Import} info */
+function before(info) {
+  return info.state === "cancelled" && info.total === 0;
+}
+
+/**
+ * How it ended, in sentences.
+ * @param {Import} info
+ * @returns {string[]}
+ */
+export function outcome(info) {
+  const classes = info.plan?.classes.length ?? 0;
+  const said = [];
+  if (info.state === "failed" && info.message) said.push(info.message);
+  if (info.plan?.kind === "project" && info.state === "done") said.push(say("page.import.project_done", { count: info.added }));
+  else if (info.state === "done") said.push(classes > 1 ? say("page.import.done_classes", { photos: say("page.photos", { count: info.added }), count: classes }) : say("page.import.done", { count: info.added }));
+  else if (info.added || info.state === "cancelled") said.push(say("page.import.stopped", { count: info.added }));
+  if (info.repeats) said.push(say("page.import.repeats", { count: info.repeats }));
+  if (info.rejected_total) said.push(say("page.import.rejected", { count: info.rejected_total }));
+  return said;
+}
+
+/** Photos of a project changed. @param {string} project */
+export async function changed(project) {
+  notify("shelf");
+  if (project !== state.project?.id) return;
+  await refreshProject();
+  notify("samples");
+}
+
+async function ask() {
+  clearTimeout(timer);
+  if (asking || document.hidden) return;
+  asking = true;
+  for (const one of [...going]) {
+    if (one.local || one.lost || !one.info || (ENDED.has(one.info.state) && one.info.plan)) continue;
+    try {
+      take(one, await request("GET", `/imports/${one.info.id}`));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // The server may be restarting; the next question tells. What it does not know any more is over.
+      if (error.status === 404) forget(one);
+      else one.trouble = error.message;
+      notify("imports");
+    }
+  }
+  asking = false;
+  const open = going.filter(({ local, lost, info }) => !local && !lost && info && !ENDED.has(info.state));
+  if (open.length) timer = setTimeout(() => void ask(), open.some(({ info }) => MOVING.has(info?.state ?? "")) ? ASK_MS : IDLE_MS);
+}
+
+/** The server was started anew since: what it had taken is in the project, the rest is gone. @param {Going} one */
+function forget(one) {
+  one.lost = true;
+  one.trouble = say(one.info?.plan && one.info.state !== "planned" ? "page.import.interrupted" : "page.import.forgotten");
+  remember();
+}
+
+/** Write down what a reload must find again. */
+function remember() {
+  const kept = going.filter(({ local, lost, info }) => !local && !lost && info).map(({ info, name }) => ({ id: info?.id, name }));
+  try {
+    if (kept.length) localStorage.setItem(REMEMBERED, JSON.stringify(kept));
+    else localStorage.removeItem(REMEMBERED);
+  } catch (error) {
+    // A browser that keeps nothing forgets it at the next reload; the import goes on.
+    console.warn(error);
+  }
+}
+
+/** @returns {{ id: string, name: string }[]} */
+function remembered() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(REMEMBERED) ?? "[]");
+    return kept.filter((/** @type {any} */ one) => typeof one?.id === "string" && typeof one?.name === "string");
+  } catch (error) {
+    console.warn(error);
+    return [];
+  }
+}
