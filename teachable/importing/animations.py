@@ -1,0 +1,128 @@
+"""Frames of an animated GIF, WebP or PNG: all of them, in order, one group. It owns how many there may be."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+
+import PIL.Image
+from PIL import GifImagePlugin, ImageFile, PngImagePlugin, WebPImagePlugin
+
+from teachable.errors import InvalidInput, TooLarge
+from teachable.importing.source import Piece, group_name
+from teachable.settings import limits
+
+MOST_FRAMES = 5_000
+MOST_PIXELS = 2_000_000_000
+"""Of all frames together: each is painted over the one before."""
+
+START = 64
+"""Bytes to tell an animation by, where they tell it."""
+
+FRAME_QUALITY = 92
+# What stands between frames of a GIF is in their pixels, too, now and then.
+_SEPARATOR = b"\x00,"
+_BY_CHANCE = 16_384
+
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, RuntimeError),
+    *(struct.error, zlib.error, PIL.Image.DecompressionBombError),
+)
+"""What Pillow's readers raise for damaged or hostile bytes."""
+
+
+def may_move(start: bytes) -> bool:
+    """Return whether a file that begins so can be an animation; most GIF and PNG files that can be are none."""
+    if start[:6] in {b"GIF87a", b"GIF89a"} or start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return True
+    # The second bit of the flags: WebP Container Specification, "Extended File Format".
+    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 0x02 if len(start) > 20 else False)
+
+
+def moves(data: bytes, name: str) -> bool:
+    """Return whether a file is an animation; damaged ones are none."""
+    try:
+        return _frames(data, name)[1] > 1
+    except InvalidInput:
+        return False
+
+
+class Animation(Piece):
+    """One animation: a group of its own.
+
+    Args:
+        size: bytes of the file.
+        read: returns them.
+
+    Raises:
+        InvalidInput: no animation that can be read.
+        TooLarge: too many frames or pixels.
+    """
+
+    __slots__ = ("_count", "_read")
+
+    moving = True
+
+    def __init__(self, name: str, size: int, read: Callable[[], bytes], *, test: bool = False) -> None:
+        super().__init__(name, group_name(name), size, test=test)
+        self._read = read
+        self._count = _frames(read(), name)[1]
+
+    def count(self, rate: float) -> int:
+        """Return how many frames there are, whatever the rate."""
+        return self._count
+
+    def photos(self, rate: float, start: int) -> Iterator[tuple[int, bytes]]:
+        """Give the frames."""
+        picture, count = _frames(self._read(), self.name)
+        for place in range(start, count):
+            yield place, _frame(picture, place, self.name)
+
+    def picture(self, share: float) -> bytes:
+        """Return a frame."""
+        picture, count = _frames(self._read(), self.name)
+        return _frame(picture, min(int(share * count), count - 1), self.name)
+
+
+def _frames(data: bytes, name: str) -> tuple[ImageFile.ImageFile, int]:
+    """Open an animation and count its frames; none of them is painted yet."""
+    if len(data) > limits().photo_bytes:
+        raise TooLarge("archive_entry_large", name=name, megabytes=f"{limits().photo_bytes / 2**20:.0f}")
+    # Counting takes long where there are very many, so that is noticed before.
+    if data.count(_SEPARATOR) > MOST_FRAMES + len(data) // _BY_CHANCE and data.startswith(b"GIF8"):
+        raise TooLarge("animation_long", name=name, frames=MOST_FRAMES)
+    reader: type[ImageFile.ImageFile]
+    if data.startswith(b"GIF8"):
+        reader = GifImagePlugin.GifImageFile
+    elif data.startswith(b"\x89PNG"):
+        reader = PngImagePlugin.PngImageFile
+    else:
+        reader = WebPImagePlugin.WebPImageFile
+    try:
+        picture = reader(io.BytesIO(data))
+        count = int(getattr(picture, "n_frames", 1))
+    except _BROKEN as error:
+        raise InvalidInput("animation_damaged", name=name) from error
+    if count > MOST_FRAMES or count * picture.width * picture.height > MOST_PIXELS:
+        raise TooLarge("animation_long", name=name, frames=MOST_FRAMES)
+    return picture, max(1, count)
+
+
+def _frame(picture: ImageFile.ImageFile, place: int, name: str) -> bytes:
+    """Paint one frame as a JPEG on white, of the size photos are stored in.
+
+    Raises:
+        InvalidInput: it is damaged.
+    """
+    try:
+        picture.seek(place)
+        layer = picture.convert("RGBA")
+    except _BROKEN as error:
+        raise InvalidInput("animation_damaged", name=name) from error
+    paper = PIL.Image.new("RGB", layer.size, "white")
+    paper.paste(layer, mask=layer.getchannel("A"))
+    factor = min(1.0, limits().stored_short_side / min(paper.size))
+    width, height = (max(1, round(side * factor)) for side in paper.size)
+    stream = io.BytesIO()
+    paper.resize((width, height), PIL.Image.Resampling.LANCZOS).save(stream, "JPEG", quality=FRAME_QUALITY)
+    return stream.getvalue()
