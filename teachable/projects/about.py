@@ -51,6 +51,12 @@ def create(folder: Path, name: str, class_names: Iterable[str | None], network: 
         database.close()
 
 
+def updated(connection: sqlite3.Connection) -> float | None:
+    """Return the time of the last change, which no two states share; None where there is no project."""
+    row = connection.execute("SELECT updated FROM project").fetchone()
+    return None if row is None else float(row[0])
+
+
 def read(connection: sqlite3.Connection, project_id: str, folder: Path) -> ProjectInfo:
     """Read what the list of projects and the page show.
 

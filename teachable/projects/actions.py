@@ -87,14 +87,14 @@ def begin(connection: sqlite3.Connection, session: str, kind: str, facts: Mappin
     """Begin an action to which `recorded` is given the token; it can be taken back once something was done."""
     token, kept = secrets.token_urlsafe(16), dict(facts or {})
     # The time of the last change never runs backwards, whatever the clock does.
-    (last,) = connection.execute("SELECT updated FROM project").fetchone()
+    (last,) = connection.execute("SELECT COALESCE(MAX(updated), 0) FROM project").fetchone()
     query = "INSERT INTO actions (token, session, created, kind, facts, changed) VALUES (?, ?, ?, ?, ?, 0)"
     cursor = connection.execute(query, (token, session, max(time.time(), last), kind, json.dumps(kept)))
     return Action(cursor.lastrowid or 0, token, kept)
 
 
 def last_of(connection: sqlite3.Connection, session: str, kind: str, facts: Mapping[str, Any]) -> str | None:
-    """Return the token of the last action if it is of this session and kind and has these facts: it can be gone on with."""
+    """Return the token of the last action if it is of this session and kind and has these facts, or None."""
     row = connection.execute(
         "SELECT token, session, kind, facts FROM actions WHERE undone = 0 AND changed = 1 ORDER BY id DESC LIMIT 1"
     ).fetchone()
@@ -122,8 +122,9 @@ def undo(connection: sqlite3.Connection, token: str | None = None) -> Change:
     if row is None:
         raise NotFound("undo_nothing" if token is None else "undo_over")
     _apply(connection, row[0], "before")
-    number = "1 + MAX(0, (SELECT MAX(undone) FROM actions))" if row[5] else str(_DROPPED)
-    connection.execute(f"UPDATE actions SET undone = {number} WHERE id = ?", (row[0],))
+    (latest,) = connection.execute("SELECT MAX(0, MAX(undone)) FROM actions").fetchone()
+    number = latest + 1 if row[5] else _DROPPED
+    connection.execute("UPDATE actions SET undone = ? WHERE id = ?", (number, row[0]))
     return _change(row[1:5])
 
 
@@ -154,12 +155,15 @@ def offered(connection: sqlite3.Connection) -> tuple[Change | None, Change | Non
 # Forgetting
 
 
-def purge(connection: sqlite3.Connection) -> None:
+def purge(connection: sqlite3.Connection) -> bool:
     """Forget what is too old to be taken back, and what cannot be done again any more; what it removed is gone then.
 
     Call it only while no other session can use the project.
+
+    Returns:
+        Whether there was anything.
     """
-    (last,) = connection.execute("SELECT updated FROM project").fetchone()
+    (last,) = connection.execute("SELECT COALESCE(MAX(updated), 0) FROM project").fetchone()
     latest = max(time.time(), last) - KEPT_DAYS * 86400
     # All up to the first that is kept: one that is older by a clock that was set back is not older.
     (first,) = connection.execute(
@@ -167,37 +171,41 @@ def purge(connection: sqlite3.Connection) -> None:
         " COALESCE((SELECT id FROM actions ORDER BY id DESC LIMIT 1 OFFSET ?), 0))",
         (latest, KEPT - 1),
     ).fetchone()
-    _forget(connection, "id < ? OR undone = ?", (first or 0, _DROPPED))
+    connection.execute("CREATE TEMP TABLE forgotten (id INTEGER PRIMARY KEY)")
+    query = "INSERT INTO forgotten SELECT id FROM actions WHERE id < ? OR undone = ?"
+    found = connection.execute(query, (first or 0, _DROPPED)).rowcount > 0
+    _forget(connection)
+    return found
 
 
 def forget_all(connection: sqlite3.Connection) -> None:
     """Forget every action: nothing can be taken back or done again, and what is removed is gone."""
-    _forget(connection, "1", ())
+    connection.execute("CREATE TEMP TABLE forgotten (id INTEGER PRIMARY KEY)")
+    connection.execute("INSERT INTO forgotten SELECT id FROM actions")
+    _forget(connection)
 
 
-def _forget(connection: sqlite3.Connection, which: str, values: tuple[float, ...]) -> None:
-    connection.execute("CREATE TEMP TABLE over (id INTEGER PRIMARY KEY)")
-    connection.execute(f"INSERT INTO over SELECT id FROM actions WHERE {which}", values)
-    if connection.execute("SELECT 1 FROM over").fetchone():
-        for rows, edits, key in (("samples", "sample_edits", "sample"), ("classes", "class_edits", "class")):
-            # What a kept action brought back, and would remove again, is from now on removed by that one.
-            connection.execute(
-                f"UPDATE {rows} SET removal = COALESCE((SELECT action FROM {edits} WHERE {key} = {rows}.id"
-                f" AND field = 'removal' AND before = {rows}.removal AND action NOT IN over), removal)"
-                f" WHERE removal IN over AND id IN (SELECT {key} FROM {edits} WHERE field = 'removal'"
-                f" AND before IN over AND action NOT IN over)"
-            )
-            connection.execute(
-                f"UPDATE {edits} SET before = action WHERE field = 'removal' AND before IN over AND action NOT IN over"
-            )
+def _forget(connection: sqlite3.Connection) -> None:
+    """Delete the actions of a temporary table, and what they removed."""
+    for rows, edits, key in (("samples", "sample_edits", "sample"), ("classes", "class_edits", "class")):
+        # What a kept action brought back, and would remove again, is from now on removed by that one.
+        later = "field = 'removal' AND action NOT IN forgotten AND before"
         connection.execute(
-            "DELETE FROM samples WHERE removal IN over OR class_id IN (SELECT id FROM classes WHERE removal IN over)"
+            f"UPDATE {rows} SET removal = COALESCE((SELECT action FROM {edits} WHERE {key} = {rows}.id"  # noqa: S608 - names of our own
+            f" AND {later} = {rows}.removal), removal)"
+            f" WHERE removal IN forgotten AND id IN (SELECT {key} FROM {edits} WHERE {later} IN forgotten)"
         )
-        connection.execute("DELETE FROM classes WHERE removal IN over")
-        connection.execute("DELETE FROM sample_edits WHERE action IN over OR sample NOT IN (SELECT id FROM samples)")
-        connection.execute("DELETE FROM class_edits WHERE action IN over")
-        connection.execute("DELETE FROM actions WHERE id IN over")
-    connection.execute("DROP TABLE over")
+        connection.execute(f"UPDATE {edits} SET before = action WHERE {later} IN forgotten")  # noqa: S608 - as above
+    for statement in (
+        "DELETE FROM samples WHERE removal IN forgotten"
+        " OR class_id IN (SELECT id FROM classes WHERE removal IN forgotten)",
+        "DELETE FROM classes WHERE removal IN forgotten",
+        "DELETE FROM sample_edits WHERE action IN forgotten OR sample NOT IN (SELECT id FROM samples)",
+        "DELETE FROM class_edits WHERE action IN forgotten",
+        "DELETE FROM actions WHERE id IN forgotten",
+        "DROP TABLE forgotten",
+    ):
+        connection.execute(statement)
 
 
 # Inside
@@ -212,7 +220,8 @@ def _open(connection: sqlite3.Connection, token: str) -> Action:
 
 
 def _has_edits(connection: sqlite3.Connection, table: str, action: int) -> bool:
-    return connection.execute(f"SELECT 1 FROM {table} WHERE action = ? LIMIT 1", (action,)).fetchone() is not None
+    query = f"SELECT 1 FROM {table} WHERE action = ? LIMIT 1"  # noqa: S608 - names of our own
+    return connection.execute(query, (action,)).fetchone() is not None
 
 
 def _change(row: tuple[str, str, str, float]) -> Change:
@@ -225,16 +234,16 @@ def _apply(connection: sqlite3.Connection, action: int, side: _Side) -> None:
     added = classes.apply_edits(connection, action, side)
     # First what goes, then what moves, then what comes: the same photo is never twice in a class.
     _set_samples(connection, action, "removal", side, "IS NOT NULL")
-    for name in recording.SAMPLE_FIELDS:
-        if name != "removal":
-            _set_samples(connection, action, name, side)
+    _set_samples(connection, action, "class_id", side, "IN (SELECT id FROM classes)")
+    for name in ("capture", "test"):
+        _set_samples(connection, action, name, side)
     _set_samples(connection, action, "removal", side, "IS NULL")
     _require_classes(connection, action)
     classes.take_away(connection, action, added)
     for name in recording.PROJECT_FIELDS:
         other = _other(side)
         connection.execute(
-            f"UPDATE project SET {name} = (SELECT {side} FROM class_edits WHERE action = ? AND field = ?)"
+            f"UPDATE project SET {name} = (SELECT {side} FROM class_edits WHERE action = ? AND field = ?)"  # noqa: S608
             f" WHERE EXISTS (SELECT 1 FROM class_edits WHERE action = ? AND field = ? AND class = ''"
             f" AND project.{name} IS {other})",
             (action, name, action, name),
@@ -243,15 +252,14 @@ def _apply(connection: sqlite3.Connection, action: int, side: _Side) -> None:
 
 def _set_samples(connection: sqlite3.Connection, action: int, name: str, side: _Side, only: str = "") -> None:
     """Set one field of the samples an action changed. A photo that its class has again meanwhile stays where it is."""
-    found = f"FROM sample_edits WHERE action = ? AND field = ? AND sample = samples.id AND {_other(side)} IS {name}"
-    found += f" AND {side} {only}" if only else ""
-    into = f" AND (SELECT {side} {found}) IN (SELECT id FROM classes)" if name == "class_id" else ""
-    parameters = (action, name)
-    connection.execute(
-        f"UPDATE OR IGNORE samples SET {name} = (SELECT {side} {found}) WHERE id IN"
-        f" (SELECT sample FROM sample_edits WHERE action = ? AND field = ?) AND EXISTS (SELECT 1 {found}){into}",
-        parameters * (4 if into else 3),
+    edits = "FROM sample_edits WHERE action = :action AND field = :field"
+    fit = f"{edits} AND sample = samples.id AND {_other(side)} IS {name}"
+    fit += f" AND {side} {only}" if only else ""
+    query = (
+        f"UPDATE OR IGNORE samples SET {name} = (SELECT {side} {fit})"  # noqa: S608 - names of our own
+        f" WHERE id IN (SELECT sample {edits}) AND EXISTS (SELECT 1 {fit})"
     )
+    connection.execute(query, {"action": action, "field": name})
 
 
 def _require_classes(connection: sqlite3.Connection, action: int) -> None:

@@ -127,7 +127,8 @@ def apply_edits(connection: sqlite3.Connection, action: int, side: Literal["befo
     query = "SELECT class, field, before, after FROM class_edits WHERE action = ? AND class != ''"
     fields: dict[str, dict[str, Any]] = {}
     for class_id, field, before, after in connection.execute(query, (action,)).fetchall():
-        row = connection.execute(f"SELECT {field} FROM classes WHERE id = ?", (class_id,)).fetchone()
+        query = f"SELECT {field} FROM classes WHERE id = ?"  # noqa: S608 - one of our own names
+        row = connection.execute(query, (class_id,)).fetchone()
         wanted, other = (before, after) if side == "before" else (after, before)
         if row is not None and row[0] == other:
             fields.setdefault(class_id, {})[field] = wanted
@@ -142,7 +143,8 @@ def apply_edits(connection: sqlite3.Connection, action: int, side: Literal["befo
             connection.execute("UPDATE classes SET name = id, name_key = id WHERE id = ?", (class_id,))
         for field in {"color", "disabled", "position", "removal"} & found.keys():
             if field != "removal" or class_id not in added:
-                connection.execute(f"UPDATE classes SET {field} = ? WHERE id = ?", (found[field], class_id))
+                query = f"UPDATE classes SET {field} = ? WHERE id = ?"  # noqa: S608 - one of our own names
+                connection.execute(query, (found[field], class_id))
     for class_id, name in named.items():
         _name_again(connection, class_id, name, action, side)
     # Where two claim a place, the one that returns to it has it.
@@ -172,7 +174,7 @@ def _name_again(
     query = "UPDATE classes SET name = ?, name_key = ? WHERE id = ?"
     connection.execute(query, (free, names.name_key(free), class_id))
     # So that doing it again finds the name as it was left.
-    query = f"UPDATE class_edits SET {side} = ? WHERE action = ? AND field = 'name' AND class = ?"
+    query = f"UPDATE class_edits SET {side} = ? WHERE action = ? AND field = 'name' AND class = ?"  # noqa: S608
     connection.execute(query, (free, action, class_id))
 
 

@@ -76,12 +76,13 @@ class Database:
             finally:
                 self._writer.rollback()
 
-    def close(self) -> None:
-        """Wait for running calls and close; later ones find the project gone."""
+    def close(self) -> bool:
+        """Wait for running calls and close; later ones find the project gone. Return whether it was open."""
         with self._writing, self._reading:
-            self._open = False
+            was_open, self._open = self._open, False
             self._reader.close()
             self._writer.close()
+            return was_open
 
     def _require_open(self) -> None:
         if not self._open:

@@ -10,7 +10,13 @@ from teachable.errors import NotFound
 from teachable.projects import actions, classes, samples
 from teachable.types import ClassInfo
 
-_CHOSEN = "id IN (SELECT id FROM temp.chosen)"
+_REMOVE = "UPDATE samples SET removal = ? WHERE id IN (SELECT id FROM temp.chosen)"
+_MOVE = "UPDATE OR IGNORE samples SET class_id = ? WHERE id IN (SELECT id FROM temp.chosen) AND class_id != ?"
+_MARK = "UPDATE samples SET test = ? WHERE id IN (SELECT id FROM temp.chosen) AND test != ?"
+_CLASSES = (
+    "SELECT name FROM classes WHERE id IN"
+    " (SELECT class_id FROM samples WHERE id IN (SELECT id FROM temp.chosen)) LIMIT 2"
+)
 
 
 def add_class(connection: sqlite3.Connection, session: str, name: str | None, action: str | None) -> ClassInfo:
@@ -84,7 +90,7 @@ def delete_samples(connection: sqlite3.Connection, session: str, ids: Iterable[i
     """
     facts = {"count": _choose(connection, ids), "name": _only_class(connection)}
     with actions.recorded(connection, session, "deleted", facts) as action:
-        connection.execute(f"UPDATE samples SET removal = ? WHERE {_CHOSEN}", (action.id,))
+        connection.execute(_REMOVE, (action.id,))
     return action.token
 
 
@@ -100,9 +106,8 @@ def move_samples(connection: sqlite3.Connection, session: str, ids: Iterable[int
     _choose(connection, ids)
     with actions.recorded(connection, session, "moved", facts) as action:
         action.facts["count"] = samples.count_chosen(connection, "class_id IS NOT ?", (target,))
-        query = f"UPDATE OR IGNORE samples SET class_id = ? WHERE {_CHOSEN} AND class_id != ?"
-        connection.execute(query, (target, target))
-        connection.execute(f"UPDATE samples SET removal = ? WHERE {_CHOSEN} AND class_id != ?", (action.id, target))
+        connection.execute(_MOVE, (target, target))
+        connection.execute(f"{_REMOVE} AND class_id != ?", (action.id, target))
     return action.token
 
 
@@ -119,7 +124,7 @@ def mark_test(
         samples.choose_recordings(connection)
     with actions.recorded(connection, session, "test_kept" if test else "test_ended") as action:
         action.facts["count"] = samples.count_chosen(connection, "test != ?", (test,))
-        connection.execute(f"UPDATE samples SET test = ? WHERE {_CHOSEN} AND test != ?", (test, test))
+        connection.execute(_MARK, (test, test))
     return action.token
 
 
@@ -132,6 +137,5 @@ def _choose(connection: sqlite3.Connection, ids: Iterable[int]) -> int:
 
 def _only_class(connection: sqlite3.Connection) -> str | None:
     """Return the name of the class that all chosen samples are of, or None if there are several."""
-    query = f"SELECT name FROM classes WHERE id IN (SELECT class_id FROM samples WHERE {_CHOSEN}) LIMIT 2"
-    found = connection.execute(query).fetchall()
+    found = connection.execute(_CLASSES).fetchall()
     return str(found[0][0]) if len(found) == 1 else None

@@ -27,6 +27,7 @@ class Intake:
         photos: its files.
         session: whose actions these are.
         allowed: how many photos the project may have, or None where only the general limit counts.
+        on_debris: called when files may be left that no row names.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Intake:
         database: Database,
         photos: PhotoFiles,
         session: str,
-        allowed: Callable[[], int | None] = lambda: None,
+        allowed: Callable[[], int | None],
+        on_debris: Callable[[], None],
     ) -> None:
         self._database = database
         self._photos = photos
         self._session = session
         self._allowed = allowed
+        self._on_debris = on_debris
 
     def take(
         self, class_id: str, group: str, files: Iterable[tuple[str, bytes]], *, test: bool, action: str | None
@@ -120,6 +123,7 @@ class Intake:
         if not fresh:
             return
         # What fails here is debris that the next opening sweeps; the error that brought us here is the one to report.
+        self._on_debris()
         with suppress(TeachableError, OSError, sqlite3.Error), self._database.frozen() as connection:
             self._photos.discard(set(fresh) - samples.files_in_use(connection, fresh))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from teachable.errors import NotFound
-from teachable.projects import about, actions, classes, editing, models, names, records, samples, schema
+from teachable.projects import about, actions, classes, copying, editing, names, records, samples, storage
 from teachable.projects.about import DATABASE, EXPORTS, MODELS, REPORTS, SAMPLES, THUMBNAILS
 from teachable.projects.database import Database
 from teachable.projects.exported import ExportFiles
@@ -13,6 +13,8 @@ from teachable.projects.intake import Intake
 from teachable.projects.kept import ModelFiles, ReportFiles
 from teachable.projects.samples import Brief
 from teachable.projects.small import SmallPhotos
+from teachable.projects.storage import Storage
+from teachable.projects.tidying import Tidying
 from teachable.projects.versions import Versions
 from teachable.settings import check_training, check_unknown_below
 from teachable.types import (
@@ -59,21 +61,27 @@ class Project:
         self._models = ModelFiles(folder / MODELS)
         self.exports = ExportFiles(folder / EXPORTS)
         self.reports = ReportFiles(folder / REPORTS)
-        self._clear_away()
+        self._tidying = Tidying(folder, self._photos, self.small, self._models, self.exports, self.reports)
+        self._tidying.begin()
         self._database = Database(folder / DATABASE)
-        self._intake = Intake(self._database, self._photos, session, allowed)
+        self._intake = Intake(self._database, self._photos, session, allowed, self._tidying.left_something)
+        self._known: ProjectInfo | None = None
         self.versions = Versions(self._database, self._models, self._photos, session)
 
     def close(self) -> None:
         """Wait for running calls and close. Later calls raise NotFound."""
-        self._database.close()
+        if self._database.close():
+            self._tidying.end()
 
     # Project
 
     def info(self) -> ProjectInfo:
         """Return name, times, settings and classes with their numbers of samples."""
         with self._database.read() as connection:
-            return about.read(connection, self.id, self.folder)
+            known = self._known
+            if known is None or about.updated(connection) != known.updated:
+                known = self._known = about.read(connection, self.id, self.folder)
+            return known
 
     def rename(self, name: str) -> None:
         """Rename the project.
@@ -214,8 +222,8 @@ class Project:
             classes.require(connection, class_id)
             return samples.page(connection, class_id, max(1, min(limit, 1000)), before, skip)
 
-    def sample_numbers(self, class_id: str, limit: int, skip: int = 0) -> tuple[int, ...]:
-        """Return the ids of up to `limit` samples of a class, newest first, after the first `skip` of them.
+    def sample_numbers(self, class_id: str, limit: int, skip: int = 0) -> tuple[tuple[int, bool], ...]:
+        """Return the ids of samples of a class, newest first, after the first `skip`, and which are only for testing.
 
         Raises:
             NotFound: there is no such class.
@@ -314,6 +322,39 @@ class Project:
         with self._database.change() as connection:
             return actions.redo(connection)
 
+    # Files
+
+    def copy_to(self, folder: Path, name: str) -> None:
+        """Copy the project into an empty folder, under another name; see `copying`.
+
+        Raises:
+            StorageFull: the disk has no room.
+        """
+        copying.copy(self.folder, self._database, folder, name)
+
+    def storage(self) -> Storage:
+        """Return what the project takes on the disk, in bytes, and for what."""
+        network = self.info().network
+        with self._database.read() as connection:
+            shown = samples.files_shown(connection)
+        named = self._models.photos_named()
+        return storage.measure(self.folder, shown, named, network.fingerprint if network else None)
+
+    def forget_removed(self) -> None:
+        """Remove everything that was deleted for good: nothing can be taken back or done again any more."""
+        with self._database.change() as connection:
+            actions.forget_all(connection)
+        # Nobody may add a photo while its file is taken for one that nothing names.
+        with self._database.frozen() as connection:
+            used = samples.files_in_use(connection) | self._models.photos_named()
+            self._photos.sweep(used)
+            self.small.sweep(used)
+
+    def forget_caches(self) -> None:
+        """Remove what can be made again. Nobody may be making or using any of it meanwhile."""
+        network = self.info().network
+        storage.remove_caches(self.folder, network.fingerprint if network else None)
+
     def photo_file(self, sha256: str) -> Path:
         """Return the file of a photo.
 
@@ -361,23 +402,3 @@ class Project:
             NotFound: no model has such an id.
         """
         return self.versions.outcomes(model_id)
-
-    # Inside
-
-    def _clear_away(self) -> None:
-        """Purge removals of earlier sessions and sweep debris, if no other session has the project open."""
-        path = self.folder / DATABASE
-        with schema.in_words(path), schema.alone(path) as connection:
-            if connection is None:
-                return
-            schema.bring_up_to_date(connection, path)
-            connection.execute("BEGIN IMMEDIATE")
-            actions.purge(connection)
-            connection.execute("COMMIT")
-            used = samples.files_in_use(connection)
-            self._photos.sweep(used)
-            self.small.sweep(used)
-            known = models.ids(connection)
-            self._models.sweep(known)
-            self.reports.sweep(known)
-            self.exports.sweep()

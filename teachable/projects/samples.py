@@ -109,7 +109,7 @@ def choose(connection: sqlite3.Connection, ids: Iterable[int]) -> int:
     """Make those of the samples that are there the chosen ones of this connection; return how many they are."""
     wanted = json.dumps([number for number in ids if 0 < number <= _LARGEST_ID])
     connection.execute("DELETE FROM temp.chosen")
-    query = f"INSERT INTO temp.chosen SELECT id FROM samples WHERE removal IS NULL AND {_IN_CLASSES} AND {_IN_LIST}"
+    query = f"INSERT INTO temp.chosen SELECT id FROM samples WHERE removal IS NULL AND {_IN_CLASSES} AND {_IN_LIST}"  # noqa: S608
     return connection.execute(query, (1, wanted)).rowcount
 
 
@@ -119,13 +119,13 @@ def choose_recordings(connection: sqlite3.Connection) -> None:
     A recording whose photos were moved apart is one all the same: its photos look alike, whatever class they are in.
     """
     captures = "SELECT capture FROM samples WHERE id IN (SELECT id FROM temp.chosen)"
-    query = f"SELECT id FROM samples WHERE removal IS NULL AND {_IN_CLASSES} AND capture IN ({captures})"
+    query = f"SELECT id FROM samples WHERE removal IS NULL AND {_IN_CLASSES} AND capture IN ({captures})"  # noqa: S608
     connection.execute(f"INSERT OR IGNORE INTO temp.chosen {query}", (1,))
 
 
 def count_chosen(connection: sqlite3.Connection, condition: str, values: Sequence[object]) -> int:
     """Return how many of the chosen samples meet a condition of SQL."""
-    query = f"SELECT COUNT(*) FROM samples WHERE id IN (SELECT id FROM temp.chosen) AND {condition}"
+    query = f"SELECT COUNT(*) FROM samples WHERE id IN (SELECT id FROM temp.chosen) AND {condition}"  # noqa: S608
     (found,) = connection.execute(query, values).fetchone()
     return int(found)
 
@@ -136,10 +136,10 @@ def everything(connection: sqlite3.Connection, *, enabled_only: bool) -> tuple[S
     return tuple(_sample(row) for row in connection.execute(query, (0 if enabled_only else 1,)))
 
 
-def numbers(connection: sqlite3.Connection, class_id: str, limit: int, skip: int) -> tuple[int, ...]:
-    """Return the ids of up to `limit` samples of a class, newest first, after the first `skip` of them."""
-    query = "SELECT id FROM samples WHERE removal IS NULL AND class_id = ? ORDER BY id DESC LIMIT ? OFFSET ?"
-    return tuple(number for (number,) in connection.execute(query, (class_id, limit, skip)))
+def numbers(connection: sqlite3.Connection, class_id: str, limit: int, skip: int) -> tuple[tuple[int, bool], ...]:
+    """Return ids of up to `limit` samples, newest first, after the first `skip`, and which are only for testing."""
+    query = "SELECT id, test FROM samples WHERE removal IS NULL AND class_id = ? ORDER BY id DESC LIMIT ? OFFSET ?"
+    return tuple((number, bool(test)) for number, test in connection.execute(query, (class_id, limit, skip)))
 
 
 def brief(connection: sqlite3.Connection, after: int) -> list[Brief]:
@@ -147,6 +147,12 @@ def brief(connection: sqlite3.Connection, after: int) -> list[Brief]:
     query = "SELECT id, class_id, sha256, test FROM samples WHERE removal IS NULL"
     query = f"{query} AND id > ? AND {_IN_CLASSES} ORDER BY id"
     return connection.execute(query, (after, 1)).fetchall()
+
+
+def files_shown(connection: sqlite3.Connection) -> set[str]:
+    """Return the SHA-256 of all photos that are in a class."""
+    query = f"SELECT DISTINCT sha256 FROM samples WHERE removal IS NULL AND {_IN_CLASSES}"  # noqa: S608
+    return {sha256 for (sha256,) in connection.execute(query, (1,))}
 
 
 def files_in_use(connection: sqlite3.Connection, among: Iterable[str] | None = None) -> set[str]:

@@ -6,12 +6,16 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from teachable.errors import NotFound, StorageFull, TeachableError
-from teachable.projects import about, names, schema
+from teachable.errors import Conflict, NotFound, StorageFull, TeachableError
+from teachable.projects import about, names, schema, storage
+from teachable.projects.bin import Bin, Binned
 from teachable.projects.files import sync_folder
+from teachable.projects.glance import Glance
 from teachable.projects.project import Project
 from teachable.types import ProjectInfo, ProjectNetwork
 from teachable.words import say
@@ -21,15 +25,30 @@ log = logging.getLogger(__name__)
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.new")
 
 
+@dataclass(frozen=True)
+class Damaged:
+    """A project that cannot be read.
+
+    Attributes:
+        id: name of its folder.
+        message: what is wrong and what to do, in words.
+    """
+
+    id: str
+    message: str
+
+
 class ProjectStore:
     """The projects of one home folder, usable from any thread.
 
-    A store is one session: undo tokens hold as long as it lives, and what was deleted is removed from disk when the
-    next one starts. Several processes may have stores on one home; the last one to leave turns out the light.
+    Several processes may have stores on one home; what is too old is removed by one that starts while no other runs.
+
+    Attributes:
+        allowed_photos: how many photos a project may have, or None where only the general limit counts; may be set.
     """
 
     def __init__(self, home: Path) -> None:
-        """Start a session, and remove what earlier ones deleted unless one of them still runs.
+        """Start a session, and remove what was deleted too long ago unless another session runs.
 
         Args:
             home: folder for everything; made if missing.
@@ -43,7 +62,9 @@ class ProjectStore:
         self._session = secrets.token_hex(16)
         self._lock = threading.RLock()
         self._open: dict[str, Project] = {}
-        self._deleted: dict[str, Path] = {}
+        self._bin = Bin(home / "trash")
+        self._glance = Glance()
+        self.allowed_photos: Callable[[str], int | None] = lambda project_id: None
         with schema.in_words(home):
             self._projects.mkdir(parents=True, exist_ok=True)
             self._trash.mkdir(exist_ok=True)
@@ -55,7 +76,15 @@ class ProjectStore:
         Raises:
             StorageFull: the disk has no room even for reading; better said than shown as missing projects.
         """
-        found = []
+        return self.survey()[0]
+
+    def survey(self) -> tuple[tuple[ProjectInfo, ...], tuple[Damaged, ...]]:
+        """Return all projects, last changed first, and those that cannot be read.
+
+        Raises:
+            StorageFull: the disk has no room even for reading.
+        """
+        found, damaged = [], []
         for folder in self._projects.iterdir():
             if not names.is_id(folder.name):
                 continue
@@ -64,27 +93,64 @@ class ProjectStore:
             except StorageFull:
                 raise
             except (TeachableError, OSError, sqlite3.Error, ValueError) as error:
+                if not folder.is_dir():
+                    continue  # deleted at this moment
                 log.warning("Project %s is left out of the list: %s", folder, error)
-        return tuple(sorted(found, key=lambda info: info.updated, reverse=True))
+                known = error if isinstance(error, TeachableError) else Conflict("project_damaged", folder=folder)
+                damaged.append(Damaged(folder.name, str(known)))
+        return tuple(sorted(found, key=lambda info: info.updated, reverse=True)), tuple(damaged)
 
-    def create(self, name: str | None = None, network: ProjectNetwork | None = None) -> Project:
-        """Make a project with two empty classes.
+    def create(
+        self,
+        name: str | None = None,
+        network: ProjectNetwork | None = None,
+        class_names: Sequence[str | None] = (None, None),
+    ) -> Project:
+        """Make a project.
 
         Args:
-            name: what the person calls it; chosen if not given.
+            name: what the person calls it; chosen if not given, so that several can be told apart.
             network: it is taught with, if that is decided.
+            class_names: of its classes, None for a numbered one; two empty ones if not given.
 
         Raises:
             InvalidInput: the name cannot be used.
             StorageFull: the disk has no room.
         """
-        chosen = say("note.project_name") if name is None else names.clean_name(name)
+        chosen = self._new_name() if name is None else names.clean_name(name)
+        return self.adopt(lambda folder: about.create(folder, chosen, class_names, network))
+
+    def duplicate(self, project_id: str, name: str | None = None) -> Project:
+        """Make a project with the same contents; see `Project.copy_to`. Until it is whole there is nothing to be seen.
+
+        Args:
+            project_id: of the project.
+            name: of the new one; that of the old one with a number behind it if not given.
+
+        Raises:
+            NotFound: there is none with this id.
+            InvalidInput: the name cannot be used.
+            StorageFull: the disk has no room.
+        """
+        project = self.open(project_id)
+        chosen = names.free_name(project.info().name, self._taken()) if name is None else names.clean_name(name)
+        return self.adopt(lambda folder: project.copy_to(folder, chosen))
+
+    def adopt(self, fill: Callable[[Path], None]) -> Project:
+        """Make a project of what is put into its folder, whole or not at all.
+
+        Args:
+            fill: called with an empty folder; makes the database and everything else in it.
+
+        Raises:
+            StorageFull: the disk has no room.
+        """
         project_id = names.new_id()
         unfinished = self._projects / f".{project_id}.new"
         try:
             with schema.in_words(self._projects):
                 unfinished.mkdir()
-                about.create(unfinished, chosen, (None, None), network)
+                fill(unfinished)
                 unfinished.replace(self._projects / project_id)
                 sync_folder(self._projects)
         except BaseException:
@@ -102,51 +168,59 @@ class ProjectStore:
         with self._lock:
             project = self._open.get(project_id)
             if project is None:
-                project = self._open[project_id] = Project(self._folder(project_id), self._session)
+                project = Project(self._folder(project_id), self._session, lambda: self.allowed_photos(project_id))
+                self._open[project_id] = project
             return project
 
     def delete(self, project_id: str) -> str:
-        """Delete a project, a damaged one too, and return the undo token.
+        """Put a project into the bin, a damaged one too, and return the id that brings it back.
 
         Raises:
             NotFound: there is none with this id.
         """
         with self._lock, schema.in_words(self._projects):
             folder = self._folder(project_id)
+            info = None
+            with suppress(TeachableError, sqlite3.Error, ValueError):
+                info = self._peek(folder)
             project = self._open.pop(project_id, None)
             if project is not None:
                 project.close()
-            token = secrets.token_urlsafe(16)
-            resting = self._trash / secrets.token_hex(8)
-            resting.mkdir()
-            folder.replace(resting / project_id)
+            photos = 0 if info is None else sum(one.samples for one in info.classes)
+            binned = self._bin.put(folder, None if info is None else info.name, photos, storage.size_of(folder))
             sync_folder(self._projects)
-            self._deleted[token] = resting / project_id
-            return token
+            return binned.id
 
-    def restore(self, token: str) -> Project:
+    def bin(self) -> tuple[Binned, ...]:
+        """Return the projects that were deleted and can be brought back, deleted last first."""
+        with self._lock, schema.in_words(self._trash):
+            return self._bin.contents()
+
+    def restore(self, bin_id: str) -> Project:
         """Bring a deleted project back.
 
         Raises:
-            NotFound: no such token, it was used already, or its session is over.
+            NotFound: it is not in the bin, or not any more.
         """
         with self._lock, schema.in_words(self._projects):
-            resting = self._deleted.get(token)
-            if resting is None:
-                raise NotFound("undo_over")
-            resting.replace(self._projects / resting.name)
-            del self._deleted[token]
-            resting.parent.rmdir()
-            sync_folder(self._projects)
-            return self.open(resting.name)
+            return self.open(self._bin.take_out(bin_id, self._projects))
+
+    def empty_bin(self, bin_id: str | None = None) -> int:
+        """Delete one project of the bin for good, or all of them; return the bytes that were freed.
+
+        Raises:
+            NotFound: it is not in the bin, or not any more.
+        """
+        with self._lock, schema.in_words(self._trash):
+            chosen = [binned.id for binned in self._bin.contents()] if bin_id is None else [bin_id]
+            return sum(self._bin.remove(one) for one in chosen)
 
     def close(self) -> None:
-        """End the session. Undo tokens are void from now on."""
+        """End the session."""
         with self._lock:
             for project in self._open.values():
                 project.close()
             self._open.clear()
-            self._deleted.clear()
             self._alive.close()
 
     def _folder(self, project_id: str) -> Path:
@@ -161,10 +235,18 @@ class ProjectStore:
             project = self._open.get(folder.name)
         if project is not None:
             return project.info()
-        path = folder / about.DATABASE
-        with schema.in_words(path), closing(schema.connect(path)) as connection:
-            schema.bring_up_to_date(connection, path)
-            return about.read(connection, folder.name, folder)
+        return self._glance.at(folder)
+
+    def _taken(self) -> set[str]:
+        return {names.name_key(info.name) for info in self.list()}
+
+    def _new_name(self) -> str:
+        """Return a name that no project has yet."""
+        taken, number, chosen = self._taken(), 1, say("note.project_name")
+        while names.name_key(chosen) in taken:
+            number += 1
+            chosen = say("note.project_name_numbered", number=number)
+        return chosen
 
     def _begin_session(self, path: Path) -> sqlite3.Connection:
         """Return the connection whose lock tells others that this session lives; see `schema.alone`."""
@@ -180,13 +262,14 @@ class ProjectStore:
             return self._begin_session(path)
         with schema.alone(path) as alone:
             if alone is not None:
-                self._empty_trash()
+                self._clear_away()
         connection = schema.connect(path)
         connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
         return connection
 
-    def _empty_trash(self) -> None:
-        leftovers = [*self._trash.iterdir()]
-        leftovers += [folder for folder in self._projects.iterdir() if _UNFINISHED.fullmatch(folder.name)]
-        for folder in leftovers:
-            shutil.rmtree(folder, ignore_errors=True)
+    def _clear_away(self) -> None:
+        """Delete what is in the bin for too long, and what a killed process left half made."""
+        self._bin.sweep()
+        for folder in self._projects.iterdir():
+            if _UNFINISHED.fullmatch(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
