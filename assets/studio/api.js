@@ -123,6 +123,15 @@ export function modelUrl(project, model) {
 }
 
 /**
+ * Address of the model file of a version.
+ * @param {string} project
+ * @param {string} version
+ */
+export function versionUrl(project, version) {
+  return `${BASE}/projects/${project}/versions/${encodeURIComponent(version)}/model`;
+}
+
+/**
  * Address of all samples of a class as one zip.
  * @param {string} project
  * @param {string} label id of the class

@@ -2,6 +2,7 @@
 
 import { projectZipUrl } from "./api.js";
 import { button, icon, make } from "./dom.js";
+import { historyButtons } from "./history.js";
 import { chooseFile } from "./import.js";
 import { importChips } from "./import-chip.js";
 import { menu } from "./menu.js";
@@ -27,6 +28,7 @@ export function mountHeader({ element, trigger }) {
     { className: "t-root t-header" },
     make("div", { className: "t-brand" }, mark(), make("h1", {}, say("app.title"))),
     holder,
+    historyButtons(),
     importChips(),
     make("p", { className: "t-privacy", "data-testid": "privacy" }, icon("lock"), say("page.privacy")),
   );
@@ -55,6 +57,8 @@ export function mountHeader({ element, trigger }) {
     told = project.id;
   }
   subscribe(["project", "problem"], update);
+  // The fields of the settings are Gradio's: opening a project fills them.
+  subscribe("settings", () => trigger("project_opened", { id: state.project?.id }));
   addEventListener("popstate", () => {
     const id = new URLSearchParams(location.search).get("project");
     if (id && id !== state.project?.id) openProject(id, "keep").catch((error) => tell(words(error), "problem"));

@@ -138,7 +138,7 @@ export async function deleteClass(id) {
   await attempt(async () => {
     const { undo } = await request("DELETE", `${here()}/classes/${id}`);
     await refreshProject();
-    offerUndo(say("page.class.deleted", { name }), () => undoWith(undo));
+    offerUndo(say("page.class.deleted", { name }), () => undoWith(undo), undo);
   });
 }
 
@@ -161,7 +161,7 @@ async function removing(remove, count) {
   await attempt(async () => {
     const { undo } = await remove();
     await refreshProject();
-    offerUndo(say("page.samples.deleted", { count }), () => undoWith(undo));
+    offerUndo(say("page.samples.deleted", { count }), () => undoWith(undo), undo);
   });
 }
 
@@ -173,7 +173,7 @@ export async function moveSamples(ids, target) {
   await attempt(async () => {
     const { undo } = await request("POST", `${here()}/samples/move`, { ids, class_id: target });
     await refreshProject();
-    offerUndo(say("page.samples.moved", { count: ids.length, name: findClass(target)?.name ?? "" }), () => undoWith(undo));
+    offerUndo(say("page.samples.moved", { count: ids.length, name: findClass(target)?.name ?? "" }), () => undoWith(undo), undo);
   });
 }
 
@@ -190,7 +190,7 @@ export async function testSamples(ids, { test = true, recordings = true } = {}) 
     await refreshProject();
     notify("samples");
     const count = Math.abs(tests() - before);
-    offerUndo(say(test ? "page.samples.kept" : "page.samples.learned", { count }), () => undoWith(undo));
+    offerUndo(say(test ? "page.samples.kept" : "page.samples.learned", { count }), () => undoWith(undo), undo);
   });
 }
 
@@ -200,7 +200,7 @@ function tests() {
 }
 
 /** @param {string} token */
-async function undoWith(token) {
+export async function undoWith(token) {
   await attempt(async () => {
     setProject(await request("POST", `${here()}/undo`, { undo: token }));
     notify("samples");
@@ -212,7 +212,7 @@ async function undoWith(token) {
  * @param {() => Promise<Result>} action
  * @returns {Promise<Result | null>} null where it failed; the reason has been shown
  */
-async function attempt(action) {
+export async function attempt(action) {
   try {
     return await action();
   } catch (error) {

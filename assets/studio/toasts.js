@@ -8,7 +8,7 @@ const PROBLEM_MS = 14_000;
 
 /** @type {HTMLElement | null} */
 let shelf = null;
-/** @type {{ undo: () => void } | null} */
+/** @type {{ undo: () => void, token: string | null } | null} */
 let latest = null;
 
 /** Make the shelf and listen for the undo key. Once per page. */
@@ -18,7 +18,7 @@ export function startToasts() {
   document.body.append(shelf);
   document.addEventListener("keydown", (event) => {
     const writing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
-    if ((event.ctrlKey || event.metaKey) && event.key === "z" && !event.shiftKey && !writing && latest) {
+    if ((event.ctrlKey || event.metaKey) && event.key === "z" && !event.shiftKey && !writing && latest && !latest.token) {
       event.preventDefault();
       latest.undo();
     }
@@ -35,28 +35,42 @@ export function tell(text, kind = "note") {
 }
 
 /**
- * Say what was removed, with a button that takes it back.
+ * Say what was changed, with a button that takes it back.
  * @param {string} text
  * @param {() => void} undo
+ * @param {string | null} [token] of the change, if it is one of the open project: the key for undo is `history.js` then
  */
-export function offerUndo(text, undo) {
-  show(text, "note", undo);
+export function offerUndo(text, undo, token = null) {
+  show(text, "note", undo, token);
+}
+
+/**
+ * A change of the open project was taken back in another way: it is not offered any more.
+ * @param {string} token
+ */
+export function withdrawUndo(token) {
+  for (const toast of shelf?.querySelectorAll(".t-toast") ?? []) {
+    if (toast instanceof HTMLElement && toast.dataset.token === token) toast.remove();
+  }
 }
 
 /**
  * @param {string} text
  * @param {"note" | "problem"} kind
  * @param {(() => void) | null} undo
+ * @param {string | null} [token]
  */
-function show(text, kind, undo) {
+function show(text, kind, undo, token = null) {
   if (!shelf) return;
   const toast = make("div", { className: `t-toast t-toast-${kind}`, role: kind === "problem" ? "alert" : "status" });
+  if (token) toast.dataset.token = token;
   const close = () => {
     clearTimeout(timer);
     toast.remove();
     if (latest === offer) latest = null;
   };
   const offer = {
+    token,
     undo: () => {
       close();
       undo?.();

@@ -13,6 +13,7 @@ import { openHood } from "./report-section.js";
 import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
+import { openVersions } from "./versions.js";
 import { decimal, list, percent, say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Status} Status */
@@ -34,10 +35,11 @@ export function mountTraining({ element, trigger, props, watch }) {
   const unjudged = make("p", { className: "t-muted", "data-testid": "train-unjudged" });
   const network = make("p", { className: "t-muted", "data-testid": "train-network" });
   const before = beforeAndNow();
+  const versions = button({ icon: "versions", text: say("page.versions.title"), look: "ghost", testid: "versions-open", press: openVersions });
   const result = make(
     "div",
     { className: "t-result", hidden: true, "data-testid": "train-result" },
-    make("div", { className: "t-result-head" }, icon("check"), time),
+    make("div", { className: "t-result-head" }, icon("check"), time, versions),
     summary,
     unjudged,
     network,

@@ -17,6 +17,67 @@ export interface Project {
   updated: number;
   classes: ClassInfo[];
   unknown_below: number;
+  undo: Change | null;
+  redo: Change | null;
+}
+
+/** Something that can be taken back, or done again. */
+export interface Change {
+  token: string;
+  text: string;
+  created: number;
+}
+
+/** One training that is kept. */
+export interface Version {
+  id: string;
+  number: number;
+  name: string | null;
+  created: number;
+  network: string;
+  samples: number;
+  classes: { name: string; color: string; photos: number | null }[];
+  accuracy: number | null;
+  low: number | null;
+  high: number | null;
+  bytes: number;
+  restorable: boolean;
+}
+
+export interface Versions {
+  current: string | null;
+  versions: Version[];
+}
+
+/** What came of going back to a version. */
+export interface Restored {
+  undo: string;
+  gone: number;
+  text: string;
+  project: Project;
+}
+
+export interface VersionSide {
+  id: string;
+  correct: number;
+  accuracy: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+/** Two versions on the same photos, which neither was trained on. */
+export interface Compared {
+  way: "test" | "unseen" | "held_out" | "none";
+  photos: number;
+  recordings: number;
+  first: VersionSide;
+  second: VersionSide;
+  better: string | null;
+  classes: { id: string; name: string; color: string; total: number; first: number; second: number }[];
+  apart: { sample: number; given: string; first: string; second: string }[];
+  about: string;
+  verdict: string;
+  notes: string[];
 }
 
 export interface Sample {
