@@ -31,10 +31,15 @@ export async function startVisitor(place) {
   if (started) return;
   started = true;
   /** @type {Me | null} */
-  const me = await ask("/room/me");
+  const me = await ask(here());
   if (!me?.classroom) return;
   if (me.teacher) await helping(place);
   else if (me.visitor) visiting(place, me.visitor);
+}
+
+/** The question who this is; opened by its link on another device, the project tells. */
+function here() {
+  return `/room/me?project=${encodeURIComponent(state.project?.id ?? "")}`;
 }
 
 /**
@@ -113,7 +118,7 @@ function visiting(place, visitor) {
 
   every(async () => {
     /** @type {Me | null} */
-    const told = await ask("/room/me");
+    const told = await ask(here());
     if (told?.visitor) show(told.visitor);
   });
   show(visitor);

@@ -201,8 +201,8 @@ def main() -> None:
         outcome = play(Path(folder) / "home", plan)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load over 1, 5 and 15 minutes: {load}")
-    what = f"{plan.visitors} people record {plan.rate:g} frames/s for {plan.seconds:g} s and train {plan.trainings} times"
-    print(f"{what}\n")
+    each = f"record {plan.rate:g} frames/s for {plan.seconds:g} s and train {plan.trainings} times"
+    print(f"{plan.visitors} people {each}\n")
     print(render(rows(plan, outcome)))
 
 
