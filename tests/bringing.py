@@ -55,7 +55,7 @@ def video(
     with av.open(str(path), "w", **format) as container:
         stream = container.add_stream(codec, rate=fps)
         stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.gop_size = 5
         stream.bit_rate = 2_000_000
         if rotation is not None:

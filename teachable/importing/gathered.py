@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from teachable.errors import InvalidInput, TeachableError
+from teachable.errors import InvalidInput, StorageFull, TeachableError
 from teachable.importing import animations, folders, videos
 from teachable.importing.animations import Animation
 from teachable.importing.folders import Layout
@@ -31,6 +31,7 @@ def gather(files: Sequence[File], name: str, scratch: Path, skipped: Skipped, cl
     Raises:
         InvalidInput: there is no photo and no video.
         TooLarge: more classes than a project can hold.
+        StorageFull: the scratch folder has no room for a video.
     """
     sorter = _Sorter()
     kinds = {file.parts: sorter.kind(file) for file in files}
@@ -75,6 +76,8 @@ def _contents(layout: Layout, kinds: dict[tuple[str, ...], str], scratch: Path, 
                         pieces.append(Animation(file.name, file.size, file.read, test=place.test))
                     case _:
                         pieces.append(Still(file.name, place.group, file.size, file.read, test=place.test))
+            except StorageFull:
+                raise
             except TeachableError as error:
                 skipped.add(file.name, error)
         if pieces:

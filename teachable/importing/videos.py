@@ -49,6 +49,7 @@ _STILL_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"avif"}
 )
 _QUICKTIME = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_ESTIMATING = frozenset({"mpeg", "mpegts", "mpegvideo"})
 _MAGIC = (
     (b"\x1aE\xdf\xa3", "matroska"),
     (b"OggS", "ogg"),
@@ -179,6 +180,7 @@ class _Reader:
         context.options = {**context.options, "max_pixels": str(MOST_PIXELS)}
         context.thread_type = "AUTO"
         context.thread_count = 2 if context.width * context.height <= _SMALL_PIXELS else 1
+        self._fresh = True
         self._begin = float((self._stream.start_time or 0) * self._unit())
 
     def seconds(self) -> float:
@@ -243,11 +245,8 @@ class _Reader:
         """
         import av
 
-        try:
-            self._opened.seek(round(((start or 0.0) + self._begin) / self._unit()), stream=self._stream)
-        except av.FFmpegError:
-            if start is not None:
-                return
+        if not self._enter(start):
+            return
         damaged = False
         packets = self._opened.demux(self._stream)
         while True:
@@ -264,6 +263,21 @@ class _Reader:
         if damaged:
             raise InvalidInput("video_part_damaged", name=self._name)
 
+    def _enter(self, start: float | None) -> bool:
+        """Go to a time, or to the beginning; return whether that could be done."""
+        import av
+
+        fresh, self._fresh = self._fresh, False
+        if start is None and fresh:
+            return True
+        # Some readers come to the first whole picture behind where they are sent, so the beginning is before it.
+        time = self._begin - 10.0 if start is None else self._begin + start
+        try:
+            self._opened.seek(round(time / self._unit()), stream=self._stream)
+        except av.FFmpegError:
+            return False
+        return True
+
     def _shown(self) -> "VideoStream":
         for stream in self._opened.streams.video:
             # The picture on the cover of a song is a video stream, too.
@@ -275,9 +289,11 @@ class _Reader:
         return self._stream.time_base or Fraction(1, 1_000_000)
 
     def _stated(self) -> float | None:
-        """Return how long it says that it runs."""
+        """Return how long it says that it runs, or None where it does not say or that is only an estimate."""
         import av
 
+        if self._opened.format.name in _ESTIMATING:
+            return None
         if self._stream.duration and self._stream.duration > 0:
             return float(self._stream.duration * self._unit())
         if self._opened.duration and self._opened.duration > 0:
@@ -285,13 +301,21 @@ class _Reader:
         return None
 
     def _measured(self) -> float:
-        """Return when the last frame comes; what browsers record does not say how long it runs."""
-        self._opened.seek(round(self._begin / self._unit()), stream=self._stream)
-        last, step = 0.0, float(1 / (self._stream.average_rate or 25))
-        for packet in self._opened.demux(self._stream):
-            if packet.pts is not None:
-                last = max(last, float(packet.pts * self._unit()) - self._begin)
-        return last + step
+        """Return when the last frame goes; what browsers record does not say how long it runs."""
+        import av
+
+        self._enter(None)
+        step = float(1 / (self._stream.average_rate or 25))
+        last, count = 0.0, 0
+        try:
+            for packet in self._opened.demux(self._stream):
+                count += packet.size > 0
+                if packet.pts is not None:
+                    last = max(last, float(packet.pts * self._unit()) - self._begin)
+        except av.FFmpegError:
+            # What comes before is there all the same.
+            pass
+        return (last or max(0, count - 1) * step) + step
 
     def jpeg(self, frame: "VideoFrame") -> bytes:
         """Return a frame as a JPEG, upright, its pixels square, of the size photos are stored in."""
