@@ -1,9 +1,10 @@
 """What a person does with classes and their photos, in all projects. What follows from them is `teachable.workflow`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from teachable import archives, thumbnails
+from teachable import __version__, archives, thumbnails
+from teachable.orders import Precedence
 from teachable.projects import Project, ProjectStore
 from teachable.types import AddResult, Change, ClassInfo, SamplePage
 
@@ -19,6 +20,7 @@ class Contents:
     def __init__(self, store: ProjectStore, on_photos: Callable[[Project], None]) -> None:
         self._store = store
         self._on_photos = on_photos
+        self._precedence = Precedence()
 
     # Classes
 
@@ -68,7 +70,8 @@ class Contents:
         """
         project = self._store.open(project_id)
         try:
-            return project.add_photos(class_id, group, files, test=test, action=action)
+            with self._precedence.first():
+                return project.add_photos(class_id, group, files, test=test, action=action)
         finally:
             self._on_photos(project)
 
@@ -78,8 +81,8 @@ class Contents:
         """Return samples of a class, newest first, after the first `skip` of them."""
         return self._store.open(project_id).samples(class_id, limit, before, skip)
 
-    def sample_numbers(self, project_id: str, class_id: str, limit: int, skip: int = 0) -> tuple[int, ...]:
-        """Return the ids of samples of a class, newest first: many at once, to select them."""
+    def sample_numbers(self, project_id: str, class_id: str, limit: int, skip: int = 0) -> tuple[tuple[int, bool], ...]:
+        """Return the ids of samples of a class, newest first, and whether each is only for testing: to select many."""
         return self._store.open(project_id).sample_numbers(class_id, limit, skip)
 
     def delete_samples(self, project_id: str, ids: Iterable[int]) -> str:
@@ -108,7 +111,7 @@ class Contents:
     # History
 
     def begin(self, project_id: str, kind: str) -> str:
-        """Begin something made of many calls, "imported" for one; what is done with the token is taken back together."""
+        """Begin something made of many calls, "imported" for one; what is done with the token is undone together."""
         return self._store.open(project_id).begin(kind)
 
     def undo(self, project_id: str, token: str | None = None) -> Change:
@@ -131,6 +134,14 @@ class Contents:
         project = self._store.open(project_id)
         return thumbnails.thumbnail(project, project.sample(sample_id).sha256, side)
 
-    def class_archive(self, project_id: str, class_id: str) -> Path:
-        """Write all photos of a class into a new zip file. The caller deletes it."""
+    def class_archive(self, project_id: str, class_id: str) -> Iterator[bytes]:
+        """Return a zip file of all photos of a class, piece by piece."""
         return archives.of_class(self._store.open(project_id), class_id)
+
+    def pack_photos(self, project_id: str) -> Iterator[bytes]:
+        """Return a zip file of all photos with a folder for each class, piece by piece."""
+        return archives.of_photos(self._store.open(project_id))
+
+    def pack(self, project_id: str) -> Iterator[bytes]:
+        """Return a zip file of a whole project, piece by piece; importing it makes the same project again."""
+        return archives.of_project(self._store.open(project_id), __version__)

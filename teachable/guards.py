@@ -28,6 +28,9 @@ JSON_BYTES = 8 * 2**20
 # Part headers and boundaries of an upload, on top of the photos.
 MULTIPART_SLACK = 2**20
 
+IMPORTS = "/api/v1/imports"
+"""Where files of any size are sent to; they go to the disk as they come."""
+
 _DATA = ("/api/", "/gradio_api/")
 _HOST = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -81,7 +84,7 @@ class Guard:
         try:
             self.check_host(headers)
             _check_origin(scope, headers)
-            limit = _check_length(headers)
+            limit = _check_length(scope, headers)
         except TeachableError as error:
             log.info("refused %s %s: %s", scope.get("method", scope["type"]), scope["path"], error.key)
             await _refuse(error, scope, receive, send)
@@ -181,9 +184,11 @@ def same_origin(origin: str, host: str) -> bool:
         return False
 
 
-def _check_length(headers: Headers) -> int:
+def _check_length(scope: Scope, headers: Headers) -> int:
     """Return how many bytes the body may have, after a look at how many it says it has."""
-    if headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    if scope["path"] == IMPORTS:
+        limit = settings.limits().archive_bytes
+    elif headers.get("content-type", "").lower().startswith("multipart/form-data"):
         limit = settings.limits().batch_bytes + MULTIPART_SLACK
     else:
         limit = JSON_BYTES
@@ -197,6 +202,8 @@ def _check_length(headers: Headers) -> int:
 
 
 def _too_large(limit: int) -> TooLarge:
+    if limit == settings.limits().archive_bytes:
+        return TooLarge("import_bytes", allowed=f"{limit / 2**30:g}")
     return TooLarge("request_bytes", allowed=limit // 2**20)
 
 

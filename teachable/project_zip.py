@@ -31,11 +31,14 @@ DESCRIPTION = "project.json"
 DOCUMENTATION = "README.md"
 PHOTOS = "photos"
 MODELS = "models"
+KEPT = "kept"
+"""Folders of the zip: with a folder for each class, with the files of versions, and with photos of versions alone."""
 
 LARGEST_DESCRIPTION = 128 * 2**20
 """Bytes of `project.json`; with as many photos as a project can hold it has about 40 million."""
 
 MOST_VERSIONS = 10_000
+MOST_KEPT = 1_000_000
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -134,6 +137,7 @@ class Packed:
         classes: in their order.
         photos: in the order they were taken.
         versions: oldest first.
+        kept: SHA-256 of photos that are in no class any more, but that a version can be gone back to with.
     """
 
     name: str
@@ -145,6 +149,7 @@ class Packed:
     classes: tuple[PackedClass, ...] = ()
     photos: tuple[PackedPhoto, ...] = ()
     versions: tuple[PackedVersion, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def write(packed: Packed, program: str) -> bytes:
@@ -165,8 +170,8 @@ def write(packed: Packed, program: str) -> bytes:
     }
     lines = [f" {json.dumps(name)}: {_text(value)}" for name, value in head.items()]
     for name in ("classes", "photos", "versions"):
-        rows = ",\n".join(f"  {_text(_flat(one))}" for one in getattr(packed, name))
-        lines.append(f" {json.dumps(name)}: [\n{rows}\n ]" if rows else f" {json.dumps(name)}: []")
+        lines.append(_listed(name, [_flat(one) for one in getattr(packed, name)]))
+    lines.append(_listed("kept", packed.kept))
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
@@ -218,6 +223,11 @@ def photo_name(folder: str, place: int) -> str:
     return f"{folder}/{place:05d}.jpg"
 
 
+def kept_name(sha256: str) -> str:
+    """Return what a photo that only versions know is called in a zip."""
+    return f"{KEPT}/{sha256}.jpg"
+
+
 def _folder_name(name: str) -> str:
     kept = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name)
     kept = " ".join(_RESERVED.sub("_", kept).split()).strip(". ")
@@ -230,6 +240,11 @@ def _folder_name(name: str) -> str:
 
 def _flat(record: object) -> dict[str, Any]:
     return asdict(record)  # type: ignore[call-overload, no-any-return]
+
+
+def _listed(name: str, rows: Iterable[object]) -> str:
+    lines = ",\n".join(f"  {_text(row)}" for row in rows)
+    return f" {json.dumps(name)}: [\n{lines}\n ]" if lines else f" {json.dumps(name)}: []"
 
 
 def _text(value: object) -> str:
@@ -269,6 +284,10 @@ def _check(packed: Packed) -> None:
     _check_classes(packed.classes)
     _check_photos(packed.photos, {one.id for one in packed.classes})
     _check_versions(packed.versions)
+    if len(packed.kept) > MOST_KEPT:
+        raise TooLarge("project_zip_large")
+    _require(all(_SHA256.fullmatch(one) for one in packed.kept), "kept")
+    _require_once(packed.kept, "kept")
 
 
 def _check_classes(found: Sequence[PackedClass]) -> None:

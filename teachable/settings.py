@@ -7,9 +7,13 @@
 | `TEACHABLE_OFFLINE` | `1`: nothing is ever fetched | `0` |
 | `TEACHABLE_WEIGHTS_URL` | folder to fetch official weights from, on a mirror for one | the address torchvision names |
 | `TEACHABLE_ALLOWED_HOSTS` | further host names the server answers to, comma separated | none |
+| `TEACHABLE_VISITOR_PHOTOS` | photos one visitor of a classroom may keep, in all their projects | `2000` |
+| `TEACHABLE_VISITOR_MEGABYTES` | megabytes one visitor of a classroom may fill | `1024` |
+| `TEACHABLE_VISITOR_PROJECTS` | projects one visitor of a classroom may have | `3` |
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +42,7 @@ class Limits:
         photo_pixels: width times height of one photo; larger ones would need gigabytes to decode.
         batch_files: photos in one request.
         batch_bytes: bytes of one request.
+        archive_bytes: of one file that is imported.
         name_length: characters of a project or class name.
         classes: classes of one project.
         samples: samples of one project.
@@ -48,10 +53,52 @@ class Limits:
     photo_pixels: int = 64_000_000
     batch_files: int = 64
     batch_bytes: int = 512 * 2**20
+    archive_bytes: int = 8 * 2**30
     name_length: int = 100
     classes: int = 200
     samples: int = 100_000
     stored_short_side: int = 512
+
+
+@dataclass(frozen=True)
+class VisitorLimits:
+    """What one visitor of a classroom may use, so that thirty of them fit on one laptop.
+
+    Attributes:
+        photos: in all their projects together.
+        bytes: of disk, in all their projects together.
+        projects: they may have at a time.
+    """
+
+    photos: int = 2000
+    bytes: int = 2**30
+    projects: int = 3
+
+
+def visitor_limits(
+    photos: int | None = None, megabytes: int | None = None, projects: int | None = None
+) -> VisitorLimits:
+    """Return what a visitor of a classroom may use: what is given, else what the environment says, else the defaults.
+
+    Raises:
+        InvalidInput: a number in the environment is none.
+    """
+    standard = VisitorLimits()
+    return VisitorLimits(
+        photos or _count("TEACHABLE_VISITOR_PHOTOS", standard.photos),
+        (megabytes or _count("TEACHABLE_VISITOR_MEGABYTES", standard.bytes >> 20)) << 20,
+        projects or _count("TEACHABLE_VISITOR_PROJECTS", standard.projects),
+    )
+
+
+def _count(variable: str, otherwise: int) -> int:
+    """Return a whole number above zero that a variable may hold."""
+    named = os.environ.get(variable, "").strip()
+    if not named:
+        return otherwise
+    if not re.fullmatch("[0-9]{1,9}", named) or int(named) == 0:
+        raise InvalidInput("setting_count", variable=variable, value=named)
+    return int(named)
 
 
 def limits() -> Limits:

@@ -1,8 +1,8 @@
 """The Workspace: everything a person can do, in one object per process.
 
 It is the only place that puts the modules below together. The page, the REST API and the command line call it and
-nothing else. It owns no format, no mathematics and no words. What it does with classes and their photos is in
-`teachable.contents`.
+nothing else. It owns no format, no mathematics and no words. What it does with projects as a whole is in
+`teachable.shelf`, with classes and their photos in `teachable.contents`.
 """
 
 import logging
@@ -14,12 +14,12 @@ from teachable import choice, images, settings, trained
 from teachable.backlog import Backlog
 from teachable.comparison import Comparison
 from teachable.comparisons import Comparisons
-from teachable.contents import Contents
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, NotFound
 from teachable.exporting.offers import Exports, Format, Made
 from teachable.exporting.programs import Program
 from teachable.exports import ExportQueue
+from teachable.imports import Imports
 from teachable.installer import Installer
 from teachable.jobs import Job, Training
 from teachable.library import Library
@@ -28,11 +28,12 @@ from teachable.projects import Project, ProjectStore
 from teachable.reports import Reports
 from teachable.runtime import Prediction
 from teachable.settings import check_training
+from teachable.shelf import Shelf
 from teachable.standing import Standing
 from teachable.status import Status, ready
 from teachable.training import Trainer
 from teachable.trainings import Trainings
-from teachable.types import ModelRecord, ProjectInfo, ProjectNetwork, TrainSettings
+from teachable.types import ModelRecord, ProjectNetwork, TrainSettings
 from teachable.versions import Versions
 
 __all__ = ["Comparison", "Exports", "Format", "Made", "Program", "Status", "Training", "Workspace"]
@@ -40,7 +41,7 @@ __all__ = ["Comparison", "Exports", "Format", "Made", "Program", "Status", "Trai
 log = logging.getLogger(__name__)
 
 
-class Workspace(Contents):
+class Workspace(Shelf):
     """All projects of one home folder and the work on them; safe to use from any thread.
 
     Args:
@@ -57,7 +58,7 @@ class Workspace(Contents):
     def __init__(self, home: Path, networks: Path | None = None, offline: bool | None = None) -> None:
         self._library = Library(networks or settings.networks_folder(home))
         self._networks = Installer(self._library, settings.offline() if offline is None else offline)
-        super().__init__(ProjectStore(home), self._prepare)
+        super().__init__(ProjectStore(home), self._library, self._prepare, self._leave, self._rest)
         self._backlog = Backlog(lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))))
         self._trainer = Trainer()
         self._trainings = Trainings()
@@ -67,6 +68,13 @@ class Workspace(Contents):
         self._classifiers: trained.Classifiers = Loaded()
         self._versions = Versions(
             self._store.open, self._library, self._backlog, self._trainings.while_idle, self._prepare
+        )
+        self._imports = Imports(
+            home,
+            self._store,
+            lambda name: self._store.create(name, ProjectNetwork.of(self._library.default()), ()),
+            self._prepare,
+            self._precedence,
         )
         self._reports = Reports(
             self._store.open,
@@ -89,12 +97,14 @@ class Workspace(Contents):
     def close(self) -> None:
         """Give up running trainings, finish the embeddings in hand and close every file."""
         joins = [job.join for job in self._trainings.give_up()] + [one.join for one in self._comparisons.give_up()]
+        joins += self._imports.close()
         joins += [thread.join for thread in (*self._exports.close(), *self._reports.close())]
         self._networks.close()
         self._trainer.close()
         for join in joins:
             join()
         self._backlog.close()
+        self._sizes.close()
         self._store.close()
 
     def _prepare(self, project: Project) -> None:
@@ -102,57 +112,20 @@ class Workspace(Contents):
         self._standing.embed(project, choice.resolve(project, self._library))
         self._trainer.warm_up()
 
-    # Projects
-
-    def projects(self) -> tuple[ProjectInfo, ...]:
-        """Return all projects, last changed first."""
-        return self._store.list()
-
-    def create_project(self, name: str | None = None, network: str | None = None) -> ProjectInfo:
-        """Make a project with two empty classes.
-
-        Args:
-            name: what the person calls it; chosen if not given.
-            network: id of the network to teach it with; the best one present that is fast everywhere if not given.
-        """
-        record = self._library.default() if network is None else self._library.find(network)
-        return self._store.create(name, ProjectNetwork.of(record)).info()
-
-    def project(self, project_id: str) -> ProjectInfo:
-        """Return one project."""
-        return self._store.open(project_id).info()
-
-    def rename_project(self, project_id: str, name: str) -> ProjectInfo:
-        """Rename a project."""
-        project = self._store.open(project_id)
-        project.rename(name)
-        return project.info()
-
-    def delete_project(self, project_id: str) -> str:
-        """Delete a project and return the undo token; whatever is being done with it is given up."""
+    def _leave(self, project_id: str) -> None:
+        """Give up whatever is being done with a project that is being deleted, and close what is open of it."""
         self._trainings.remove(project_id)
         self._exports.remove(project_id)
         self._reports.remove(project_id)
         self._comparisons.remove(project_id)
         self._backlog.forget(project_id)
-        return self._store.delete(project_id)
 
-    def restore_project(self, token: str) -> ProjectInfo:
-        """Bring a deleted project back."""
-        return self._store.restore(token).info()
-
-    def save_settings(self, project_id: str, settings: TrainSettings) -> None:
-        """Keep settings for the next training."""
-        self._store.open(project_id).save_settings(settings)
-
-    def set_unknown_below(self, project_id: str, value: float) -> None:
-        """Keep how unfamiliar a photo may be before the answer is "not sure"; models and exports say it from then on.
-
-        Args:
-            project_id: the project.
-            value: 0 to 0.5; as large a share of photos of the classes themselves gets that answer too.
-        """
-        self._store.open(project_id).set_unknown_below(value)
+    def _rest(self, project_id: str) -> None:
+        """Close what is open of the caches of a project. Nothing may be using them."""
+        self._trainings.require_idle(project_id)
+        self._comparisons.remove(project_id)
+        self._exports.remove(project_id)
+        self._backlog.forget(project_id)
 
     # Training
 
@@ -308,6 +281,11 @@ class Workspace(Contents):
     def versions(self) -> Versions:
         """Every training that is kept, of each project, and going back to one."""
         return self._versions
+
+    @property
+    def imports(self) -> Imports:
+        """Files on their way into projects."""
+        return self._imports
 
     @property
     def reports(self) -> Reports:

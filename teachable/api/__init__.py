@@ -10,8 +10,10 @@ from starlette.routing import Mount
 
 from teachable import __version__, static
 from teachable.api import (
+    archives,
     classroom,
     exports,
+    imports,
     meta,
     networks,
     problems,
@@ -56,7 +58,7 @@ def create(workspace: Workspace, bound: str = "127.0.0.1", room: Room | None = N
     app.state.workspace = workspace
     app.state.bound = bound
     app.state.room = room
-    for part in (meta, projects, samples, training, versions, report, exports, networks, classroom):
+    for part in (meta, projects, archives, imports, samples, training, versions, report, exports, networks, classroom):
         app.include_router(part.router)
     problems.install(app)
     reference.install(app)

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
@@ -23,6 +24,17 @@ class PassingFile(FileResponse):
             await super().__call__(scope, receive, send)
         finally:
             Path(self.path).unlink(missing_ok=True)
+
+
+def zipped(pieces: Iterator[bytes], name: str) -> StreamingResponse:
+    """Return a zip file that is sent while it is made.
+
+    Args:
+        pieces: of the file.
+        name: what a person calls it, without an ending.
+    """
+    headers = {"Content-Disposition": attachment(name, ".zip"), "Cache-Control": "no-cache"}
+    return StreamingResponse(pieces, headers=headers, media_type="application/zip")
 
 
 def attachment(name: str, ending: str) -> str:

@@ -77,9 +77,15 @@ class Added(AddResult):
 
 @dataclass(frozen=True)
 class SampleIds:
-    """Numbers of samples, newest first."""
+    """Numbers of samples, newest first.
+
+    Attributes:
+        ids: of all of them.
+        tests: of those that are only tested with.
+    """
 
     ids: tuple[int, ...]
+    tests: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -240,6 +246,32 @@ class Testing(Chosen):
         description="All photos of the recordings they are of go with them. Photos of one recording look so alike that"
         " a test with some, after training on the others, says little.",
     )
+
+
+class ImportInto(Body):
+    """One class of a file and where its photos go."""
+
+    key: str = Field(description="Of the class in the plan.", max_length=100)
+    into: str | None = Field(None, description="Id of the class of the project they go to. Left out, one is made.")
+    name: str = Field(description="What the class that is made is called.")
+
+
+class ImportStart(Body):
+    """What to make of a file."""
+
+    project: str | None = Field(None, description="Id of the project it goes to. Left out, a new one is made.")
+    classes: list[ImportInto] = Field(
+        default_factory=list,
+        description="The classes to take, in their order; others are left out. Of a whole project that becomes a new"
+        " one everything is taken.",
+        max_length=1000,
+    )
+    unmirror: list[str] = Field(
+        default_factory=list, description="Keys of classes whose photos are turned back.", max_length=1000
+    )
+    rate: float = Field(2.0, description="Frames from a second of video.", allow_inf_nan=False)
+    settings: bool = Field(False, description="Take the settings for training too, if the file has some.")
+    independent: bool = Field(False, description="Every photo was taken on its own: each is a recording of its own.")
 
 
 class Moving(Chosen):

@@ -10,10 +10,11 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from teachable import comparison, installer, report, scores, status, types, versions, workflow
+from teachable import arrivals, comparison, installer, report, scores, status, types, versions, workflow
 from teachable.api import problems, records, rooms
 from teachable.classroom import records as classroom
 from teachable.exporting import checking
+from teachable.importing import plan
 
 INTRODUCTION = """
 Everything the page does can be done by a program: make a project, add photos to its classes, train, ask, download the
@@ -34,6 +35,7 @@ TAGS = [
     {"name": "versions", "description": "Every training is kept: compare two, go back to one."},
     {"name": "report", "description": "How good the model is, why, and what would help."},
     {"name": "exports", "description": "The model in other forms: each is run and compared before it is handed over."},
+    {"name": "imports", "description": "Files that become photos or projects: shown before anything is made of them."},
     {"name": "networks", "description": "What sees under every model: the networks of this computer."},
     {"name": "classroom", "description": "Many people on one computer: joining, and what a teacher sees and decides."},
 ]
@@ -41,7 +43,7 @@ TAGS = [
 # Those that define or import the records of the description.
 _MODULES = (
     *(types, scores, report, records, problems, status, workflow, installer, comparison, checking, rooms, classroom),
-    versions,
+    *(versions, arrivals, plan),
 )
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import FileResponse, Response
 
 from teachable.api.access import ClassId, ProjectId, SampleNumber, Space, Uploaded, binary, multipart
-from teachable.api.downloads import PassingFile, attachment
+from teachable.api.downloads import zipped
 from teachable.api.records import LARGEST_ID, Added, Chosen, Moving, SampleIds, Testing, Undo
 from teachable.types import SamplePage
 
@@ -40,7 +40,8 @@ def list_sample_ids(
     skip: Annotated[int, Query(ge=0, le=LARGEST_ID, description="Leave out so many of the newest.")] = 0,
 ) -> SampleIds:
     """Return the numbers of samples of a class, newest first, to select thousands of them at once."""
-    return SampleIds(space.sample_numbers(project_id, class_id, limit, skip))
+    found = space.sample_numbers(project_id, class_id, limit, skip)
+    return SampleIds(tuple(number for number, _ in found), tuple(number for number, test in found if test))
 
 
 @router.post(
@@ -74,10 +75,9 @@ def clear_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Undo:
 def download_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Response:
     """Return all photos of a class in one zip file."""
     info = space.project(project_id)
-    archive = space.class_archive(project_id, class_id)
+    pieces = space.class_archive(project_id, class_id)
     name = next((one.name for one in info.classes if one.id == class_id), "")
-    headers = {"Content-Disposition": attachment(name, ".zip"), "Cache-Control": "no-cache"}
-    return PassingFile(archive, headers=headers, media_type="application/zip")
+    return zipped(pieces, name)
 
 
 @router.post("/projects/{project_id}/samples/delete", summary="Delete samples")
