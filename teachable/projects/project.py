@@ -66,6 +66,7 @@ class Project:
         self._database = Database(folder / DATABASE)
         self._intake = Intake(self._database, self._photos, session, allowed, self._tidying.left_something)
         self._known: ProjectInfo | None = None
+        self._covers: tuple[tuple[float, int], tuple[int, ...]] | None = None
         self.versions = Versions(self._database, self._models, self._photos, session)
 
     def close(self) -> None:
@@ -82,6 +83,15 @@ class Project:
             if known is None or about.updated(connection) != known.updated:
                 known = self._known = about.read(connection, self.id, self.folder)
             return known
+
+    def covers(self, count: int) -> tuple[int, ...]:
+        """Return the ids of up to `count` samples that stand for the project."""
+        info = self.info()
+        known = self._covers
+        if known is None or known[0] != (info.updated, count):
+            with self._database.read() as connection:
+                known = self._covers = ((info.updated, count), samples.covers(connection, count))
+        return known[1]
 
     def rename(self, name: str) -> None:
         """Rename the project.

@@ -149,6 +149,18 @@ def brief(connection: sqlite3.Connection, after: int) -> list[Brief]:
     return connection.execute(query, (after, 1)).fetchall()
 
 
+def covers(connection: sqlite3.Connection, count: int) -> tuple[int, ...]:
+    """Return the newest sample of up to `count` classes, and of classes with more what is still missing."""
+    newest = "SELECT id FROM samples WHERE class_id = ? AND removal IS NULL ORDER BY id DESC LIMIT ?"
+    every = "SELECT id FROM classes WHERE removal IS NULL ORDER BY position"
+    found = [
+        [number for (number,) in connection.execute(newest, (class_id, count))]
+        for (class_id,) in connection.execute(every).fetchall()
+    ]
+    by_turns = [numbers[turn] for turn in range(count) for numbers in found if turn < len(numbers)]
+    return tuple(by_turns[:count])
+
+
 def files_shown(connection: sqlite3.Connection) -> set[str]:
     """Return the SHA-256 of all photos that are in a class."""
     query = f"SELECT DISTINCT sha256 FROM samples WHERE removal IS NULL AND {_IN_CLASSES}"  # noqa: S608

@@ -100,6 +100,22 @@ class ProjectStore:
                 damaged.append(Damaged(folder.name, str(known)))
         return tuple(sorted(found, key=lambda info: info.updated, reverse=True)), tuple(damaged)
 
+    def covers(self, project_id: str, count: int) -> tuple[int, ...]:
+        """Return the ids of up to `count` samples that stand for a project; none for one that is gone or damaged."""
+        with suppress(TeachableError, sqlite3.Error):
+            with self._lock:
+                project = self._open.get(project_id)
+            return self._glance.covers(self._folder(project_id), count) if project is None else project.covers(count)
+        return ()
+
+    def size(self, project_id: str) -> int:
+        """Return the bytes a project takes; 0 for one that is gone."""
+        return storage.size_of(self._projects / project_id) if names.is_id(project_id) else 0
+
+    def free(self) -> int:
+        """Return the bytes the disk has left."""
+        return shutil.disk_usage(self._projects).free
+
     def create(
         self,
         name: str | None = None,
@@ -235,7 +251,7 @@ class ProjectStore:
             project = self._open.get(folder.name)
         if project is not None:
             return project.info()
-        return self._glance.at(folder)
+        return self._glance.info(folder)
 
     def _taken(self) -> set[str]:
         return {names.name_key(info.name) for info in self.list()}
