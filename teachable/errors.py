@@ -65,6 +65,18 @@ class Forbidden(TeachableError):  # noqa: N818
     status = 403
 
 
+class Locked(TeachableError):  # noqa: N818
+    """A change that the teacher of a classroom has paused."""
+
+    status = 423
+
+
+class TooMany(TeachableError):  # noqa: N818
+    """Asked too often; it says when to come again."""
+
+    status = 429
+
+
 class StorageFull(TeachableError):  # noqa: N818
     """The disk has no room."""
 

@@ -1,0 +1,68 @@
+"""What browsers keep: by one cookie a visitor is known again, by another the teacher. Scripts can read neither."""
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Literal
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Scope
+
+from teachable.classroom.records import Visit
+from teachable.classroom.register import SESSION_SECONDS
+
+VISITOR = "teachable_visitor"
+TEACHER = "teachable_teacher"
+
+_VISITOR_SECONDS = 180 * 24 * 3600
+_LONGEST = 8192
+_KEY = "teachable.visit"
+
+
+def read(scope: Scope) -> tuple[str, str]:
+    """Return the cookies of a visitor and of a teacher that come with a request, empty where there are none."""
+    sent = "; ".join(Headers(scope=scope).getlist("cookie"))[:_LONGEST]
+    kept: SimpleCookie = SimpleCookie()
+    try:
+        kept.load(sent)
+    except CookieError:
+        return "", ""
+    visitor, teacher = (kept[name].value if name in kept else "" for name in (VISITOR, TEACHER))
+    return visitor, teacher
+
+
+def note_visit(scope: Scope, visit: Visit) -> None:
+    """Write down in a request who sends it; only the gate does."""
+    scope[_KEY] = visit
+
+
+def visit_of(scope: Scope) -> Visit:
+    """Return who sends a request that came through the gate; without a classroom everybody is at home."""
+    visit = scope.get(_KEY)
+    return visit if isinstance(visit, Visit) else Visit("teacher")
+
+
+def keep_visitor(response: Response, cookie: str, secure: bool) -> None:
+    """Have a browser keep a visitor's cookie for half a school year."""
+    # Lax, because the link from the page that explains the warning leads from HTTP to HTTPS, and so from another site.
+    _keep(response, VISITOR, cookie, _VISITOR_SECONDS, secure, "lax")
+
+
+def keep_teacher(response: Response, cookie: str, secure: bool) -> None:
+    """Have a browser keep a teacher's cookie for a day of school."""
+    _keep(response, TEACHER, cookie, SESSION_SECONDS, secure, "strict")
+
+
+def forget_visitor(response: Response) -> None:
+    """Have a browser forget who joined from it."""
+    response.delete_cookie(VISITOR, httponly=True, samesite="lax")
+
+
+def forget_teacher(response: Response) -> None:
+    """Have a browser forget that it is the teacher's."""
+    response.delete_cookie(TEACHER, httponly=True, samesite="strict")
+
+
+def _keep(
+    response: Response, name: str, value: str, seconds: int, secure: bool, same_site: Literal["lax", "strict"]
+) -> None:
+    response.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite=same_site)
