@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from teachable.api.access import Space, binary
 from teachable.api.records import ImportStart
+from teachable.arrivals import Choices, Import
 from teachable.errors import InvalidInput
 from teachable.importing import Options
-from teachable.arrivals import Choices, Import
 from teachable.incoming import Receiving
 from teachable.intakes import Into
 from teachable.settings import limits
