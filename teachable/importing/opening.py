@@ -22,8 +22,8 @@ _STILLS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 def opened(path: Path, name: str, scratch: Path) -> Source:
     """Open a file or folder; see `teachable.importing.open_source`."""
     if path.is_dir():
-        skipped = Skipped()
-        return gather(local_files(path), name, scratch, skipped, _nothing)
+        found = local_files(path)
+        return packed_source(found, _nothing) or gather(found, name, scratch, Skipped(), _nothing)
     try:
         with path.open("rb") as file:
             start = file.read(max(videos.START, animations.START))
