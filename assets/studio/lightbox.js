@@ -5,7 +5,7 @@ import { button, make, write } from "./dom.js";
 import { explainPhoto } from "./explain-photo.js";
 import { menu } from "./menu.js";
 import { deleteSamples } from "./project.js";
-import { PAGE, samplesOf } from "./samples.js";
+import { samplesOf } from "./samples.js";
 import { findClass, state, subscribe } from "./store.js";
 import { testCommands } from "./test-set.js";
 import { targets } from "./thumbnails.js";
@@ -18,6 +18,8 @@ import { say } from "./words.js";
 export function openLightbox(label, sample) {
   const samples = samplesOf(label);
   let current = sample;
+  /** Its place among all samples of the class, newest first. */
+  let at = Math.max(0, samples.placeOf(sample));
 
   const title = make("h2", { className: "t-dialog-title", dir: "auto" });
   const place = make("span", { className: "t-muted" });
@@ -47,12 +49,9 @@ export function openLightbox(label, sample) {
     ),
   );
 
-  function ids() {
-    return samples.visible.map((shot) => shot.id).filter((id) => id !== null);
-  }
-
   function shown() {
-    return samples.visible.find((shot) => shot.id === current) ?? null;
+    const shot = samples.at(at);
+    return shot?.id === current ? shot : null;
   }
 
   function toggleAnswer() {
@@ -79,39 +78,43 @@ export function openLightbox(label, sample) {
     }
   }
 
+  /**
+   * The id of the sample at a place, fetched where it is not known; null if there is none.
+   * @param {number} place
+   */
+  async function idAt(place) {
+    if (place < 0 || place >= samples.count) return null;
+    return samples.at(place)?.id ?? (await samples.numbers(place, place + 1))[0]?.id ?? null;
+  }
+
   /** @param {number} by */
   async function step(by) {
-    const all = ids();
-    const at = all.indexOf(current) + by;
-    if (at < 0 && samples.page > 0) {
-      await samples.newer();
-      current = ids().at(-1) ?? current;
-    } else if (at >= all.length && samples.page + 1 < samples.pages) {
-      await samples.older();
-      current = ids()[0] ?? current;
-    } else current = all[Math.max(0, at)] ?? current;
+    const id = await idAt(at + by);
+    if (id === null) return;
+    current = id;
+    at += by;
     show();
   }
 
   async function removeIt() {
-    const all = ids();
-    const at = all.indexOf(current);
-    const next = all[at + 1] ?? all[at - 1];
     const gone = current;
-    if (next === undefined) dialog.close();
+    const next = (await idAt(at + 1)) ?? (await idAt(at - 1));
+    if (next === null) dialog.close();
     else {
       current = next;
       show();
     }
     await deleteSamples([gone]);
-    if (next !== undefined) show();
+    if (next !== null) show();
   }
 
   function show() {
-    const all = ids();
-    const at = all.indexOf(current);
-    const number = samples.page * PAGE + at + 1;
+    // New samples, or others that are gone, move the place.
+    const found = samples.placeOf(current);
+    if (found >= 0) at = found;
+    const number = at + 1;
     const total = findClass(label)?.samples ?? 0;
+    void samples.want(at - 1, at + 2);
     write(title, findClass(label)?.name ?? "");
     write(place, say("page.lightbox.place", { number, total }));
     picture.src = photoUrl(state.project?.id ?? "", current);

@@ -1,7 +1,8 @@
 /**
- * The samples of each class as the page shows them: one page of newest first, plus frames still on their way.
+ * The samples of each class as the page shows them: newest first, from any place, plus frames still on their way.
  *
- * It owns paging and the local pictures of frames the server has not stored yet; it does not draw.
+ * It owns which samples are known here and the local pictures of frames the server has not stored yet; it does not draw.
+ * Of a class with thousands only what somebody looks at is fetched.
  */
 
 import { request, thumbnailUrl } from "./api.js";
@@ -16,8 +17,10 @@ import { notify, setCount, state } from "./store.js";
  * @typedef {{ key: string, id: number | null, url: string, local: boolean, test: boolean }} Shot
  */
 
-/** Thumbnails on one page: a class never has more elements than this, however many samples. */
-export const PAGE = 24;
+/** Samples fetched at once. */
+const CHUNK = 100;
+/** So many of the newest may keep the picture this page took itself; of others the server's is shown. */
+const LOCAL = 200;
 
 /** @type {Map<string, ClassSamples>} */
 const known = new Map();
@@ -28,17 +31,18 @@ class ClassSamples {
   /** @param {string} id of the class */
   constructor(id) {
     this.id = id;
-    /** @type {Shot[]} */
+    /** Stored ones by place, newest first; undefined where they were not fetched. @type {(Shot | undefined)[]} */
     this.shots = [];
     /** Frames the server has not stored yet, oldest first. @type {Shot[]} */
     this.pending = [];
-    /** How many newest samples were taken but not counted yet. */
-    this.page = 0;
-    /** `before` of each page up to the present one. @type {(number | null)[]} */
-    this.cursors = [null];
     this.total = 0;
     this.loaded = false;
+    /** Places among the stored ones that somebody looks at: up to but without the second. @type {[number, number]} */
+    this.wanted = [0, CHUNK];
     this.request = 0;
+    this.fetching = false;
+    /** Grows whenever places may have moved. */
+    this.edition = 0;
   }
 
   /** All there are, counting those on their way. */
@@ -46,53 +50,127 @@ class ClassSamples {
     return this.total + this.pending.length;
   }
 
-  get pages() {
-    return Math.max(1, Math.ceil(this.count / PAGE));
+  /**
+   * The sample at a place, newest first, if it is known.
+   * @param {number} place
+   * @returns {Shot | undefined}
+   */
+  at(place) {
+    const waiting = this.pending.length;
+    return place < waiting ? this.pending[waiting - 1 - place] : this.shots[place - waiting];
   }
 
-  /** What to show now, newest first. */
-  get visible() {
-    return this.page === 0 ? [...this.pending].reverse().concat(this.shots).slice(0, PAGE) : this.shots;
+  /**
+   * The place of a stored sample, or -1 if it is not known.
+   * @param {number} id
+   */
+  placeOf(id) {
+    const at = this.shots.findIndex((shot) => shot?.id === id);
+    return at < 0 ? -1 : at + this.pending.length;
   }
 
-  /** Fetch the present page. */
+  /**
+   * Somebody looks at these places: fetch what is not known of them, one request at a time, the latest wish first.
+   * @param {number} first
+   * @param {number} end the place after the last
+   */
+  async want(first, end) {
+    const waiting = this.pending.length;
+    this.wanted = [Math.max(0, first - waiting), Math.max(0, end - waiting)];
+    if (!this.loaded || this.fetching) return;
+    this.fetching = true;
+    try {
+      for (let gap = this.gap(); gap !== null; gap = this.gap()) await this.fill(gap);
+    } catch {
+      // The same place is asked for again with the next scrolling, and the connection is watched elsewhere.
+    } finally {
+      this.fetching = false;
+    }
+  }
+
+  /** The first of a piece with wanted places that are not known, or null. */
+  gap() {
+    const [first, end] = this.wanted;
+    for (let place = first; place < Math.min(end, this.total); place++) {
+      if (!this.shots[place]) return place - (place % CHUNK);
+    }
+    return null;
+  }
+
+  /** @param {number} skip */
+  async fill(skip) {
+    const project = state.project?.id;
+    const edition = this.edition;
+    const answer = await this.fetch(skip, CHUNK);
+    if (state.project?.id !== project) throw new Error("another project is open");
+    // New ones came in between: places moved, and the loop asks again.
+    if (edition !== this.edition) return;
+    // Something was changed from elsewhere.
+    if (answer.total !== this.total || !answer.samples.length) return void (await this.load());
+    answer.samples.forEach((sample, index) => (this.shots[skip + index] ??= stored(project ?? "", sample)));
+    notify("samples-shown", this.id);
+  }
+
+  /**
+   * @param {number} skip
+   * @param {number} limit
+   * @returns {Promise<SamplePage>}
+   */
+  fetch(skip, limit) {
+    return request("GET", `/projects/${state.project?.id}/classes/${this.id}/samples?limit=${limit}&skip=${skip}`);
+  }
+
+  /** Fetch what is looked at anew: something changed. */
   async load() {
     const project = state.project?.id;
     if (!project) return;
     const ticket = ++this.request;
-    const before = this.cursors[this.page] ?? null;
-    /** @type {SamplePage} */
-    const answer = await request(
-      "GET",
-      `/projects/${project}/classes/${this.id}/samples?limit=${PAGE}${before === null ? "" : `&before=${before}`}`,
-    );
-    if (ticket !== this.request || state.project?.id !== project) return;
-    if (!answer.samples.length && this.page > 0) {
-      this.page -= 1;
-      await this.load();
-      return;
+    const edition = this.edition;
+    const size = Math.min(1000, Math.max(CHUNK, this.wanted[1] - this.wanted[0]));
+    let skip = this.wanted[0];
+    let answer = await this.fetch(skip, size);
+    if (!answer.samples.length && skip > 0) {
+      skip = Math.max(0, answer.total - size);
+      answer = await this.fetch(skip, size);
     }
+    if (ticket !== this.request || state.project?.id !== project) return;
+    // Frames were stored meanwhile: this answer may be from before.
+    if (edition !== this.edition) return void (await this.load());
+    this.edition += 1;
     this.total = answer.total;
     this.loaded = true;
-    const shown = new Map(this.shots.map((shot) => [shot.id, shot]));
-    this.shots = answer.samples.map((sample) => Object.assign(shown.get(sample.id) ?? stored(project, sample), { test: sample.test }));
-    for (const [id, shot] of shown) if (!answer.samples.some((sample) => sample.id === id)) release(shot);
+    const before = new Map(this.shots.filter((shot) => shot !== undefined).map((shot) => [shot.id, shot]));
+    this.shots = new Array(this.total);
+    answer.samples.forEach((sample, index) => {
+      this.shots[skip + index] = Object.assign(before.get(sample.id) ?? stored(project, sample), { test: sample.test });
+      before.delete(sample.id);
+    });
+    for (const shot of before.values()) release(shot);
     setCount(this.id, this.total);
     notify("samples-shown", this.id);
   }
 
-  async older() {
-    const last = this.shots.at(-1)?.id;
-    if (last === undefined || last === null || this.page + 1 >= this.pages) return;
-    this.page += 1;
-    this.cursors[this.page] = last;
-    await this.load();
-  }
-
-  async newer() {
-    if (this.page === 0) return;
-    this.page -= 1;
-    await this.load();
+  /**
+   * Numbers of stored samples, also of those that are not known here.
+   * @param {number} [first] place
+   * @param {number} [end] the place after the last
+   * @returns {Promise<{ id: number, test: boolean }[]>}
+   */
+  async numbers(first = 0, end = this.count) {
+    const waiting = this.pending.length;
+    const [from, to] = [Math.max(0, first - waiting), Math.max(0, end - waiting)];
+    if (to <= from) return [];
+    const some = this.shots.slice(from, to);
+    if (some.length === to - from && !some.includes(undefined)) {
+      return some.flatMap((shot) => (shot && shot.id !== null ? [{ id: shot.id, test: shot.test }] : []));
+    }
+    /** @type {{ ids: number[], tests: number[] }} */
+    const answer = await request(
+      "GET",
+      `/projects/${state.project?.id}/classes/${this.id}/samples/ids?skip=${from}&limit=${to - from}`,
+    );
+    const tests = new Set(answer.tests);
+    return answer.ids.map((id) => ({ id, test: tests.has(id) }));
   }
 
   /**
@@ -121,13 +199,11 @@ class ClassSamples {
       return clear && shot ? Object.assign(shot, { id: sample.id, test: sample.test }) : stored(project, sample);
     });
     if (!clear) shots.forEach(release);
-    this.total = result.total;
-    if (this.page === 0) {
-      const there = new Set(this.shots.map((shot) => shot.id));
-      const merged = [...fresh.filter((shot) => !there.has(shot.id)).reverse(), ...this.shots];
-      merged.slice(PAGE).forEach(release);
-      this.shots = merged.slice(0, PAGE);
-    } else fresh.forEach(release);
+    const there = new Set(this.shots.map((shot) => shot?.id));
+    this.shots = [...fresh.filter((shot) => !there.has(shot.id)).reverse(), ...this.shots];
+    this.shots.length = this.total = result.total;
+    this.edition += 1;
+    for (let place = LOCAL; place < Math.min(this.shots.length, LOCAL + 2 * CHUNK); place++) hand(project, this.shots[place]);
     setCount(this.id, this.total, result.added.filter((sample) => sample.test).length);
     notify("samples-shown", this.id);
   }
@@ -152,6 +228,17 @@ function stored(project, sample) {
   return { key: `stored-${sample.id}`, id: sample.id, url: thumbnailUrl(project, sample.id), local: false, test: sample.test };
 }
 
+/**
+ * Show the server's picture from now on, and give the memory of the local one back.
+ * @param {string} project
+ * @param {Shot | undefined} shot
+ */
+function hand(project, shot) {
+  if (!shot?.local || shot.id === null) return;
+  release(shot);
+  Object.assign(shot, { local: false, url: thumbnailUrl(project, shot.id) });
+}
+
 /** @param {Shot} shot */
 function release(shot) {
   if (shot.local) URL.revokeObjectURL(shot.url);
@@ -169,6 +256,8 @@ export function samplesOf(id) {
 
 /** Another project is being opened. */
 export function forgetSamples() {
-  for (const samples of known.values()) [...samples.shots, ...samples.pending].forEach(release);
+  for (const samples of known.values()) {
+    for (const shot of [...samples.shots, ...samples.pending]) if (shot) release(shot);
+  }
   known.clear();
 }

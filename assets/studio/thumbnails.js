@@ -1,12 +1,14 @@
-/** The samples of one class as small pictures: paged, enlarged on click, selected to delete, move or keep for testing. */
+/** The samples of one class as small pictures: enlarged on click, selected to delete, move or keep for testing. */
 
-import { arrange, button, icon, make, write } from "./dom.js";
+import { button, icon, make, write } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { menu } from "./menu.js";
-import { deleteSamples, moveSamples } from "./project.js";
-import { PAGE, samplesOf } from "./samples.js";
+import { deleteSamples, moveSamples, words } from "./project.js";
+import { sampleGrid } from "./sample-grid.js";
+import { samplesOf } from "./samples.js";
 import { findClass, state } from "./store.js";
 import { testCommands } from "./test-set.js";
+import { tell } from "./toasts.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./samples.js").Shot} Shot */
@@ -17,9 +19,12 @@ import { say } from "./words.js";
  */
 export function thumbnails(label) {
   const samples = samplesOf(label);
-  /** @type {Map<number, Shot>} */
+  /** By id, whether each is only for testing. @type {Map<number, boolean>} */
   const chosen = new Map();
   let selecting = false;
+  /** What was selected or taken back last: where Shift and a click begin. */
+  let anchor = -1;
+  let large = false;
   /** @type {Map<string, HTMLLIElement>} */
   const shown = new Map();
 
@@ -31,18 +36,28 @@ export function thumbnails(label) {
   const remove = button({ icon: "trash", label: say("page.samples.delete"), testid: "delete-selected", press: removeChosen });
   const mover = button({ icon: "move", label: say("page.samples.move"), testid: "move-selected" });
   const tester = button({ icon: "lock", label: say("page.samples.test"), testid: "test-selected" });
-  const all = button({ text: say("page.samples.all"), look: "ghost", press: chooseAll });
+  const all = button({ text: say("page.samples.all"), look: "ghost", testid: "select-all", press: () => void chooseRange(0, samples.count) });
   const cancel = button({ icon: "close", label: say("page.samples.stop_selecting"), press: () => choose(false) });
   const move = menu(mover, () => targets(label, [...chosen.keys()], () => choose(false)), { label: say("page.samples.move") });
   const test = menu(tester, () => testCommands(picks(), () => choose(false)), { label: say("page.samples.test") });
   const tools = make("div", { className: "t-thumbs-tools", hidden: true }, picked, all, test, move, remove, cancel);
   const head = make("div", { className: "t-thumbs-head" }, counts, select);
-  const grid = make("ul", { className: "t-grid", "aria-label": say("page.samples.list") });
-  const newer = button({ icon: "back", label: say("page.samples.newer"), testid: "newer", press: () => turn(samples.newer()) });
-  const older = button({ icon: "next", label: say("page.samples.older"), testid: "older", press: () => turn(samples.older()) });
-  const range = make("span", { className: "t-range" });
-  const pager = make("div", { className: "t-pager", hidden: true }, newer, range, older);
-  const element = make("div", { className: "t-thumbs" }, head, tools, grid, pager);
+  const grid = sampleGrid({
+    count: () => samples.count,
+    cell,
+    want: (first, end) => void samples.want(first, end),
+    scrolled: place,
+    extend(from, to) {
+      if (selecting) void chooseRange(Math.min(from, to), Math.max(from, to) + 1);
+      return selecting;
+    },
+  });
+  const newer = button({ icon: "up", label: say("page.samples.newer"), testid: "newer", press: () => grid.turn(-1) });
+  const older = button({ icon: "down", label: say("page.samples.older"), testid: "older", press: () => grid.turn(1) });
+  const range = make("span", { className: "t-range", "data-testid": "samples-range" });
+  const size = button({ text: say("page.samples.larger"), look: "ghost", testid: "samples-size", press: () => resize(!large) });
+  const pager = make("div", { className: "t-pager", hidden: true }, newer, range, older, size);
+  const element = make("div", { className: "t-thumbs" }, head, tools, grid.element, pager);
 
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && selecting) {
@@ -56,12 +71,23 @@ export function thumbnails(label) {
   /** @param {boolean} on */
   function choose(on) {
     selecting = on;
+    anchor = -1;
     chosen.clear();
     update();
   }
 
-  function chooseAll() {
-    for (const shot of samples.visible) if (shot.id !== null) chosen.set(shot.id, shot);
+  /**
+   * Select all samples from one place up to another, also those that were never looked at.
+   * @param {number} first
+   * @param {number} end the place after the last
+   */
+  async function chooseRange(first, end) {
+    selecting = true;
+    try {
+      for (const { id, test: kept } of await samples.numbers(first, end)) chosen.set(id, kept);
+    } catch (error) {
+      tell(words(error), "problem");
+    }
     update();
   }
 
@@ -73,10 +99,12 @@ export function thumbnails(label) {
     select.focus();
   }
 
-  /** @param {Promise<void>} turning */
-  async function turn(turning) {
-    await turning;
+  /** @param {boolean} on */
+  function resize(on) {
+    large = on;
+    grid.enlarge(on);
     update();
+    if (on) element.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {Shot} shot */
@@ -87,24 +115,40 @@ export function thumbnails(label) {
       {
         type: "button",
         className: "t-thumb-open",
-        on: { click: () => (selecting ? toggle(shot) : shot.id !== null && openLightbox(label, shot.id)) },
+        on: { click: (/** @type {MouseEvent} */ event) => press(shot, event) },
       },
       picture,
     );
     const tick = make(
       "button",
-      { type: "button", className: "t-thumb-tick", tabIndex: -1, "aria-hidden": "true", on: { click: () => toggle(shot) } },
+      { type: "button", className: "t-thumb-tick", tabIndex: -1, "aria-hidden": "true", on: { click: (/** @type {MouseEvent} */ event) => toggle(shot, event) } },
       icon("check"),
     );
     const badge = make("span", { className: "t-thumb-test", title: say("page.samples.test_badge"), "aria-hidden": "true" }, icon("lock"));
     return make("li", { className: "t-thumb", "data-testid": "thumbnail" }, open, tick, badge);
   }
 
-  /** @param {Shot} shot */
-  function toggle(shot) {
+  /**
+   * @param {Shot} shot
+   * @param {MouseEvent} event
+   */
+  function press(shot, event) {
+    if (selecting || event.shiftKey) toggle(shot, event);
+    else if (shot.id !== null) openLightbox(label, shot.id);
+  }
+
+  /**
+   * Select a sample or take that back; with Shift, select all from the last one to this.
+   * @param {Shot} shot
+   * @param {MouseEvent} event
+   */
+  function toggle(shot, event) {
     if (shot.id === null) return;
     selecting = true;
-    if (!chosen.delete(shot.id)) chosen.set(shot.id, shot);
+    const [from, to] = [samples.placeOf(anchor), samples.placeOf(shot.id)];
+    anchor = shot.id;
+    if (event.shiftKey && from >= 0) return void chooseRange(Math.min(from, to), Math.max(from, to) + 1);
+    if (!chosen.delete(shot.id)) chosen.set(shot.id, shot.test);
     update();
   }
 
@@ -112,8 +156,6 @@ export function thumbnails(label) {
     const info = findClass(label);
     if (!info) return;
     const total = info.samples + samples.pending.length;
-    const visible = samples.visible;
-    const first = samples.page * PAGE + 1;
     element.toggleAttribute("data-selecting", selecting);
     write(count, total ? say("page.samples.count", { count: total }) : say("page.samples.none"));
     counts.toggleAttribute("data-none", total === 0);
@@ -126,12 +168,37 @@ export function thumbnails(label) {
     remove.disabled = chosen.size === 0;
     tester.disabled = chosen.size === 0;
     mover.disabled = chosen.size === 0 || (state.project?.classes.length ?? 0) < 2;
-    arrange(grid, visible.map((shot, index) => item(shot, first + index)));
-    for (const key of shown.keys()) if (!visible.some((shot) => shot.key === key)) shown.delete(key);
-    pager.hidden = total <= PAGE;
-    newer.disabled = samples.page === 0;
-    older.disabled = samples.page + 1 >= samples.pages;
-    write(range, say("page.samples.range", { first, last: first + visible.length - 1, total }));
+    grid.update();
+    const visible = new Set(grid.element.querySelectorAll("li"));
+    for (const [key, there] of shown) if (!visible.has(there)) shown.delete(key);
+    pager.hidden = !grid.scrolls;
+    write(size, say(large ? "page.samples.smaller" : "page.samples.larger"));
+    size.setAttribute("aria-expanded", String(large));
+  }
+
+  /** Say which samples are in sight. */
+  function place() {
+    const [first, end] = grid.sight();
+    newer.disabled = grid.atStart;
+    older.disabled = grid.atEnd;
+    write(range, say("page.samples.range", { first: first + 1, last: end, total: samples.count }));
+  }
+
+  /**
+   * What stands at a place: a sample, or room for one that is not known yet.
+   * @param {number} at
+   */
+  function cell(at) {
+    const shot = samples.at(at);
+    return shot ? item(shot, at + 1) : room(at);
+  }
+
+  /** @param {number} at */
+  function room(at) {
+    const key = `room-${at}`;
+    const there = shown.get(key) ?? make("li", { className: "t-thumb", "aria-hidden": "true", "data-testid": "thumbnail-empty" });
+    shown.set(key, there);
+    return there;
   }
 
   /**
@@ -142,6 +209,9 @@ export function thumbnails(label) {
     const there = shown.get(shot.key) ?? thumb(shot);
     shown.set(shot.key, there);
     const open = there.firstElementChild;
+    const picture = there.querySelector("img");
+    // What the page took itself is shown as the server has it after a while.
+    if (picture && picture.getAttribute("src") !== shot.url) picture.src = shot.url;
     const on = shot.id !== null && chosen.has(shot.id);
     open?.setAttribute("aria-label", spoken(shot, number));
     if (selecting) open?.setAttribute("aria-pressed", String(on));
@@ -163,7 +233,7 @@ export function thumbnails(label) {
 
   /** What is selected, as it is now. */
   function picks() {
-    return [...chosen].map(([id, { test: kept }]) => ({ id, test: kept }));
+    return [...chosen].map(([id, kept]) => ({ id, test: kept }));
   }
 
   return { element, update };

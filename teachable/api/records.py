@@ -60,6 +60,17 @@ class Undo:
 
 
 @dataclass(frozen=True)
+class Freed:
+    """What a clean-up freed.
+
+    Attributes:
+        freed: bytes.
+    """
+
+    freed: int
+
+
+@dataclass(frozen=True)
 class Added(AddResult):
     """What became of an upload.
 
@@ -156,6 +167,13 @@ class Token(Body):
     """What a removal gave back."""
 
     undo: str = Field(description="The token.")
+
+
+class CleanUp(Body):
+    """What to delete of a project to make room."""
+
+    removed: bool = Field(False, description="Removed photos, for good: no change so far can be taken back then.")
+    caches: bool = Field(False, description="Exported files and others that can be made again.")
 
 
 class Taking(Body):

@@ -62,7 +62,7 @@ def add_samples(space: Space, project_id: ProjectId, class_id: ClassId, upload: 
 
 @router.delete("/projects/{project_id}/classes/{class_id}/samples", summary="Remove all samples of a class")
 def clear_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Undo:
-    """Remove all photos of a class and keep the class. It can be taken back until the server is stopped."""
+    """Remove all photos of a class and keep the class. It can be taken back for 30 days."""
     return Undo(space.clear_class(project_id, class_id))
 
 
@@ -82,7 +82,7 @@ def download_class(space: Space, project_id: ProjectId, class_id: ClassId) -> Re
 
 @router.post("/projects/{project_id}/samples/delete", summary="Delete samples")
 def delete_samples(space: Space, project_id: ProjectId, body: Chosen) -> Undo:
-    """Delete one or many samples. It can be taken back until the server is stopped."""
+    """Delete one or many samples. It can be taken back for 30 days."""
     return Undo(space.delete_samples(project_id, body.ids))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pages import Open, Studio
 from PIL import Image
-from playwright.sync_api import FilePayload, Locator, expect
+from playwright.sync_api import FilePayload, expect
 from scenes import photo, photos
 from serving import Api
 
@@ -30,23 +30,6 @@ def bomb() -> bytes:
     file = io.BytesIO()
     Image.new("1", (9000, 9000)).save(file, "PNG")
     return file.getvalue()
-
-
-def drop(page: Studio, target: Locator, paths: list[Path]) -> None:
-    """Drag files or folders from the desktop and let go of them in the middle of an element."""
-    target.scroll_into_view_if_needed()
-    box = target.bounding_box()
-    assert box
-    session = page.tab.context.new_cdp_session(page.tab)
-    for kind in ("dragEnter", "dragOver", "drop"):
-        event = {
-            "type": kind,
-            "x": box["x"] + box["width"] / 2,
-            "y": box["y"] + box["height"] / 2,
-            "data": {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1},
-        }
-        session.send("Input.dispatchDragEvent", event)
-    session.detach()
 
 
 def test_chosen_photos_of_several_kinds_are_added(studio: Open, api: Api) -> None:
@@ -91,40 +74,15 @@ def test_repeats_are_skipped_and_counted(studio: Open, api: Api) -> None:
     assert page.count(0) == api.counts(page.project)["Class 1"] == 2
 
 
-def test_many_photos_are_paged(studio: Open, api: Api) -> None:
-    page = studio(project=api.project()["id"])
-    choose(page, 0, list(photos("dots", 30)))
-    page.expect_samples(0, 30)
-    shown = page.card(0).get_by_test_id("thumbnail")
-    expect(shown).to_have_count(24)
-    page.card(0).get_by_test_id("older").click()
-    expect(shown).to_have_count(6)
-    expect(page.card(0).get_by_test_id("older")).to_be_disabled()
-    page.card(0).get_by_test_id("newer").click()
-    expect(shown).to_have_count(24)
-
-
 def test_photos_dropped_on_a_card_go_there(studio: Open, api: Api, tmp_path: Path) -> None:
     page = studio(project=api.project()["id"])
     files = []
     for name, data in photos("dots", 3):
         (tmp_path / name).write_bytes(data)
         files.append(tmp_path / name)
-    drop(page, page.card(1), files)
+    page.drop(page.card(1), files)
     page.expect_samples(1, 3)
     assert api.counts(page.project) == {"Class 1": 0, "Class 2": 3}
-
-
-def test_a_folder_of_folders_becomes_classes(studio: Open, api: Api, tmp_path: Path) -> None:
-    page = studio(project=api.project()["id"])
-    for scene in ("stripes", "dots", "more dots"):
-        (tmp_path / "all" / scene).mkdir(parents=True)
-        for name, data in photos(scene, 2):
-            (tmp_path / "all" / scene / name).write_bytes(data)
-    drop(page, page.at("add-class"), [tmp_path / "all"])
-    for number in range(3):
-        page.expect_samples(number, 2)
-    assert api.counts(page.project) == {"stripes": 2, "dots": 2, "more dots": 2}
 
 
 def test_a_pasted_picture_goes_to_the_class_last_used(studio: Open, api: Api) -> None:
