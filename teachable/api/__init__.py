@@ -21,6 +21,7 @@ from teachable.api import (
     reference,
     report,
     samples,
+    shelf,
     training,
     versions,
 )
@@ -58,7 +59,20 @@ def create(workspace: Workspace, bound: str = "127.0.0.1", room: Room | None = N
     app.state.workspace = workspace
     app.state.bound = bound
     app.state.room = room
-    for part in (meta, projects, archives, imports, samples, training, versions, report, exports, networks, classroom):
+    for part in (
+        meta,
+        shelf,
+        projects,
+        archives,
+        imports,
+        samples,
+        training,
+        versions,
+        report,
+        exports,
+        networks,
+        classroom,
+    ):
         app.include_router(part.router)
     problems.install(app)
     reference.install(app)

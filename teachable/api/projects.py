@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from teachable.api.access import ClassId, ProjectId, Space
-from teachable.api.records import ClassChange, Naming, ProjectChange, Projects, Taking, Token, Undo
+from teachable.api.records import ClassChange, Naming, ProjectChange, Projects, Taking, Undo
 from teachable.types import ClassInfo, ProjectInfo
 
 router = APIRouter()
@@ -19,12 +19,6 @@ def list_projects(space: Space) -> Projects:
 def create_project(space: Space, body: Naming | None = None) -> ProjectInfo:
     """Make a project with two empty classes. Its id cannot be guessed: who knows it can open the project."""
     return space.create_project(body.name if body else None)
-
-
-@router.post("/projects/restore", tags=["projects"], summary="Restore a deleted project")
-def restore_project(space: Space, body: Token) -> ProjectInfo:
-    """Bring back a project that was deleted since the server was started."""
-    return space.restore_project(body.undo)
 
 
 @router.get("/projects/{project_id}", tags=["projects"], summary="Get a project")
@@ -47,7 +41,7 @@ def change_project(space: Space, project_id: ProjectId, body: ProjectChange) -> 
 
 @router.delete("/projects/{project_id}", tags=["projects"], summary="Delete a project")
 def delete_project(space: Space, project_id: ProjectId) -> Undo:
-    """Delete the project with all its photos and models. It can be restored until the server is stopped."""
+    """Delete the project with all its photos and models. It can be restored for 30 days."""
     return Undo(space.delete_project(project_id))
 
 

@@ -10,11 +10,12 @@ from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 
-from teachable import arrivals, comparison, installer, report, scores, status, types, versions, workflow
+from teachable import arrivals, comparison, installer, report, scores, shelf, status, types, versions, workflow
 from teachable.api import problems, records, rooms
 from teachable.classroom import records as classroom
 from teachable.exporting import checking
 from teachable.importing import plan
+from teachable.projects import storage
 
 INTRODUCTION = """
 Everything the page does can be done by a program: make a project, add photos to its classes, train, ask, download the
@@ -28,6 +29,7 @@ and not by a page of another site. Times are seconds since 1970. Every refusal h
 TAGS = [
     {"name": "server", "description": "The program itself."},
     {"name": "projects", "description": "One project holds classes, photos, settings and models."},
+    {"name": "shelf", "description": "All projects at a glance, the bin, duplicates, and room on the disk."},
     {"name": "classes", "description": "What the computer learns to tell apart."},
     {"name": "samples", "description": "The photos of a class."},
     {"name": "training", "description": "From photos to a model."},
@@ -43,7 +45,7 @@ TAGS = [
 # Those that define or import the records of the description.
 _MODULES = (
     *(types, scores, report, records, problems, status, workflow, installer, comparison, checking, rooms, classroom),
-    *(versions, arrivals, plan),
+    *(versions, arrivals, plan, shelf, storage),
 )
 _FIELD = re.compile(r"^(\w+): (.+(?:\n[ ]+.+)*)", re.MULTILINE)
 
