@@ -16,12 +16,15 @@ from typer.core import TyperGroup
 from teachable import __version__, settings
 from teachable.cli.checkup import doctor
 from teachable.cli.export import export
+from teachable.cli.importing import import_file
 from teachable.cli.listing import projects
 from teachable.cli.model_serving import serve_model
 from teachable.cli.networks import networks
+from teachable.cli.packing import pack
 from teachable.cli.prediction import predict
 from teachable.cli.report import report
 from teachable.cli.training import train
+from teachable.cli.versions import versions
 from teachable.errors import TeachableError
 from teachable.words import say
 
@@ -99,6 +102,9 @@ app.command(help=say("cli.help.report"))(report)
 app.command(help=say("cli.help.export"))(export)
 app.command(name="serve-model", help=say("cli.help.serve_model"))(serve_model)
 app.command(help=say("cli.help.projects"))(projects)
+app.command(help=say("cli.help.versions"))(versions)
+app.command(help=say("cli.help.pack"))(pack)
+app.command(name="import", help=say("cli.help.import"))(import_file)
 app.command(help=say("cli.help.doctor"))(doctor)
 app.add_typer(networks, name="networks")
 
