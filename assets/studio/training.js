@@ -39,11 +39,12 @@ export function mountTraining({ element, trigger, props, watch }) {
   const result = make(
     "div",
     { className: "t-result", hidden: true, "data-testid": "train-result" },
-    make("div", { className: "t-result-head" }, icon("check"), time, versions),
+    make("div", { className: "t-result-head" }, icon("check"), time),
     summary,
     unjudged,
     network,
     before.element,
+    versions,
   );
   const failed = make("p", {});
   const failure = make("div", { className: "t-notice t-notice-problem", role: "alert", hidden: true, "data-testid": "train-failure" }, icon("warning"), failed);
