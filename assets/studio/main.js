@@ -14,6 +14,7 @@ import { startStatus } from "./status.js";
 import { keepInSight } from "./sticky.js";
 import { startToasts } from "./toasts.js";
 import { mountTraining } from "./training.js";
+import { startVisitor } from "./visitor.js";
 
 /** @typedef {import("./types.d.ts").Mount} Mount */
 
@@ -48,5 +49,6 @@ export async function mount(place) {
     startShelf();
   });
   await opening;
+  if (place.props.part === "header") await startVisitor(place.element);
   root.dataset.ready = "true";
 }
