@@ -1,21 +1,19 @@
 """Exports of all projects: what can be had, what is there, and a thread that makes them one after the other.
 
-It owns the queue and the thread. Making a file is `teachable.exporting.making`; one that was made is in the folder of
+It owns which exports there are. Making a file is `teachable.exporting.making`; one that was made is in the folder of
 its project, and is offered as long as it says what the project says.
 """
 
-import logging
 import secrets
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from teachable import trained
 from teachable.backlog import Backlog
-from teachable.errors import Cancelled, Conflict, NotFound, TeachableError
+from teachable.errors import Conflict, NotFound, TeachableError
 from teachable.exporting import offers, programs
 from teachable.exporting.exporter import Exporter, Variant, Watch, exporters
 from teachable.exporting.keys import key_of
@@ -23,13 +21,12 @@ from teachable.exporting.making import Maker, Model, Note, Refused, file_name
 from teachable.exporting.offers import Exports, Format, Made, State
 from teachable.exporting.programs import Program
 from teachable.jobs import Job
+from teachable.orders import Order, Orders
 from teachable.projects import Project, schema
 from teachable.trained import Trained
 from teachable.training import Trainer
 from teachable.types import ModelRecord, ProjectInfo
 from teachable.words import say
-
-log = logging.getLogger(__name__)
 
 MODEL_FILE = "model.onnx"
 """What the model is called as it is, without any export."""
@@ -42,51 +39,30 @@ _Id = tuple[str, str, str]
 _Notes = Mapping[str, tuple[int, bytes]]
 
 
-@dataclass
-class _Order:
+@dataclass(eq=False)
+class _Order(Order):
     """An export somebody asked for.
 
     Attributes:
         project: whose model.
         exporter: of the format.
         variant: of the format.
-        cancelled: set when it is given up.
-        ended: set when nothing is done about it any more.
-        state: as a person sees it.
-        fraction: how much is done, 0 to 1.
-        started: when its making began, in seconds of a clock that never goes back, or None.
         model: key of the model it is or was made from, once that is known.
         outdated: the model, or a name in it, changed while it was made.
-        error: what went wrong.
         refused: the check that says no.
     """
 
     project: Project
     exporter: Exporter
     variant: Variant
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-    state: State = "waiting"
-    fraction: float = 0.0
-    started: float | None = None
     model: str | None = None
     outdated: bool = False
-    error: TeachableError | None = None
     refused: Refused | None = None
 
     @property
     def id(self) -> _Id:
         """What it is found by."""
         return self.project.id, self.exporter.id, self.variant.id
-
-    @property
-    def elapsed(self) -> float | None:
-        """How long it has been made by now, in seconds, or None while it waits."""
-        return None if self.started is None else time.monotonic() - self.started
-
-    def report(self, done: float) -> None:
-        """Note how much is done; it never goes back."""
-        self.fraction = max(self.fraction, min(1.0, done))
 
 
 class ExportQueue:
@@ -109,10 +85,10 @@ class ExportQueue:
         self._maker = Maker(backlog, trainer)
         self._training = training
         self._stale = stale
-        self._lock = threading.Lock()
-        self._closed = False
-        self._thread: threading.Thread | None = None
-        self._waiting: deque[_Order] = deque()
+        self._queue = Orders[_Order](
+            "make-exports", self._make, died="export_died", closing="export_closing", stop=self._maker.stop
+        )
+        self._lock = self._queue.lock
         self._orders: dict[_Id, _Order] = {}
         self._models: dict[str, tuple[float, Trained, str]] = {}
         self._shared: dict[str, tuple[str, Path]] = {}
@@ -173,7 +149,7 @@ class ExportQueue:
         with self._lock:
             order = self._orders.get((project.id, exporter.id, variant.id))
             if order is not None and not order.ended.is_set():
-                return replace(made, state=order.state, fraction=order.fraction, seconds=order.elapsed)
+                return replace(made, state=cast(State, order.state), fraction=order.fraction, seconds=order.elapsed)
         note = _note(notes, file_name(exporter.id, variant))
         if note is not None:
             return offers.done(made, note)
@@ -197,17 +173,13 @@ class ExportQueue:
         _, key = self._model(project, project.info())
         there = _note(project.exports.notes(key), file_name(exporter.id, variant)) is not None
         with self._lock:
-            if self._closed:
-                raise Conflict("export_closing")
-            order = _Order(project, exporter, variant)
+            self._queue.require_open()
+            order = _Order(project.id, project, exporter, variant)
             before = self._orders.get(order.id)
             if there or (before is not None and not before.ended.is_set()):
                 return
             self._orders[order.id] = order
-            self._waiting.append(order)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="make-exports", daemon=True)
-                self._thread.start()
+            self._queue.put(order)
 
     def cancel(self, project: Project, format_id: str, variant_id: str) -> None:
         """Give an export up and wait until it has stopped; without one this does nothing.
@@ -218,7 +190,7 @@ class ExportQueue:
         exporter, variant = find(format_id, variant_id)
         with self._lock:
             order = self._orders.get((project.id, exporter.id, variant.id))
-        self._give_up([] if order is None else [order])
+        self._queue.give_up([] if order is None else [order])
 
     def wait(self, project: Project, format_id: str, variant_id: str, timeout: float | None = None) -> Made:
         """Wait until an export has ended, or for `timeout` seconds; return how it stands.
@@ -238,7 +210,7 @@ class ExportQueue:
         """Give up and forget the exports of a project."""
         with self._lock:
             orders = [order for id_, order in self._orders.items() if id_[0] == project_id]
-        self._give_up(orders)
+        self._queue.give_up(orders)
         with self._lock:
             for order in orders:
                 self._orders.pop(order.id, None)
@@ -247,62 +219,12 @@ class ExportQueue:
 
     def close(self) -> list[threading.Thread]:
         """Tell all to stop, let none begin any more, and return what is to be joined."""
-        with self._lock:
-            self._closed = True
-            orders, thread = list(self._orders.values()), self._thread
-        self._give_up(orders, wait=False)
-        return [] if thread is None else [thread]
-
-    def _give_up(self, orders: list[_Order], *, wait: bool = True) -> None:
-        for order in orders:
-            with self._lock:
-                order.cancelled.set()
-                if order in self._waiting:
-                    self._waiting.remove(order)
-                    order.state = "cancelled"
-                    order.ended.set()
-            if not order.ended.is_set():
-                self._maker.stop(order.cancelled)
-        for order in orders if wait else []:
-            order.ended.wait()
+        return self._queue.close()
 
     # The thread
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._thread = None
-                    return
-                order = self._waiting.popleft()
-                order.state, order.started = "running", time.monotonic()
-            self._end(order, *self._outcome(order))
-
-    def _outcome(self, order: _Order) -> tuple[State, TeachableError | None, Refused | None]:
-        """Make one file, and say how that ended."""
-        try:
-            self._make(order)
-        except Cancelled:
-            return "cancelled", None, None
-        except Refused as refused:
-            return "refused", refused.error, refused
-        except TeachableError as error:
-            # Closing and deleting cancel first; whatever breaks on the way out of that is no failure.
-            return ("cancelled", None, None) if order.cancelled.is_set() else ("failed", error, None)
-        except Exception:
-            log.exception("exporting %s of project %s failed", order.id[1:], order.project.id)
-            return "failed", TeachableError("export_died"), None
-        return "done", None, None
-
-    def _end(
-        self, order: _Order, state: State, error: TeachableError | None = None, refused: Refused | None = None
-    ) -> None:
-        with self._lock:
-            order.state, order.error, order.refused = state, error, refused
-            order.ended.set()
-
-    def _make(self, order: _Order) -> None:
-        """Make one file from the model as it is now, whatever happens to the project meanwhile."""
+    def _make(self, order: _Order) -> State:
+        """Make one file from the model as it is now, whatever happens to the project meanwhile; say how it ended."""
         watch = Watch(order.report, order.cancelled)
         project = order.project
         model, key = self._checked_model(project, watch)
@@ -311,8 +233,13 @@ class ExportQueue:
             data = trained.read(project, model)
             project.exports.forget_others(key)
             whole = Model(project, model.record, model.metadata, data, key, model.colors)
-            self._maker.make(whole, order.exporter, order.variant, watch)
+            try:
+                self._maker.make(whole, order.exporter, order.variant, watch)
+            except Refused as refused:
+                order.refused, order.error = refused, refused.error
+                return "refused"
             order.outdated = self._model(project, project.info())[1] != key
+        return "done"
 
     def _checked_model(self, project: Project, watch: Watch) -> tuple[Trained, str]:
         """Return the newest model; while it is still being checked, wait for that: the file says how it went."""
@@ -403,7 +330,7 @@ def _ended(made: Made, order: _Order, key: str) -> Made:
         return offers.said(made, TeachableError("export_outdated" if order.outdated else "export_renewed"))
     if order.state == "done":
         return made  # somebody removed the file
-    made = replace(made, state=order.state, fraction=order.fraction)
+    made = replace(made, state=cast(State, order.state), fraction=order.fraction)
     if order.refused is not None:
         made = replace(made, check=order.refused.check, held_out=order.refused.held_out)
     return made if order.error is None else offers.said(made, order.error)

@@ -218,8 +218,8 @@ class Imports:
         """Tell all to stop, let none begin any more, and return what is to be called when the others were told too."""
         with self._lock:
             entries = list(self._entries.values())
-        threads = self._reading.close(one.reading for one in entries)
-        threads += self._taking.close(one.taking for one in entries if one.taking is not None)
+        threads = self._reading.close()
+        threads += self._taking.close()
 
         def end() -> None:
             for entry in entries:

@@ -87,6 +87,7 @@ class Orders(Generic[Ordered]):
         self.lock = threading.RLock()
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._live: list[Ordered] = []
         self._waiting: list[Ordered] = []
         self._working: Ordered | None = None
         self._served: dict[str, int] = {}
@@ -101,6 +102,8 @@ class Orders(Generic[Ordered]):
         with self.lock:
             self.require_open()
             self._waiting.append(order)
+            if order not in self._live:
+                self._live.append(order)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
@@ -155,12 +158,12 @@ class Orders(Generic[Ordered]):
         for order in orders if wait else []:
             order.ended.wait()
 
-    def close(self, orders: Iterable[Ordered]) -> list[threading.Thread]:
-        """Tell orders to stop, let none begin any more, and return what is to be joined."""
+    def close(self) -> list[threading.Thread]:
+        """Tell all orders to stop, let none begin any more, and return what is to be joined."""
         with self.lock:
             self._closed = True
-            thread = self._thread
-        self.give_up([order for order in orders if not order.ended.is_set()], wait=False)
+            thread, orders = self._thread, list(self._live)
+        self.give_up(orders, wait=False)
         return [] if thread is None else [thread]
 
     # The thread
@@ -216,6 +219,8 @@ class Orders(Generic[Ordered]):
         with self.lock:
             if self._working is order:
                 self._working = None
+            if order in self._live:
+                self._live.remove(order)
             order.state, order.error = state, error
             order.ended.set()
 

@@ -1,24 +1,22 @@
 """The studies of all models: what is there, and a thread that makes them one after the other.
 
-It owns the queue and the thread. What a study is made of is gathered by `teachable.dossier`; the studying itself
+It owns which studies there are. What a study is made of is gathered by `teachable.dossier`; the studying itself
 happens in the child process of `teachable.training`. One that was made is in the folder of its project.
 """
 
-import logging
 import threading
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import cast
 
 from teachable import dossier
 from teachable.backlog import Backlog
 from teachable.dossier import Found
-from teachable.errors import Cancelled, Conflict, TeachableError
+from teachable.errors import Cancelled
+from teachable.orders import Order, Orders
 from teachable.projects import Project, schema
 from teachable.report import State
 from teachable.training import Trainer
 from teachable.types import ModelRecord
-
-log = logging.getLogger(__name__)
 
 # Name of what is kept of a model.
 _KEPT = "study"
@@ -26,31 +24,17 @@ _KEPT = "study"
 _GATHERED = 0.1
 
 
-@dataclass
-class _Order:
+@dataclass(eq=False)
+class _Order(Order):
     """A study somebody asked for.
 
     Attributes:
         project: whose model.
         model: id of it.
-        cancelled: set when it is given up.
-        ended: set when nothing is done about it any more.
-        state: as a person sees it.
-        fraction: how much is done, 0 to 1.
-        error: what went wrong.
     """
 
     project: Project
     model: str
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-    state: State = "running"
-    fraction: float = 0.0
-    error: TeachableError | None = None
-
-    def report(self, done: float) -> None:
-        """Note how much is done; it never goes back, not even where a study begins anew after a training."""
-        self.fraction = max(self.fraction, min(1.0, done))
 
 
 @dataclass(frozen=True)
@@ -81,10 +65,10 @@ class Studies:
     def __init__(self, backlog: Backlog, trainer: Trainer) -> None:
         self._backlog = backlog
         self._trainer = trainer
-        self._lock = threading.Lock()
-        self._closed = False
-        self._thread: threading.Thread | None = None
-        self._waiting: deque[_Order] = deque()
+        self._queue = Orders[_Order](
+            "study-photos", self._study, died="report_died", closing="report_closing", stop=self._wake
+        )
+        self._lock = self._queue.lock
         self._orders: dict[str, _Order] = {}
         self._found: dict[str, tuple[str, Found]] = {}
 
@@ -111,7 +95,8 @@ class Studies:
             # That the study of an earlier model failed says nothing about this one; and a file may be damaged by now.
             if order is None or order.model != record.id or order.state == "done":
                 return Standing("none", 0.0, None, None)
-            return Standing(order.state, order.fraction, None if order.error is None else str(order.error), None)
+            message = None if order.error is None else str(order.error)
+            return Standing(cast(State, order.state), order.fraction, message, None)
 
     def start(self, project: Project, record: ModelRecord) -> None:
         """Have a model studied in the background. What is there, or on its way, is not made again.
@@ -121,25 +106,21 @@ class Studies:
         """
         there = self.found(project, record) is not None
         with self._lock:
-            if self._closed:
-                raise Conflict("report_closing")
+            self._queue.require_open()
             before = self._orders.get(project.id)
             running = before is not None and not before.ended.is_set()
             if there or (before is not None and running and before.model == record.id):
                 return
-            order = self._orders[project.id] = _Order(project, record.id)
-            self._waiting.append(order)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="study-photos", daemon=True)
-                self._thread.start()
+            order = self._orders[project.id] = _Order(project.id, project, record.id, state="running")
+            self._queue.put(order)
         if before is not None and running:
-            self._give_up([before], wait=False)  # nobody asks about a model that was replaced
+            self._queue.give_up([before], wait=False)  # nobody asks about a model that was replaced
 
     def cancel(self, project_id: str) -> None:
         """Give a study up and wait until that has stopped; without one this does nothing."""
         with self._lock:
             order = self._orders.get(project_id)
-        self._give_up([] if order is None else [order])
+        self._queue.give_up([] if order is None else [order])
 
     def wait(self, project_id: str, timeout: float | None = None) -> None:
         """Wait until a study has ended, or for `timeout` seconds."""
@@ -157,55 +138,13 @@ class Studies:
 
     def close(self) -> list[threading.Thread]:
         """Tell all to stop, let none begin any more, and return what is to be joined."""
-        with self._lock:
-            self._closed = True
-            orders, thread = list(self._orders.values()), self._thread
-        self._give_up(orders, wait=False)
-        return [] if thread is None else [thread]
+        return self._queue.close()
 
-    def _give_up(self, orders: list[_Order], *, wait: bool = True) -> None:
-        for order in orders:
-            with self._lock:
-                order.cancelled.set()
-                if order in self._waiting:
-                    self._waiting.remove(order)
-                    order.state = "cancelled"
-                    order.ended.set()
-            if not order.ended.is_set():
-                self._backlog.wake()
-                self._trainer.stop(order.cancelled)
-        for order in orders if wait else []:
-            order.ended.wait()
+    def _wake(self, cancelled: threading.Event) -> None:
+        self._backlog.wake()
+        self._trainer.stop(cancelled)
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._thread = None
-                    return
-                order = self._waiting.popleft()
-            state, error = self._outcome(order)
-            with self._lock:
-                order.state, order.error = state, error
-                order.ended.set()
-
-    def _outcome(self, order: _Order) -> tuple[State, TeachableError | None]:
-        """Study one model, and say how that ended."""
-        try:
-            self._study(order)
-        except Cancelled:
-            return "cancelled", None
-        except TeachableError as error:
-            # Closing and deleting cancel first; whatever breaks on the way out of that is no failure.
-            return ("cancelled", None) if order.cancelled.is_set() else ("failed", error)
-        except Exception:
-            if order.cancelled.is_set():
-                return "cancelled", None
-            log.exception("studying the photos of project %s failed", order.project.id)
-            return "failed", TeachableError("report_died")
-        return "done", None
-
-    def _study(self, order: _Order) -> None:
+    def _study(self, order: _Order) -> State:
         """Study a model and keep what was found.
 
         Raises:
@@ -230,3 +169,4 @@ class Studies:
             study = self._trainer.study(evidence, on_progress, order.cancelled)
             project.reports.write(record.id, _KEPT, dossier.pack(Found(samples, study)))
             project.reports.forget_others(record.id, [_KEPT])
+        return "done"
