@@ -53,6 +53,16 @@ def test_names_that_lead_outside_are_left_out_and_told(tmp_path: Path, name: str
     assert sorted(tmp_path.parent.rglob("*")) == before
 
 
+def test_a_file_without_a_name_is_left_out_and_told(tmp_path: Path) -> None:
+    path = bringing.zipped(tmp_path / "x.zip", {"Cats/1.jpg": PHOTO})
+    with zipfile.ZipFile(path, "a") as archive:
+        nameless = zipfile.ZipInfo("x")
+        nameless.filename = nameless.orig_filename = ""
+        archive.writestr(nameless, PHOTO)
+    with open_source(path, "x.zip", tmp_path) as source:
+        assert [one.key for one in source.plan.skipped] == ["archive_entry_place"]
+
+
 def test_links_are_left_out_and_told(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("Cats/link.jpg")
     link.external_attr = 0o120777 << 16

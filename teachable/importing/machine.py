@@ -12,6 +12,7 @@ import io
 import json
 import math
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,8 +21,10 @@ from typing import Any
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
+from PIL.JpegImagePlugin import JpegImageFile
 
 from teachable.errors import InvalidInput, TeachableError, TooLarge
+from teachable.images import decode
 from teachable.importing.names import class_names, title_of
 from teachable.importing.plan import Note, Plan, Skipped
 from teachable.importing.source import Contents, Piece, Source, Still
@@ -156,14 +159,18 @@ def _look(archive: Archive, entry: Entry) -> NDArray[np.float32] | None:
     """Return a photo at 32 x 32, RGB from 0 to 1, or None where it cannot be read."""
     try:
         data = archive.read(entry)
-        with PIL.Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP")) as photo:
+        if not data.startswith(b"\xff\xd8"):
+            small = PIL.Image.fromarray(decode(data, entry.name)).resize((_SIDE, _SIDE), PIL.Image.Resampling.BOX)
+        else:
+            photo = JpegImageFile(io.BytesIO(data))
             if photo.width * photo.height > limits().photo_pixels:
                 return None
+            # A quarter of the size is made of a quarter of the work.
             photo.draft("RGB", (_SIDE, _SIDE))
             small = photo.convert("RGB").resize((_SIDE, _SIDE), PIL.Image.Resampling.BOX)
-    except (TeachableError, PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+    except TeachableError:
         return None
-    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, RuntimeError):
+    except (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, struct.error):
         # What Pillow's readers raise for damaged bytes; whoever makes a photo of them says so.
         return None
     return np.asarray(small, np.float32) / np.float32(255)

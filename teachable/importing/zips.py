@@ -101,9 +101,9 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(self._file)
             self._file.opening = False
-            self.entries = tuple(
-                Entry(_name(info), info.file_size, info) for info in self._zip.infolist() if not info.is_dir()
-            )
+            # Not `is_dir`, which cannot do with a name of nothing.
+            files = [info for info in self._zip.infolist() if not info.orig_filename.endswith("/")]
+            self.entries = tuple(Entry(_name(info), info.file_size, info) for info in files)
             self._check()
         except BaseException as error:
             self._file.close()
