@@ -138,25 +138,6 @@ def test_a_deleted_project_comes_back_whole(store: ProjectStore, project: Projec
         store.restore(token)
 
 
-def test_a_deleted_project_is_gone_in_the_next_session(tmp_path: Path) -> None:
-    with closing(ProjectStore(tmp_path)) as store:
-        folder = store.create().folder
-        token = store.delete(folder.name)
-    with closing(ProjectStore(tmp_path)) as store:
-        assert store.list() == ()
-        assert list((tmp_path / "trash").iterdir()) == []
-        with pytest.raises(NotFound):
-            store.restore(token)
-
-
-def test_another_live_session_does_not_empty_the_trash(tmp_path: Path) -> None:
-    with closing(ProjectStore(tmp_path)) as store:
-        token = store.delete(store.create("Fruit").id)
-        with closing(ProjectStore(tmp_path)) as other:
-            assert other.list() == ()
-        assert store.restore(token).info().name == "Fruit"
-
-
 def test_debris_of_an_interrupted_creation_is_removed(tmp_path: Path) -> None:
     debris = tmp_path / "projects" / f".{'a' * 32}.new"
     debris.mkdir(parents=True)
