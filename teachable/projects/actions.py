@@ -263,12 +263,16 @@ def _set_samples(connection: sqlite3.Connection, action: int, name: str, side: _
 
 
 def _require_classes(connection: sqlite3.Connection, action: int) -> None:
-    """Refuse to bring samples back into a class that was itself removed by another action."""
+    """Refuse to bring samples back into a class that was removed since, or whose adding was taken back.
+
+    A class that had been removed before is another matter: what was hidden in it is hidden again.
+    """
     gone = connection.execute(
-        "SELECT 1 FROM classes WHERE removal IS NOT NULL AND id IN (SELECT class_id FROM samples"
-        " WHERE samples.removal IS NULL AND samples.id IN (SELECT sample FROM sample_edits WHERE action = ?"
-        " AND field IN ('removal', 'class_id'))) LIMIT 1",
-        (action,),
+        "SELECT 1 FROM classes WHERE removal IS NOT NULL AND (removal > :action OR EXISTS (SELECT 1 FROM class_edits"
+        " WHERE action = removal AND field = 'removal' AND class = classes.id AND before = removal))"
+        " AND id IN (SELECT class_id FROM samples WHERE samples.removal IS NULL AND samples.id IN"
+        " (SELECT sample FROM sample_edits WHERE action = :action AND field IN ('removal', 'class_id'))) LIMIT 1",
+        {"action": action},
     ).fetchone()
     if gone:
         raise Conflict("undo_class_gone")
