@@ -4,6 +4,7 @@ The app is mounted under uvicorn directly rather than through `Blocks.launch()`:
 imports begin and cannot be lost between, and starting makes no request, to this computer or another.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import errno
@@ -15,6 +16,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -26,8 +28,12 @@ from teachable.guards import is_loopback
 from teachable.words import say
 
 if TYPE_CHECKING:
+    import uvicorn
     from fastapi import FastAPI
 
+    from teachable.certificates import Certificate
+    from teachable.classroom import Opened, Options, Room
+    from teachable.classroom.entrance import Entrance
     from teachable.workflow import Workspace
 
 log = logging.getLogger(__name__)
@@ -41,12 +47,13 @@ _GRACE_SECONDS = 3
 _MMAP_THRESHOLD = -3
 
 
-def create_app(workspace: "Workspace", host: str = "127.0.0.1") -> "FastAPI":
+def create_app(workspace: "Workspace", host: str = "127.0.0.1", room: "Room | None" = None) -> "FastAPI":
     """Return the whole app: page at `/`, API at `/api/v1`, files at `/static`, all behind the guards.
 
     Args:
         workspace: what everything works on; it is not closed here.
         host: name or address the server listens on.
+        room: the classroom that is served, if one is: then nothing is reached but through its gate.
 
     Raises:
         InstallationError: a part of the page is missing.
@@ -61,16 +68,23 @@ def create_app(workspace: "Workspace", host: str = "127.0.0.1") -> "FastAPI":
     from starlette.routing import Mount
 
     from teachable import api, settings, ui
+    from teachable.classroom import pages
+    from teachable.classroom.gate import Gate
     from teachable.guards import Guard
 
+    middleware = [Middleware(Guard, bound=host)]
+    own = []
+    if room is not None:
+        middleware.append(Middleware(Gate, room=room, static=bundle.address, explains=pages.explaining(bundle.address)))
+        own = pages.routes(bundle.address)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        routes=[Mount(api.PREFIX, api.create(workspace, host)), Mount(bundle.address, bundle.app())],
-        middleware=[Middleware(Guard, bound=host)],
+        routes=[Mount(api.PREFIX, api.create(workspace, host, room)), Mount(bundle.address, bundle.app()), *own],
+        middleware=middleware,
     )
-    page = ui.build(workspace, static=bundle.address)
+    page = ui.build(workspace, static=bundle.address, room=room)
     mounted: FastAPI = gradio.mount_gradio_app(
         app,
         page,
@@ -94,6 +108,7 @@ def serve(
     browser: bool,
     announce: Callable[[str], None],
     offline: bool = False,
+    classroom: "Options | None" = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, then close everything.
 
@@ -104,24 +119,26 @@ def serve(
         browser: whether to open one.
         announce: shows a line to the person.
         offline: whether nothing may be fetched; without it, the recommended network is once the page is ready.
+        classroom: how to serve many people, each with projects of their own; without it whoever comes can do all.
 
     Raises:
         TeachableError: the port is taken, the host is not of this computer, the home cannot be used or another server
             uses it, a part is missing.
     """
     return_memory()
+    scheme = "https" if classroom is not None and classroom.encrypted else "http"
     with (
         _told_to_stop(),
         open_socket(host, port) as listening,
-        home_lock.held(home, local_address(host, listening)),
+        home_lock.held(home, local_address(host, listening, scheme)),
     ):
-        address = local_address(host, listening)
+        address = local_address(host, listening, scheme)
         announce(say("cli.serve.starting"))
-        if not is_loopback(host.strip("[]").lower()):
+        if classroom is None and not is_loopback(host.strip("[]").lower()):
             announce(say("cli.serve.open_to_network", host=host))
             announce(say("cli.serve.network_address", address=_network_address(host, listening)))
         try:
-            _run(home, host, listening, offline, announce, lambda: _ready(address, home, browser, announce))
+            _run(home, host, listening, offline, announce, _Ready(address, home, browser, announce), classroom)
         except KeyboardInterrupt:
             log.debug("told to stop")
         announce(say("cli.serve.stopped"))
@@ -133,25 +150,33 @@ def _run(
     listening: socket.socket,
     offline: bool,
     announce: Callable[[str], None],
-    ready: Callable[[], None],
+    ready: "_Ready",
+    classroom: "Options | None",
 ) -> None:
     import uvicorn
 
     from teachable.workflow import Workspace
 
     class Server(uvicorn.Server):
+        entrance: "Entrance | None" = None
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                ready()
+                if opened is not None and opened.certificate is not None:
+                    self.entrance = _open_entrance(self, listening, opened.certificate)
+                ready.tell(opened)
                 _fetch_recommended(workspace, announce)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             _end_streams(app)
+            if self.entrance is not None:
+                self.entrance.close()
             await super().shutdown(sockets)
 
     with Workspace(home, offline=offline) as workspace:
-        app = create_app(workspace, host)
+        opened = _open_room(workspace, home, host, listening, classroom)
+        app = create_app(workspace, host, opened.room if opened else None)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -160,7 +185,33 @@ def _run(
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        Server(config).run(sockets=[listening])
+        # What comes through the entrance is handed on one by one.
+        direct = opened is None or opened.certificate is None
+        Server(config).run(sockets=[listening] if direct else [])
+
+
+def _open_room(
+    workspace: "Workspace", home: Path, host: str, listening: socket.socket, classroom: "Options | None"
+) -> "Opened | None":
+    if classroom is None:
+        return None
+    from teachable.classroom import opening
+
+    return opening.open_room(workspace, home, host, listening.getsockname()[1], classroom)
+
+
+def _open_entrance(server: "uvicorn.Server", listening: socket.socket, certificate: "Certificate") -> "Entrance":
+    from teachable.classroom.entrance import Entrance
+
+    config = server.config
+
+    def speak() -> asyncio.Protocol:
+        made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=server.server_state, app_state=server.lifespan.state
+        )
+        return made
+
+    return Entrance(listening, speak, certificate.context(), asyncio.get_running_loop())
 
 
 def _end_streams(app: "FastAPI") -> None:
@@ -173,11 +224,34 @@ def _end_streams(app: "FastAPI") -> None:
             route.app.stop_event.set()
 
 
-def _ready(address: str, home: Path, browser: bool, announce: Callable[[str], None]) -> None:
-    announce(say("cli.serve.ready", address=address, home=home))
-    if browser:
-        # A text browser in the terminal would hold the server up until it is left.
-        threading.Thread(target=webbrowser.open, args=(address,), name="open-browser", daemon=True).start()
+@dataclass(frozen=True)
+class _Ready:
+    """What is said and done once the server answers.
+
+    Attributes:
+        address: of the server on this computer.
+        home: folder with the projects.
+        browser: whether to open one.
+        announce: shows a line to the person.
+    """
+
+    address: str
+    home: Path
+    browser: bool
+    announce: Callable[[str], None]
+
+    def tell(self, opened: "Opened | None") -> None:
+        page = self.address
+        if opened is None:
+            self.announce(say("cli.serve.ready", address=self.address, home=self.home))
+        else:
+            from teachable.classroom import opening
+
+            opening.tell(opened, self.address, self.home, self.announce)
+            page = f"{self.address}/classroom"
+        if self.browser:
+            # A text browser in the terminal would hold the server up until it is left.
+            threading.Thread(target=webbrowser.open, args=(page,), name="open-browser", daemon=True).start()
 
 
 def _fetch_recommended(workspace: "Workspace", announce: Callable[[str], None]) -> None:
@@ -242,11 +316,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def local_address(host: str, listening: socket.socket) -> str:
+def local_address(host: str, listening: socket.socket, scheme: str = "http") -> str:
     """Return the address a person on this computer opens."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
     name = host.strip("[]")
-    return _url(here.get(name, name), listening)
+    return _url(here.get(name, name), listening, scheme)
 
 
 def _network_address(host: str, listening: socket.socket) -> str:
@@ -254,9 +328,9 @@ def _network_address(host: str, listening: socket.socket) -> str:
     return _url(network_name(host), listening)
 
 
-def _url(name: str, listening: socket.socket) -> str:
+def _url(name: str, listening: socket.socket, scheme: str = "http") -> str:
     port: int = listening.getsockname()[1]
-    return url(name, port)
+    return url(name, port, scheme)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import gradio as gr
 import pandas as pd  # type: ignore[import-untyped]
+from gradio.context import LocalContext
 
+from teachable.classroom import cookies
+from teachable.classroom.records import Visit
+from teachable.classroom.rules import CHANGE, LOOK, WORK, Rule
 from teachable.errors import TeachableError
 from teachable.report import Learning
 from teachable.resources import assets
@@ -23,6 +27,7 @@ from teachable.types import TrainSettings
 from teachable.words import percent, say
 
 if TYPE_CHECKING:
+    from teachable.classroom import Room
     from teachable.workflow import Workspace
 
 HIDDEN_UNITS = 100
@@ -44,12 +49,13 @@ Table = dict[str, Any] | None
 QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
 
 
-def build(workspace: "Workspace", static: str) -> gr.Blocks:
+def build(workspace: "Workspace", static: str, room: "Room | None" = None) -> gr.Blocks:
     """Return the page.
 
     Args:
         workspace: the projects it shows.
         static: address of the static files, `/static/<digest>`.
+        room: the classroom it is served in, if in one: then who sends an event is asked for.
     """
     with gr.Blocks(title=say("app.title"), analytics_enabled=False, fill_width=True) as page:
         project = gr.State("")
@@ -68,7 +74,7 @@ def build(workspace: "Workspace", static: str) -> gr.Blocks:
             _mount("preview", static)
         report, figures, history = _under_the_hood(static)
 
-        handlers = Handlers(workspace)
+        handlers = Handlers(workspace, room)
         header.project_opened(handlers.opened, None, [project, *settings], **QUIET)
         status.model_changed(handlers.learned, None, history, **QUIET)
         report.report_changed(handlers.reported, None, figures, **QUIET)
@@ -211,24 +217,42 @@ class Handlers:
 
     Args:
         workspace: what it happens to.
+        room: the classroom it happens in, if in one.
     """
 
-    def __init__(self, workspace: "Workspace") -> None:
+    def __init__(self, workspace: "Workspace", room: "Room | None" = None) -> None:
         self._workspace = workspace
+        self._room = room
+
+    def _permit(self, project: str, rule: Rule) -> None:
+        """Go on only if whoever sent this event may do that to a project; the gate lets every event pass.
+
+        Raises:
+            TeachableError: they may not.
+        """
+        if self._room is None:
+            return
+        # Handlers take no request, because Gradio cannot give one to those that take any number of values.
+        request = LocalContext.request.get(None)
+        visit = cookies.visit_of(request.request.scope) if request is not None and request.request else Visit("guest")
+        self._room.require(visit, rule, project)
 
     def opened(self, event: gr.EventData) -> list[Any]:
         """Take over the project that the browser opened, and its settings."""
+        self._permit(event.id, LOOK)
         info = self._workspace.project(event.id)
         return [info.id, *field_values(info.settings)]
 
     def learned(self, event: gr.EventData) -> list[Any]:
         """Draw how the project's model learned."""
+        self._permit(event.id, LOOK)
         record = self._workspace.model(event.id)
         points = history(record.evaluation) if record else None
         return [points, points, history_table(record.evaluation) if record else None]
 
     def reported(self, event: gr.EventData) -> list[Any]:
         """Draw the curves of the project's report."""
+        self._permit(event.id, LOOK)
         report = self._workspace.reports.of(event.id)
         return [
             learning(report.learning),
@@ -243,6 +267,7 @@ class Handlers:
         if settings is None:
             return refusal(say("page.train.bad_settings"))
         try:
+            self._permit(project, WORK)
             self._workspace.start_training(project, settings)
         except TeachableError as error:
             return refusal(str(error))
@@ -257,6 +282,7 @@ class Handlers:
         if settings is None or not project:
             return None
         try:
+            self._permit(project, CHANGE)
             self._workspace.save_settings(project, settings)
         except TeachableError as error:
             return refusal(str(error))

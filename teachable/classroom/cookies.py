@@ -36,9 +36,9 @@ def note_visit(scope: Scope, visit: Visit) -> None:
 
 
 def visit_of(scope: Scope) -> Visit:
-    """Return who sends a request that came through the gate; without a classroom everybody is at home."""
+    """Return who sends a request, as the gate found; one that came around it is a stranger's."""
     visit = scope.get(_KEY)
-    return visit if isinstance(visit, Visit) else Visit("teacher")
+    return visit if isinstance(visit, Visit) else Visit("guest")
 
 
 def keep_visitor(response: Response, cookie: str, secure: bool) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from teachable import archives, project_zip
 from teachable.archives import Entry
@@ -90,7 +89,6 @@ class Room:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._space = workspace
-        self._shelf: Any = workspace
         self._clock = clock
         self.name = name
         self.limits = limits or VisitorLimits()
@@ -102,11 +100,15 @@ class Room:
         self._lock = threading.Lock()
         self._last_seen: dict[str, float] = {}
         self._known: dict[str, _Seen] = {}
+        # Which file was sent for which project. Files that were sent do not outlive the server either.
+        self._imports: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
         self._bytes: dict[str, tuple[float, int]] = {}
         self._logins = Patience(_WRONG_PASSWORDS, _PASSWORD_SECONDS)
         self._logins_of_all = Patience(_WRONG_PASSWORDS_OF_ALL, _PASSWORD_SECONDS)
         self._joins = Patience(_JOINS, _JOIN_SECONDS)
         self._misses = Patience(_MISSES, _MISS_SECONDS)
+        workspace.limit_photos(self.photos_allowed)
 
     def _set_password(self, password: str) -> None:
         """Have this password from now on; where it is another than before, all teachers have to log in again."""
@@ -169,6 +171,34 @@ class Room:
         """
         self.require(visit, Rule(Access.LOOK), project_id)
 
+    def require_size(self, stated: str | None) -> None:
+        """Go on only if a file that is sent says that it is no larger than all a visitor can have.
+
+        Raises:
+            TooLarge: it is larger, or does not say.
+        """
+        size = int(stated) if stated is not None else None
+        if size is None or size > self.limits.bytes:
+            raise TooLarge("visitor_bytes", allowed=self.limits.bytes >> 20)
+
+    def note_import(self, import_id: str, project_id: str) -> None:
+        """Note for which project a file was sent."""
+        with self._lock:
+            self._imports[import_id] = project_id
+
+    def project_of_import(self, visit: Visit, import_id: str) -> str:
+        """Return the project a file was sent for.
+
+        Raises:
+            NotFound: no visitor sent such a file.
+        """
+        with self._lock:
+            project_id = self._imports.get(import_id)
+        if project_id is None:
+            self._misses.count(visit.address)
+            raise NotFound("import_unknown")
+        return project_id
+
     def _note_seen(self, owner: Visitor | None) -> None:
         if owner is not None:
             self._last_seen[owner.id] = self._clock()
@@ -176,28 +206,53 @@ class Room:
     # Limits
 
     def _require_within(self, limit: Limit, owner: Visitor, project_id: str | None) -> None:
-        if limit == "photos" and self._photos(owner.projects) >= self.limits.photos:
+        if limit in {"photos", "imports"} and self._photos(owner.projects) >= self.limits.photos:
             raise TooLarge("visitor_photos", allowed=self.limits.photos)
         if limit == "projects" and len(self._present(owner)) >= self.limits.projects:
             raise Conflict("visitor_projects", allowed=self.limits.projects)
+        if limit == "imports":
+            self._require_no_import(owner)
         if limit == "work" and any(self._busy(one) for one in self._present(owner) if one != project_id):
             raise Conflict("visitor_busy")
         if self._filled(owner) >= self.limits.bytes:
             raise TooLarge("visitor_bytes", allowed=self.limits.bytes >> 20)
 
+    def _require_no_import(self, owner: Visitor) -> None:
+        """Go on only if no other file of a visitor is being taken in; what they have not decided on makes way.
+
+        Raises:
+            Conflict: one is.
+        """
+        with self._lock:
+            sent = [id_ for id_, project_id in self._imports.items() if project_id in owner.projects]
+        for import_id in sent:
+            with suppress(NotFound):
+                state = self._space.imports.of(import_id).state
+                if state in {"waiting", "running", "paused"}:
+                    raise Conflict("visitor_busy")
+                if state in {"reading", "planned"}:
+                    self._space.imports.cancel(import_id)
+
     def photos_allowed(self, project_id: str) -> int | None:
-        """Return how many photos a project may hold, or None where that is not for the classroom to say."""
+        """Return how many photos a project may hold, or None where that is not for the classroom to say.
+
+        It is asked in the middle of storing photos, so it looks into no other project: what the others of the visitor
+        hold was counted when the upload was let in.
+        """
         owner = self._register.owner(project_id)
         if owner is None:
             return None
-        return max(0, self.limits.photos - self._photos(one for one in owner.projects if one != project_id))
+        others = sum(self._counts.get(one, 0) for one in owner.projects if one != project_id)
+        return max(0, self.limits.photos - others)
 
     def _photos(self, projects: Iterable[str]) -> int:
         """Count the photos of those projects that are there."""
         total = 0
         for project_id in projects:
+            self._counts[project_id] = 0
             with suppress(NotFound):
-                total += sum(one.samples for one in self._space.project(project_id).classes)
+                self._counts[project_id] = sum(one.samples for one in self._space.project(project_id).classes)
+            total += self._counts[project_id]
         return total
 
     def _filled(self, owner: Visitor) -> int:
@@ -210,7 +265,7 @@ class Room:
                 # While photos come in, every one of them changes the project; walking through all files each time
                 # would cost more than storing them.
                 if known is None or updated > known[0] + 2:
-                    known = updated, self._shelf.storage(project_id).total
+                    known = updated, self._space.storage(project_id).total
                     self._bytes[project_id] = known
                 total += known[1]
         return total
@@ -268,9 +323,8 @@ class Room:
         """Make a project for a visitor: a copy of what is handed out, or an empty one."""
         starter = self._starter()
         name = say("note.room_project", name=one.name)
-        info: ProjectInfo
         if starter is not None:
-            info = self._shelf.duplicate_project(starter.project, name)
+            info = self._space.duplicate_project(starter.project, name)
         else:
             info = self._space.create_project(name)
         self._register.give(one.id, info.id)
@@ -281,10 +335,18 @@ class Room:
         present = self._present(one)
         return present[-1] if present else None
 
-    def adopt(self, visit: Visit, project_id: str) -> None:
-        """Note that a project somebody just made is theirs; the teacher's belong to nobody."""
-        if visit.visitor is not None and not visit.teacher:
-            self._register.give(visit.visitor, project_id)
+    def adopt(self, visit: Visit, project_id: str, copied: str | None = None) -> None:
+        """Note that a project somebody just made is theirs; the teacher's belong to nobody.
+
+        Args:
+            visit: who made it.
+            project_id: what they made.
+            copied: the project it is a copy of; whoever came by its link makes the copy for whose it is.
+        """
+        owner = self._register.owner(copied) if copied is not None else None
+        chosen = owner.id if owner is not None else visit.visitor
+        if chosen is not None and not visit.teacher:
+            self._register.give(chosen, project_id)
 
     def projects(self, visit: Visit) -> tuple[ProjectInfo, ...]:
         """Return the projects of a visitor, or those that are no visitor's for the teacher; last changed first."""
@@ -340,7 +402,7 @@ class Room:
         made = None
         if take and starter is not None:
             self._require_within("projects", one, None)
-            made = self._shelf.duplicate_project(starter.project, say("note.room_project", name=one.name)).id
+            made = self._space.duplicate_project(starter.project, say("note.room_project", name=one.name)).id
             self._register.give(one.id, made)
         self._register.update(one.id, answered=self._register.state.handed)
         return made

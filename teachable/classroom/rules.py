@@ -26,7 +26,9 @@ class Access(Enum):
     TEACHER = "teacher"
 
 
-Limit = Literal["photos", "work", "projects"]
+Limit = Literal["photos", "work", "projects", "imports"]
+
+Where = Literal["path", "query", "import"]
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,18 @@ class Rule:
 
     Attributes:
         access: who may use it.
-        limit: what is counted before: photos and bytes, one training or study at a time, or projects.
-        adopts: field of the answer that names a project, which is the visitor's from then on.
-        body: field of the body that names a project, in which case it has to be one of the visitor's.
+        limit: what is counted before: photos and bytes, one training or study at a time, projects, or imports.
+        where: what says which project it is about: the path, the query, or an import that was begun for it.
+        adopts: what the answer tells of: a project, which is the visitor's from then on, or an import for theirs.
+        body: the body has to name a project of the visitor's.
         mine: where a visitor is answered instead: the same, of what is theirs.
     """
 
     access: Access
     limit: Limit | None = None
-    adopts: str | None = None
-    body: str | None = None
+    where: Where = "path"
+    adopts: Literal["project", "import"] | None = None
+    body: bool = False
     mine: str | None = None
 
 
@@ -55,16 +59,22 @@ class Found:
     Attributes:
         rule: what is decided.
         project: id of the project in the path, or None.
+        arrival: id of the import in the path, or None.
     """
 
     rule: Rule
-    project: str | None
+    project: str | None = None
+    arrival: str | None = None
 
 
-_ANYONE, _MEMBER, _LOOK, _CHANGE, _TEACHER = (Rule(access) for access in Access)
-_PHOTOS, _WORK = Rule(Access.CHANGE, "photos"), Rule(Access.CHANGE, "work")
+LOOK, CHANGE, WORK = Rule(Access.LOOK), Rule(Access.CHANGE), Rule(Access.CHANGE, "work")
+"""What the page's native controls need, whose events all come by one route."""
+
+_ANYONE, _MEMBER, _TEACHER = Rule(Access.ANYONE), Rule(Access.MEMBER), Rule(Access.TEACHER)
+_PHOTOS = Rule(Access.CHANGE, "photos")
 _API = "/api/v1"
 _PROJECT = f"{_API}/projects/{{project}}"
+_IMPORT = f"{_API}/imports/{{import}}"
 
 # Rows are looked at in order; `{one}` stands for one part of a path, `{**}` for the rest of it. HEAD goes with GET.
 _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
@@ -89,6 +99,7 @@ _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
             f"GET {_API}/room/me",
             f"POST {_API}/room/join",
             f"POST {_API}/room/login",
+            f"POST {_API}/room/leave",
             f"POST {_API}/room/logout",
             # What Gradio's page loads, and how it hears of events. What an event may do is decided where it is handled.
             "GET /config",
@@ -116,17 +127,32 @@ _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
             # Needs the token that deleting gave.
             f"POST {_API}/projects/restore",
             f"GET {_API}/room/projects",
+            f"GET {_API}/room/shelf",
         ),
     ),
     (Rule(Access.MEMBER, mine=f"{_API}/room/projects"), (f"GET {_API}/projects",)),
-    (Rule(Access.MEMBER, "projects", adopts="id"), (f"POST {_API}/projects",)),
-    (Rule(Access.CHANGE, "projects", adopts="id"), (f"POST {_PROJECT}/duplicate",)),
+    (Rule(Access.MEMBER, mine=f"{_API}/room/shelf"), (f"GET {_API}/shelf",)),
+    (Rule(Access.MEMBER, "projects", adopts="project"), (f"POST {_API}/projects",)),
+    (Rule(Access.CHANGE, "projects", adopts="project"), (f"POST {_PROJECT}/duplicate",)),
+    # A visitor imports into a project of theirs only.
+    (Rule(Access.CHANGE, "imports", "query", adopts="import"), (f"POST {_API}/imports",)),
+    (Rule(Access.CHANGE, where="import", body=True), (f"POST {_IMPORT}/start",)),
+    (
+        Rule(Access.LOOK, where="import"),
+        (
+            f"GET {_IMPORT}",
+            f"GET {_IMPORT}/previews/{{number}}",
+            f"POST {_IMPORT}/pause",
+            f"POST {_IMPORT}/resume",
+            f"DELETE {_IMPORT}",
+        ),
+    ),
     (
         _PHOTOS,
         (f"POST {_PROJECT}/classes/{{class}}/samples",),
     ),
     (
-        _WORK,
+        WORK,
         (
             f"POST {_PROJECT}/training",
             f"PUT {_PROJECT}/network",
@@ -135,7 +161,7 @@ _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        _CHANGE,
+        CHANGE,
         (
             f"PATCH {_PROJECT}",
             f"DELETE {_PROJECT}",
@@ -156,7 +182,7 @@ _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        _LOOK,
+        LOOK,
         (
             f"GET {_PROJECT}",
             f"GET {_PROJECT}/{{**}}",
@@ -178,7 +204,6 @@ _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
             f"POST {_API}/networks/{{**}}",
             f"PUT {_API}/networks/{{**}}",
             f"DELETE {_API}/networks/{{**}}",
-            f"GET {_API}/shelf",
             f"POST {_API}/bin/{{**}}",
             f"DELETE {_API}/bin",
             f"DELETE {_API}/bin/{{**}}",
@@ -223,7 +248,8 @@ def find(method: str, path: str) -> Found | None:
     for pattern, rule in _rows().get(wanted, ()):
         match = pattern.fullmatch(path)
         if match is not None:
-            return Found(rule, match.groupdict().get("project"))
+            named = match.groupdict()
+            return Found(rule, named.get("project"), named.get("arrival"))
     return None
 
 
@@ -253,4 +279,6 @@ def _part(part: str) -> str:
         return ".+"
     if part == "{project}":
         return "(?P<project>[^/]+)"
+    if part == "{import}":
+        return "(?P<arrival>[^/]+)"
     return "[^/]+" if part.startswith("{") else re.escape(part)

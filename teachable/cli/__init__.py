@@ -7,13 +7,12 @@ to stdout, everything else to stderr. Nothing heavy is imported before a command
 import io
 import logging
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from teachable import __version__, settings
+from teachable import __version__
 from teachable.cli.checkup import doctor
 from teachable.cli.export import export
 from teachable.cli.importing import import_file
@@ -23,6 +22,7 @@ from teachable.cli.networks import networks
 from teachable.cli.packing import pack
 from teachable.cli.prediction import predict
 from teachable.cli.report import report
+from teachable.cli.serving import serve
 from teachable.cli.training import train
 from teachable.cli.versions import versions
 from teachable.errors import TeachableError
@@ -82,20 +82,7 @@ def common(
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s")
 
 
-@app.command(help=say("cli.help.serve"))
-def serve(
-    host: Annotated[str, typer.Option(help=say("cli.help.host"))] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help=say("cli.help.port"), show_default="7860")] = None,
-    home: Annotated[Path | None, typer.Option(help=say("cli.help.home"))] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help=say("cli.help.browser"))] = True,
-    offline: Annotated[bool, typer.Option("--offline", help=say("cli.help.offline"))] = False,
-) -> None:
-    """Open the page and serve it until it is stopped."""
-    from teachable import server
-
-    server.serve(home or settings.home(), host, port, browser, typer.echo, offline=offline or settings.offline())
-
-
+app.command(help=say("cli.help.serve"))(serve)
 app.command(help=say("cli.help.train"))(train)
 app.command(help=say("cli.help.predict"))(predict)
 app.command(help=say("cli.help.report"))(report)
