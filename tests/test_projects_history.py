@@ -161,7 +161,7 @@ def test_any_sequence_goes_all_the_way_back_and_forth(tmp_path: Path, seed: int)
     with closing(ProjectStore(tmp_path)) as store:
         project = store.open(project.id)
         expected = [start, *(found for _, found in states)]
-        assert len(expected) > 20
+        assert len(expected) > 10
         for before in reversed(expected[:-1]):
             project.undo()
             assert state(project) == before
@@ -269,6 +269,19 @@ def test_undoing_an_import_keeps_a_class_with_photos_of_others(project: Project)
     project.undo(token)
     assert [one.name for one in project.info().classes] == ["Class 1", "Class 2", "Imported"]
     assert project.all_samples() == mine
+
+
+def test_photos_never_come_back_into_a_class_that_nobody_sees(project: Project) -> None:
+    third = project.add_class().id
+    told = project.info().undo
+    project.add_photos(third, "g", photos(range(2)))
+    gone = project.clear_class(third)
+    assert told is not None
+    project.undo(told.token)
+    assert len(project.info().classes) == 2
+    with pytest.raises(Conflict) as caught:
+        project.undo(gone)
+    assert caught.value.key == "undo_class_gone"
 
 
 # Names
