@@ -43,7 +43,7 @@ export function openImport(first) {
   const pause = button({ icon: "pause", text: say("page.import.pause"), look: "soft", testid: "import-pause", press: () => act(() => one.pause()) });
   const resume = button({ icon: "next", text: say("page.import.resume"), look: "soft", testid: "import-resume", press: () => act(() => one.resume()) });
   const cancel = button({ text: say("page.cancel"), look: "ghost", testid: "import-cancel", press: giveUp });
-  const undo = button({ icon: "flip", text: say("page.undo"), look: "soft", testid: "import-undo", press: () => void takeBack() });
+  const undo = button({ icon: "undo", text: say("page.undo"), look: "soft", testid: "import-undo", press: () => void takeBack() });
   const visit = button({ icon: "folder", text: say("page.import.visit"), look: "primary", testid: "import-visit", press: () => void goThere() });
   const start = button({ text: say("page.import.start"), look: "primary", testid: "import-start", press: begin });
   const finish = button({ text: say("page.import.finish"), look: "primary", testid: "import-finish", press: leave });

@@ -6,6 +6,7 @@
 import { request } from "./api.js";
 import { freshId } from "./dom.js";
 import { folderPlan } from "./folder-plan.js";
+import { withClasses } from "./import-classes.js";
 import { changed, dismiss, freshKey, take } from "./imports.js";
 import { openProject, refreshProject } from "./project.js";
 import { samplesOf } from "./samples.js";
@@ -105,10 +106,14 @@ export function folderImport(found) {
       const fresh = await request("POST", "/projects", plan.title ? { name: plan.title } : {});
       project = String(fresh.id);
       await openProject(project);
-    } else await refreshProject();
+    }
     waiting = [];
-    for (const { key, into, name } of choices.classes) {
-      const label = into ?? (await classNamed(project, name));
+    const { classes } = await withClasses({ ...choices, project });
+    /** @type {Map<string, string>} */
+    const byName = new Map();
+    for (const { key, into, name } of classes) {
+      const label = into ?? byName.get(name.toLowerCase()) ?? (await newClass(project, name));
+      if (into === null) byName.set(name.toLowerCase(), label);
       for (const mine of recordings(photos.get(key) ?? [])) {
         const group = freshId();
         const test = mine[0]?.test ?? false;
@@ -121,20 +126,13 @@ export function folderImport(found) {
   }
 
   /**
-   * A class of that name for photos of the folder. An empty one that nobody named yet takes the name.
    * @param {string} project
    * @param {string} name
-   * @returns {Promise<string>} its id
+   * @returns {Promise<string>} id of the class
    */
-  async function classNamed(project, name) {
-    const { classes } = await request("GET", `/projects/${project}`);
-    const same = classes.find((/** @type {any} */ label) => label.name.toLowerCase() === name.toLowerCase());
-    if (same) return same.id;
-    const fresh = classes.find((/** @type {any} */ label, /** @type {number} */ at) => !label.samples && label.name === say("note.class_name", { number: at + 1 }));
-    const label = fresh
-      ? await request("PATCH", `/projects/${project}/classes/${fresh.id}`, { name })
-      : await request("POST", `/projects/${project}/classes`, { name });
-    if (!fresh) made.push(label.id);
+  async function newClass(project, name) {
+    const label = await request("POST", `/projects/${project}/classes`, { name });
+    made.push(label.id);
     if (project === state.project?.id) await refreshProject();
     return label.id;
   }

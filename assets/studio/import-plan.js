@@ -132,7 +132,10 @@ export function planForm(one, plan, chosen) {
 
   /** @param {number} preview */
   function picture(preview) {
-    return make("img", { src: one.preview(preview), alt: "", loading: "lazy", decoding: "async" });
+    const shown = make("img", { src: one.preview(preview), alt: "", loading: "lazy", decoding: "async" });
+    // A photo that cannot be shown is reported when it is its turn.
+    shown.addEventListener("error", () => shown.remove());
+    return shown;
   }
 
   function mirrorSwitch() {

@@ -7,6 +7,7 @@
  */
 
 import { ApiError, previewUrl, request, send } from "./api.js";
+import { withClasses } from "./import-classes.js";
 import { askNow } from "./status.js";
 import { notify, state } from "./store.js";
 import { offerUndo, tell } from "./toasts.js";
@@ -166,13 +167,19 @@ function served(name, id, stop) {
     lost: false,
     read: false,
     preview: (preview) => previewUrl(one.info?.id ?? "", preview),
-    start: (choices) => change("POST", "/start", choices),
+    async start(choices) {
+      await change("POST", "/start", await withClasses(choices));
+      // The fields of the settings show what they are now.
+      if (choices.settings && choices.project === state.project?.id) notify("settings");
+      notify("shelf");
+    },
     pause: () => change("POST", "/pause"),
     resume: () => change("POST", "/resume"),
     async cancel() {
       stop?.abort();
+      const begun = one.info && one.info.state !== "planned" && one.info.state !== "reading";
       if (one.info) await change("DELETE");
-      if (!one.info || one.info.state === "planned" || one.info.state === "reading") dismiss(one);
+      if (!begun) dismiss(one);
     },
     async undo() {
       const { project, undo } = one.info ?? {};
@@ -215,7 +222,7 @@ function ended(one, info) {
   if (watched === one.key || before(info)) return;
   if (info.state === "failed") return;
   const text = outcome(info).join(" ");
-  if (info.undo && info.added) offerUndo(text, () => void one.undo().catch((error) => tell(words(error), "problem")));
+  if (info.undo && info.added) offerUndo(text, () => void one.undo().catch((error) => tell(words(error), "problem")), one.local ? null : info.undo);
   else tell(text);
   if (!info.rejected_total && info.plan?.kind !== "project" && info.project === state.project?.id) dismiss(one);
 }

@@ -52,7 +52,7 @@ export function binSection(on) {
       "li",
       { className: "t-bin-row", "data-testid": "bin-row", "data-id": binned.id },
       make("span", { className: "t-bin-text" }, make("span", { className: "t-strong", dir: "auto" }, binned.name), make("span", { className: "t-muted" }, details.join(" · "))),
-      button({ icon: "flip", text: say("page.bin.restore"), look: "soft", testid: "bin-restore", press: () => void bringBack(binned) }),
+      button({ icon: "undo", text: say("page.bin.restore"), look: "soft", testid: "bin-restore", press: () => void bringBack(binned) }),
       button({ icon: "trash", label: say("page.bin.forever_named", { name: binned.name }), testid: "bin-forever", press: () => void remove(binned) }),
     );
   }

@@ -4,7 +4,7 @@
  */
 
 import { request } from "./api.js";
-import { deleteProject, openProject, words } from "./project.js";
+import { attempt, deleteProject, openProject } from "./project.js";
 import { notify, setProject, state } from "./store.js";
 import { offerUndo, tell } from "./toasts.js";
 import { say } from "./words.js";
@@ -109,18 +109,4 @@ export async function cleanUp(id, what) {
   const { freed } = await request("POST", `/projects/${id}/clean-up`, what);
   notify("shelf");
   return freed;
-}
-
-/**
- * @template Result
- * @param {() => Promise<Result>} action
- * @returns {Promise<Result | null>} null where it failed; the reason has been shown
- */
-async function attempt(action) {
-  try {
-    return await action();
-  } catch (error) {
-    tell(words(error), "problem");
-    return null;
-  }
 }

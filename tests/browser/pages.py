@@ -1,7 +1,8 @@
 """The page as a person sees it: the gestures that many tests share, found by test ids, roles and words only."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
 from watching import Watch
@@ -118,6 +119,43 @@ class Studio:
         expect(self.at("preview-empty")).to_be_hidden()
         expect(self.at("preview")).to_have_attribute("data-state", re.compile("idle|live"))
         return self
+
+    def drop(self, target: Locator, paths: Sequence[Path]) -> None:
+        """Drag files or folders from the desktop and let go of them in the middle of an element."""
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        assert box
+        session = self.tab.context.new_cdp_session(self.tab)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            event = {
+                "type": kind,
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "data": {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1},
+            }
+            session.send("Input.dispatchDragEvent", event)
+        session.detach()
+
+    def shelf(self) -> Locator:
+        """Open the page of all projects from the menu and return it."""
+        self.at("project-menu").click()
+        self.at("project-open").click()
+        expect(self.at("shelf")).to_have_attribute("data-ready", "true")
+        return self.at("shelf")
+
+    def open_file(self, *files: Path) -> Locator:
+        """Choose files with “Open a file…” and return the dialog, once it shows what would be made of them."""
+        self.at("project-menu").click()
+        with self.tab.expect_file_chooser() as opened:
+            self.at("project-file").click()
+        opened.value.set_files(files)
+        return self.planned()
+
+    def planned(self) -> Locator:
+        """Wait for the dialog that shows what would be made of a file, and return it."""
+        dialog = self.at("import-dialog")
+        expect(dialog).to_have_attribute("data-state", "planned")
+        return dialog
 
     def networks(self) -> "Studio":
         """Open the dialog with all networks."""
