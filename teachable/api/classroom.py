@@ -12,6 +12,7 @@ from teachable.api.rooms import Answered, Answering, Hand, HandingOut, Joined, J
 from teachable.classroom import Room, cookies
 from teachable.classroom.records import Me, RoomView, Visit
 from teachable.errors import NotFound
+from teachable.shelf import ShelfView
 
 router = APIRouter(tags=["classroom"])
 
@@ -50,6 +51,12 @@ def me(
 def own_projects(room: ThisRoom, visit: ThisVisit) -> Projects:
     """Return the projects of a visitor; for the teacher, those that are no visitor's."""
     return Projects(room.projects(visit))
+
+
+@router.get("/room/shelf", summary="See your projects with their sizes")
+def own_shelf(room: ThisRoom, visit: ThisVisit) -> ShelfView:
+    """Return the shelf of a visitor, without a bin; for the teacher, all that is no visitor's."""
+    return room.shelf(visit)
 
 
 @router.post("/room/join", summary="Join")

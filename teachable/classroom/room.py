@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from teachable import archives, project_zip
@@ -24,6 +24,7 @@ from teachable.classroom.rules import Access, Limit, Rule
 from teachable.errors import Conflict, Forbidden, Locked, NotFound, TeachableError, TooLarge
 from teachable.projects.names import clean_name
 from teachable.settings import VisitorLimits
+from teachable.shelf import ShelfView
 from teachable.types import ProjectInfo
 from teachable.words import say
 from teachable.workflow import Workspace
@@ -358,6 +359,20 @@ class Room:
                 with suppress(NotFound):
                     found.append(self._space.project(project_id))
         return tuple(sorted(found, key=lambda info: info.updated, reverse=True))
+
+    def shelf(self, visit: Visit) -> ShelfView:
+        """Return the projects of a visitor with what they may still fill; for the teacher, those that are no visitor's.
+
+        Only the teacher sees the bin, in which everybody's lie.
+        """
+        view = self._space.shelf()
+        mine = {info.id for info in self.projects(visit)}
+        shown = tuple(one for one in view.projects if one.project.id in mine)
+        if visit.teacher:
+            return replace(view, projects=shown)
+        taken = sum(one.bytes or 0 for one in shown)
+        free = max(0, min(view.free, self.limits.bytes - taken))
+        return replace(view, projects=shown, bin=(), damaged=(), bytes=taken, free=free)
 
     def me(self, visit: Visit, project_id: str | None = None) -> Me:
         """Say what the classroom is to whoever asks.
