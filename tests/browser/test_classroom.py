@@ -1,0 +1,241 @@
+"""A lesson as people see it: joining with a phone, the teacher's page beside it, and what each tells the other."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pages import WAIT_SECONDS, Studio
+from playwright.sync_api import Browser, Locator, Page, expect
+from scenes import photo
+from watching import Watch
+
+from teachable.words import say
+from tests.benchmarks import classroom
+from tests.benchmarks.classroom import PASSWORD, Classroom
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A browser of its own, with one page open."""
+
+    page: Page
+    watch: Watch
+    address: str
+
+    def at(self, testid: str) -> Locator:
+        return self.page.get_by_test_id(testid)
+
+    def go(self, path: str) -> "Device":
+        with self.watch.leaving():
+            self.page.goto(self.address + path)
+        return self
+
+    def state(self, name: str) -> "Device":
+        """Wait until a page of the classroom is in a state."""
+        expect(self.page.locator("#page")).to_have_attribute("data-state", name)
+        return self
+
+    def studio(self) -> Studio:
+        """Wait until the Studio can be used."""
+        return Studio(self.page, self.watch, self.address).ready()
+
+    def fits(self) -> bool:
+        """Say whether nothing is wider than the screen."""
+        return bool(self.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
+
+
+Enter = Callable[..., Device]
+
+
+@pytest.fixture(scope="module")
+def room(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+    with classroom.running(tmp_path_factory.mktemp("classroom") / "home") as opened:
+        yield opened
+
+
+@pytest.fixture
+def enter(browsers: Callable[[str], Browser], room: Classroom) -> Iterator[Enter]:
+    """Opens pages of the classroom, each in a browser of its own. In the end, nothing may have gone wrong in any."""
+    devices: list[Device] = []
+
+    def open_page(path: str, **options: Any) -> Device:
+        context = browsers("missing").new_context(ignore_https_errors=True, **options)
+        context.set_default_timeout(WAIT_SECONDS * 1000)
+        device = Device(context.new_page(), Watch(context, room.address), room.address)
+        devices.append(device)
+        return device.go(path)
+
+    yield open_page
+    problems = [problem for device in devices for problem in device.watch.unexpected]
+    for device in devices:
+        device.page.context.close()
+    assert not problems, "\n".join(problems)
+
+
+def join(device: Device, name: str) -> Studio:
+    """Write a name, press the button, and wait for the Studio."""
+    device.state("form")
+    device.at("join-name").fill(name)
+    device.at("join-name-send").click()
+    studio = device.studio()
+    expect(device.at("visitor-name")).to_have_text(name)
+    return studio
+
+
+def sign_in(enter: Enter) -> Device:
+    teacher = enter("/classroom").state("password")
+    teacher.at("password").fill(PASSWORD)
+    teacher.at("password").press("Enter")
+    return teacher.state("room")
+
+
+def card(teacher: Device, name: str) -> Locator:
+    return teacher.at("pupil").filter(has=teacher.page.get_by_role("heading", name=name, exact=True))
+
+
+def command(teacher: Device, testid: str) -> None:
+    """Choose something from the teacher's menu."""
+    teacher.at("room-menu").click()
+    teacher.at(testid).click()
+
+
+def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Enter) -> None:
+    teacher = enter("/classroom").state("password")
+    teacher.watch.allow("40[13]")
+    teacher.at("password").fill("three")
+    teacher.at("password-send").click()
+    expect(teacher.at("problem")).not_to_be_empty()
+    teacher.at("password").fill(PASSWORD)
+    teacher.at("password").press("Enter")
+    teacher.state("room")
+    expect(teacher.at("room-empty")).to_be_visible()
+    expect(teacher.at("qr")).not_to_have_js_property("naturalWidth", 0)
+    expect(teacher.at("address")).to_have_text(re.compile(r":\d+$"))
+
+    phone = enter("/join", **PHONE).state("form")
+    assert phone.fits()
+    studio = join(phone, "Ada")
+    expect(phone.at("privacy")).to_have_text(say("page.visitor.privacy"))
+    assert phone.fits()
+    files = [
+        {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": photo("dots", number)} for number in range(3)
+    ]
+    studio.card(0).get_by_test_id("upload-input").set_input_files(files)
+    studio.expect_samples(0, 3)
+
+    ada = card(teacher, "Ada")
+    expect(ada.get_by_test_id("pupil-photos")).to_contain_text(say("page.room.photos", count=3))
+    expect(ada.locator("img:visible")).not_to_have_count(0)
+    phone.at("hand").click()
+    expect(phone.at("hand")).to_have_attribute("aria-pressed", "true")
+    expect(ada.get_by_test_id("pupil-state")).to_have_text(say("page.room.state.hand"))
+    expect(teacher.at("help-only")).to_contain_text(say("page.room.need_help", count=1))
+    ada.get_by_test_id("pupil-helped").click()
+    expect(ada.get_by_test_id("pupil-helped")).to_be_hidden()
+    expect(phone.at("hand")).to_have_attribute("aria-pressed", "false")
+
+    # Paused: the page says so and holds still, and so does the server where the page does not.
+    ada.get_by_test_id("pupil-lock").click()
+    expect(phone.at("visitor-locked")).to_contain_text(say("page.visitor.locked"))
+    expect(phone.page.locator("#studio-classes")).to_have_attribute("inert", "")
+    phone.watch.allow("423")
+    path = f"/api/v1/projects/{studio.project}/classes"
+    refused = phone.page.evaluate("async path => (await fetch(path, {method: 'POST'})).status", path)
+    assert refused == 423
+    ada.get_by_test_id("pupil-lock").click()
+    expect(phone.page.locator("#studio-classes")).not_to_have_attribute("inert", "")
+    expect(phone.at("visitor-locked")).to_have_attribute("data-empty", "true")
+
+    # The teacher opens the same project, and finds the way back.
+    ada.get_by_test_id("pupil-open").click()
+    teacher.studio()
+    expect(teacher.at("helping")).to_have_text(say("page.visitor.helping", name="Ada"))
+    with teacher.watch.leaving():
+        teacher.at("to-room").click()
+    teacher.state("room")
+
+    card(teacher, "Ada").get_by_test_id("pupil-remove").click()
+    expect(teacher.at("pupil")).to_have_count(0)
+    # What the phone asks about in the meantime is not there.
+    phone.watch.allow("404")
+    teacher.at("undo").click()
+    expect(card(teacher, "Ada").get_by_test_id("pupil-photos")).to_contain_text(say("page.room.photos", count=3))
+
+
+def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) -> None:
+    teacher = sign_in(enter)
+    tablet = enter("/join", color_scheme="dark")
+    project = join(tablet, "Ben").project
+    tablet.go("/join").state("back")
+    tablet.at("go-on").click()
+    assert tablet.studio().project == project
+    tablet.go("/join").state("back").at("somebody-else").click()
+    other = join(tablet, "Zoë").project
+    assert other != project
+
+    command(teacher, "room-open")
+    expect(teacher.at("door")).to_have_attribute("data-open", "false")
+    late = enter("/join", **PHONE).state("closed")
+    assert late.fits()
+    command(teacher, "room-open")
+    late.state("form")
+
+    # A project to start from: who is in is asked, who joins has it.
+    path = "/api/v1/projects"
+    teacher.page.evaluate(
+        """async path => fetch(path, {
+            method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({name: "Fruit"})
+        })""",
+        path,
+    )
+    command(teacher, "room-starter-choose")
+    teacher.at("starter-row").filter(has_text="Fruit").click()
+    expect(teacher.at("room-starter")).to_contain_text("Fruit")
+    tablet.at("starter-take").click()
+    expect(tablet.at("visitor-starter")).to_have_attribute("data-empty", "true")
+    expect(tablet.page).not_to_have_url(re.compile(other))
+
+    # Everybody is paused at once, and everything is taken home.
+    teacher.at("lock-all").click()
+    expect(teacher.at("lock-all")).to_have_text(say("page.room.unlock_all"))
+    expect(tablet.at("visitor-locked")).to_contain_text(say("page.visitor.locked"))
+    teacher.at("lock-all").click()
+    expect(teacher.at("lock-all")).to_have_text(say("page.room.lock_all"))
+    with teacher.page.expect_download() as download:
+        teacher.at("collect").click()
+    assert download.value.suggested_filename.endswith(".zip")
+
+    teacher.at("large").click()
+    expect(teacher.at("large-count")).to_contain_text(re.compile(r"\d"))
+    expect(teacher.at("large-address")).to_have_text(teacher.at("address").inner_text())
+    teacher.page.keyboard.press("Escape")
+    expect(teacher.at("beamer")).to_have_count(0)
+    command(teacher, "sign-out")
+    teacher.state("password")
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_the_warning_of_each_browser_is_explained_in_words_and_pictures(enter: Enter, options: dict[str, Any]) -> None:
+    device = enter("/join/help", **options).state("help")
+    for name in ("chrome", "safari", "firefox", "edge"):
+        tab = device.at(f"warn-{name}")
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        steps = device.at("steps").get_by_role("listitem")
+        expect(steps).to_have_count(3 if name == "safari" else 2)
+        expect(device.at("steps").locator("svg .d-ring")).to_have_count(steps.count())
+        # Words beside each picture; no picture's words are cut.
+        for text in device.at("steps").locator("svg text").all():
+            box, drawing = text.bounding_box(), text.locator("xpath=ancestor::*[name()='svg']").bounding_box()
+            assert box is not None
+            assert drawing is not None
+            assert drawing["x"] <= box["x"]
+            assert box["x"] + box["width"] <= drawing["x"] + drawing["width"]
+        assert device.fits()
+    device.page.keyboard.press("ArrowRight")
+    expect(device.at("warn-chrome")).to_be_focused()
+    expect(device.at("warn-chrome")).to_have_attribute("aria-selected", "true")
