@@ -146,7 +146,12 @@ class PhotoIntake:
         if good:
             first = batch[0]
             group = hashlib.sha256(f"{self._digest}/{self._key}/{first.group}".encode()).hexdigest()[:32]
-            result = self.project.add_photos(self._class_id, group, good, test=first.test, action=self._action)
+            try:
+                result = self.project.add_photos(self._class_id, group, good, test=first.test, action=self._action)
+            except NotFound:
+                # A class that this import made goes when it is taken back: saying so says more.
+                self.project.require_begun(self._action)
+                raise
             self.counts.added += len(result.added)
             self.counts.repeats += result.repeats
             for one in result.rejected:

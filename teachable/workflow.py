@@ -114,6 +114,7 @@ class Workspace(Shelf):
 
     def _leave(self, project_id: str) -> None:
         """Give up whatever is being done with a project that is being deleted, and close what is open of it."""
+        self._imports.remove(project_id)
         self._trainings.remove(project_id)
         self._exports.remove(project_id)
         self._reports.remove(project_id)

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from making import photo, photos, until
 
 from teachable import backbones, heads, jobs, runtime
 from teachable.embeddings import Embedder
-from teachable.errors import Conflict, InvalidInput, NotFound, PhotoError, StorageFull
+from teachable.errors import Conflict, InvalidInput, NotFound, PhotoError
 from teachable.runtime import Classifier
 from teachable.training import Outcome, Task, Trainer
 from teachable.types import ModelRecord, TrainSettings
@@ -575,62 +574,6 @@ def test_deleting_while_the_file_is_checked(workspace: Workspace, monkeypatch: p
     assert not thread.is_alive()
     with pytest.raises(NotFound):
         workspace.project(taught.id)
-
-
-# Archives
-
-
-def test_an_archive_holds_the_photos_in_order(workspace: Workspace) -> None:
-    taught = Taught(workspace, 7, 1)
-    workspace.update_class(taught.id, taught.classes[0], name="../../x <b>")
-    path = workspace.class_archive(taught.id, taught.classes[0])
-    try:
-        with zipfile.ZipFile(path) as archive:
-            assert archive.testzip() is None
-            assert archive.namelist() == [f"{number:05d}.jpg" for number in range(7)]
-            samples = workspace.samples(taught.id, taught.classes[0]).samples
-            for name, sample in zip(archive.namelist(), reversed(samples), strict=True):
-                assert archive.read(name) == workspace.photo(taught.id, sample.id).read_bytes()
-    finally:
-        path.unlink()
-
-
-def test_an_archive_of_nothing_is_empty_and_of_no_class_is_said(workspace: Workspace) -> None:
-    taught = Taught(workspace, 0, 0)
-    path = workspace.class_archive(taught.id, taught.classes[0])
-    with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == []
-    path.unlink()
-    with pytest.raises(NotFound) as caught:
-        workspace.class_archive(taught.id, "0" * 32)
-    assert caught.value.key == "class_unknown"
-
-
-def test_a_lost_photo_or_an_old_date_does_not_spoil_an_archive(workspace: Workspace) -> None:
-    taught = Taught(workspace, 3, 1)
-    newest, middle, oldest = workspace.samples(taught.id, taught.classes[0]).samples
-    workspace.photo(taught.id, middle.id).unlink()
-    os.utime(workspace.photo(taught.id, oldest.id), (0, 0))
-    path = workspace.class_archive(taught.id, taught.classes[0])
-    with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == ["00000.jpg", "00002.jpg"]
-        assert archive.read("00002.jpg") == workspace.photo(taught.id, newest.id).read_bytes()
-    path.unlink()
-
-
-def test_a_full_disk_leaves_no_half_archive(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taught = Taught(workspace, 2, 1)
-
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(zipfile.ZipFile, "write", full)
-    with pytest.raises(StorageFull):
-        workspace.class_archive(taught.id, taught.classes[0])
-    assert not list(tmp_path.iterdir())
 
 
 # Sessions

@@ -208,6 +208,15 @@ def _forget(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def require_open(connection: sqlite3.Connection, token: str) -> None:
+    """Go on only while what was begun with a token was not taken back.
+
+    Raises:
+        Conflict: it was.
+    """
+    _open(connection, token)
+
+
 # Inside
 
 

@@ -313,6 +313,15 @@ class Project:
         with self._database.change() as connection:
             return actions.begin(connection, self._session, kind).token
 
+    def require_begun(self, token: str) -> None:
+        """Go on only while what was begun with a token was not taken back.
+
+        Raises:
+            Conflict: it was.
+        """
+        with self._database.read() as connection:
+            actions.require_open(connection, token)
+
     def undo(self, token: str | None = None) -> Change:
         """Take a change of classes or samples back, the last one unless a token names another; return what it was.
 
