@@ -196,6 +196,13 @@ def test_a_photo_that_went_meanwhile_does_not_end_the_rest(tmp_path: Path) -> No
     assert isinstance(items[1].error, NotFound)
 
 
+def test_a_file_of_nothing_is_an_error_of_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path, {"a/1.jpg": b"", "a/2.jpg": A}) as source:
+        empty, whole = source.items("c0")
+    assert empty.error is not None
+    assert (empty.error.key, whole.data) == ("photo_empty", A)
+
+
 def test_an_animation_in_a_folder_gives_all_its_frames(tmp_path: Path) -> None:
     still = bringing.encoded(PIL.Image.new("RGB", (9, 9), "red"), "GIF")
     files = {

@@ -248,3 +248,22 @@ def test_half_an_animation_gives_an_error_in_words(tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(InvalidInput):
         opened(path, tmp_path)
+
+
+@pytest.mark.parametrize(("format", "at"), [("GIF", "frame"), ("GIF", 6), ("PNG", 16), ("WEBP", 24)])
+def test_a_few_bytes_do_not_ask_for_gigabytes(tmp_path: Path, format: str, at: int | str) -> None:
+    data = bytearray(bringing.gif(["red", "lime", "blue"], format))
+    # The place where the last frame of the GIF lies, or the size at the beginning.
+    at = data.rindex(b"\x00,") + 2 if at == "frame" else at
+    data[at : at + 4] = b"\x00\xff\x00\xff"
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    with pytest.raises(TooLarge):
+        opened(path, tmp_path)
+
+
+def test_a_gif_made_of_tiny_blocks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.gif"
+    path.write_bytes(b"GIF89a" + bytes(7) + b"\x21\xfe" + b"\x01x" * 1_100_000)
+    with pytest.raises(TooLarge):
+        opened(path, tmp_path)

@@ -16,19 +16,20 @@ MOST_FRAMES = 5_000
 MOST_PIXELS = 2_000_000_000
 """Of all frames together: each is painted over the one before."""
 
+LARGEST_FRAME = 16_000_000
+"""Pixels of one frame, of which several copies are held."""
+
 START = 64
 """Bytes to tell an animation by, where they tell it."""
 
 FRAME_QUALITY = 92
-# What stands between frames of a GIF is in their pixels, too, now and then.
-_SEPARATOR = b"\x00,"
-_BY_CHANCE = 16_384
-
 _BROKEN = (
     *(OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, RuntimeError),
-    *(struct.error, zlib.error, PIL.Image.DecompressionBombError),
+    *(struct.error, zlib.error, PIL.Image.DecompressionBombError, UserWarning),
 )
-"""What Pillow's readers raise for damaged or hostile bytes."""
+"""What Pillow's readers raise for damaged or hostile bytes, and what they warn of where warnings are errors."""
+
+_MOST_BLOCKS = 1_000_000
 
 
 def may_move(start: bytes) -> bool:
@@ -88,16 +89,17 @@ def _frames(data: bytes, name: str) -> tuple[ImageFile.ImageFile, int]:
     """Open an animation and count its frames; none of them is painted yet."""
     if len(data) > limits().photo_bytes:
         raise TooLarge("archive_entry_large", name=name, megabytes=f"{limits().photo_bytes / 2**20:.0f}")
-    # Counting takes long where there are very many, so that is noticed before.
-    if data.count(_SEPARATOR) > MOST_FRAMES + len(data) // _BY_CHANCE and data.startswith(b"GIF8"):
-        raise TooLarge("animation_long", name=name, frames=MOST_FRAMES)
     reader: type[ImageFile.ImageFile]
     if data.startswith(b"GIF8"):
-        reader = GifImagePlugin.GifImageFile
+        reader, (width, height, frames) = GifImagePlugin.GifImageFile, _extent_of_gif(data)
     elif data.startswith(b"\x89PNG"):
-        reader = PngImagePlugin.PngImageFile
+        reader, (width, height, frames) = PngImagePlugin.PngImageFile, _extent_of_png(data)
     else:
-        reader = WebPImagePlugin.WebPImageFile
+        reader, (width, height, frames) = WebPImagePlugin.WebPImageFile, _extent_of_webp(data)
+    pixels = width * height
+    # Before anything else looks at it: a file of a few bytes can ask for gigabytes, or for hours.
+    if pixels > LARGEST_FRAME or frames > MOST_FRAMES or pixels * frames > MOST_PIXELS:
+        raise TooLarge("animation_long", name=name, frames=MOST_FRAMES)
     try:
         picture = reader(io.BytesIO(data))
         count = int(getattr(picture, "n_frames", 1))
@@ -126,3 +128,54 @@ def _frame(picture: ImageFile.ImageFile, place: int, name: str) -> bytes:
     stream = io.BytesIO()
     paper.resize((width, height), PIL.Image.Resampling.LANCZOS).save(stream, "JPEG", quality=FRAME_QUALITY)
     return stream.getvalue()
+
+
+def _extent_of_png(data: bytes) -> tuple[int, int, int]:
+    """Return width, height and, as one says it itself only later, one frame (PNG specification, "IHDR")."""
+    width, height = struct.unpack_from(">LL", data.ljust(24, b"\0"), 16)
+    return width, height, 1
+
+
+def _extent_of_webp(data: bytes) -> tuple[int, int, int]:
+    """Return width, height and one frame (WebP Container Specification, "Extended File Format")."""
+    return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"), 1
+
+
+def _extent_of_gif(data: bytes) -> tuple[int, int, int]:
+    """Return width and height of what all frames together cover, and how many there are (GIF89a specification).
+
+    Frames can reach beyond the size at the beginning of the file, and then the picture grows. Where a file is cut off,
+    what comes before counts.
+    """
+    width, height, flags = struct.unpack_from("<HHB", data.ljust(13, b"\0"), 6)
+    at = 13 + _table(flags)
+    frames = blocks = 0
+    while at < len(data) and frames <= MOST_FRAMES:
+        if data[at] == 0x2C and at + 10 <= len(data):
+            left, top, wide, high, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            width, height = max(width, left + wide), max(height, top + high)
+            frames += 1
+            at += 11 + _table(flags)
+        elif data[at] == 0x21:
+            at += 2
+        elif data[at] == 0x3B:
+            break
+        else:
+            # What is between blocks does not count for those who show it either.
+            at += 1
+            blocks += 1
+            if blocks > _MOST_BLOCKS:
+                return width, height, MOST_FRAMES + 1
+            continue
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+            blocks += 1
+            if blocks > _MOST_BLOCKS:
+                return width, height, MOST_FRAMES + 1
+        at += 1
+    return width, height, frames
+
+
+def _table(flags: int) -> int:
+    """Return the bytes of the table of colours that flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

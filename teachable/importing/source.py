@@ -17,7 +17,7 @@ from typing import Self
 import PIL.Image
 import PIL.ImageOps
 
-from teachable.errors import InvalidInput, NotFound, TeachableError
+from teachable.errors import InvalidInput, NotFound, PhotoError, TeachableError
 from teachable.images import decode, prepare
 from teachable.importing.plan import (
     FASTEST_RATE,
@@ -207,6 +207,8 @@ class Source:
             at = max(0, start - first)
             try:
                 for at, data in piece.photos(options.rate, at):  # noqa: B020 - where an error is told to have happened
+                    if not data:
+                        raise PhotoError("photo_empty", name=piece.name)
                     whole = unmirrored(data, piece.name) if key in options.unmirror else data
                     yield Item(first + at, piece.name, whole, group, piece.test)
                     at += 1
