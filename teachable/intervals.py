@@ -86,7 +86,7 @@ def clustered(correct: NDArray[np.bool_], groups: Sequence[str], missing: float 
 def difference(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float]:
     """Return the ends of the 95 % interval of how much larger the share of the second is, on the same photos.
 
-    Newcombe's score interval for paired shares (1998, Statistics in Medicine 17, method 10), for the effective number
+    Newcombe's score interval for paired shares (1998, Statistics in Medicine 17, 2635, method 10), for the effective number
     of photos: the design effect is that of the difference from recording to recording, drawn towards that of answers
     that agree by half within a recording, as in `clustered`. It is never narrower than for photos counted one by one.
 
@@ -112,7 +112,10 @@ def difference(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequenc
     both, neither = float((one & other).mean()), float((~one & ~other).mean())
     only_1, only_2 = float((one & ~other).mean()), float((~one & other).mean())
     sides = (both + only_1) * (only_2 + neither) * (both + only_2) * (only_1 + neither)
-    alike = (both * neither - only_1 * only_2) / math.sqrt(sides) if sides > 0 else 0.0
+    together = both * neither - only_1 * only_2
+    if together > 0:
+        together = max(0.0, together - 0.5 / worth)
+    alike = together / math.sqrt(sides) if sides > 0 else 0.0
 
     def reach(mine: float, yours: float) -> float:
         return math.sqrt(max(0.0, mine * mine - 2 * alike * mine * yours + yours * yours))

@@ -42,8 +42,12 @@ def compare(project: Project, backlog: Backlog, first: KeptVersion, second: Kept
     known = set(first.record.class_ids) & set(second.record.class_ids)
     if not known:
         return _nothing(both, say("note.compared.no_class"))
+
+    def hashes(shas: Sequence[str]) -> NDArray[np.uint64]:
+        return backlog.looks(project, shas).hashes
+
     asked = [
-        fair.ask(project, one, snapshot, backlog.cache(project, one.record.backbone))
+        fair.ask(project, one, snapshot, backlog.cache(project, one.record.backbone), hashes)
         for one, snapshot in zip(both, held, strict=True)
         if snapshot is not None
     ]

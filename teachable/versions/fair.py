@@ -5,7 +5,7 @@ What it says about any other photo its head says, from the embedding. About a ph
 its test said: heads that learned from other recordings only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +28,8 @@ ENOUGH = 10
 MOST = 4000
 """Photos that are looked at; of more, these many at equal distances."""
 
+Hashes = Callable[[Sequence[str]], NDArray[np.uint64]]
+
 UNKNOWN = -1
 """In place of an answer that would not be fair, or is not there."""
 
@@ -42,6 +44,7 @@ class Asked:
         kept: what its test said photo by photo, or None.
         head: of its model.
         cache: embeddings of the project with its network.
+        hashes: returns the perceptual hashes of photos by their SHA-256.
     """
 
     version: KeptVersion
@@ -49,6 +52,7 @@ class Asked:
     kept: Kept | None
     head: Head
     cache: EmbeddingCache
+    hashes: Hashes
 
     @cached_property
     def learned(self) -> dict[str, Sample]:
@@ -153,7 +157,8 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
     new = new[:: max(1, -(-len(new) // MOST))]
     if not new:
         return answers
-    embeddings = asked.cache.get([samples[row].sha256 for row in new])
+    shas = [samples[row].sha256 for row in new]
+    embeddings = asked.cache.get(shas)
     absent = set(asked.cache.missing(learned))
     known = [one for one in learned.values() if one.sha256 not in absent]
     classes = {id_: place for place, id_ in enumerate(asked.version.record.class_ids)}
@@ -162,13 +167,13 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
         seen = duplicates.leaking(
             duplicates.Photos(
                 embeddings,
-                None,
+                asked.hashes(shas),
                 np.array([classes[samples[row].class_id] for row in new], np.int64),
                 [samples[row].group for row in new],
             ),
             duplicates.Photos(
                 asked.cache.get([one.sha256 for one in known]),
-                None,
+                asked.hashes([one.sha256 for one in known]),
                 np.array([classes.get(one.class_id, UNKNOWN) for one in known], np.int64),
                 [one.group for one in known],
             ),
@@ -177,7 +182,7 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
     return answers
 
 
-def ask(project: Project, version: KeptVersion, held: Snapshot, cache: EmbeddingCache) -> Asked:
+def ask(project: Project, version: KeptVersion, held: Snapshot, cache: EmbeddingCache, hashes: Hashes) -> Asked:
     """Read what is needed to ask a version.
 
     Raises:
@@ -187,7 +192,7 @@ def ask(project: Project, version: KeptVersion, held: Snapshot, cache: Embedding
     path = project.versions.outcomes(version.record.id)
     kept = outcomes.unpack(path.read_bytes()) if path is not None else None
     head = head_of(project.versions.file(version.record.id).read_bytes(), project.info().name)
-    return Asked(version, held, kept, head, cache)
+    return Asked(version, held, kept, head, cache, hashes)
 
 
 def head_of(model: bytes, name: str) -> Head:
