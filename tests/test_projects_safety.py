@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from aging import old_project
 
 from teachable.errors import Conflict, InstallationError, NotFound, StorageFull
 from teachable.images import load
@@ -136,8 +137,8 @@ def test_sigkill_loses_nothing_that_was_acknowledged(tmp_path: Path, lines: int)
 @pytest.mark.parametrize(
     ("moment", "calls", "committed"),
     [
-        ("teachable.projects.files._write_synced", 2, 0),  # one temporary file is there
-        ("Path.replace", 3, 0),  # two photos have their names, no row has been written
+        ("teachable.projects.files._write_synced", 3, 0),  # one temporary file is there
+        ("Path.replace", 4, 0),  # two photos have their names, no row has been written
         ("teachable.projects.samples.insert", 1, 0),  # all photos, no row
         ("teachable.projects.samples.insert", 4, 12),
         ("teachable.projects.files.sync_folder", 3, 0),
@@ -168,6 +169,7 @@ def test_files_of_others_are_not_swept(tmp_path: Path) -> None:
     (folder / f".{sample.sha256}.jpg.0123456789ab.new").write_text("debris")
     (folder / f"{'0' * 64}.jpg").write_text("debris")
     (project.folder / "models" / "orphan-model.onnx").write_text("debris")
+    (project.folder / "clean").unlink()  # as a session that was killed leaves it
     with closing(ProjectStore(tmp_path)) as store:
         assert on_disk(store.open(project_id)) == {"notes.txt", f"{sample.sha256}.jpg"}
 
@@ -420,56 +422,10 @@ def test_calls_after_close_find_no_project(store: ProjectStore) -> None:
 
 # Schema
 
-FIRST_SCHEMA = """
-CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-    applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
-CREATE TABLE project (only INTEGER PRIMARY KEY CHECK (only = 1), name TEXT NOT NULL,
-    created REAL NOT NULL, updated REAL NOT NULL, settings TEXT NOT NULL);
-CREATE TABLE removals (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE,
-    session TEXT NOT NULL, created REAL NOT NULL);
-CREATE TABLE classes (id TEXT PRIMARY KEY, name TEXT NOT NULL, name_key TEXT NOT NULL,
-    color TEXT NOT NULL, position INTEGER NOT NULL, disabled INTEGER NOT NULL DEFAULT 0,
-    removal INTEGER REFERENCES removals (id));
-CREATE UNIQUE INDEX classes_by_name ON classes (name_key) WHERE removal IS NULL;
-CREATE TABLE samples (id INTEGER PRIMARY KEY AUTOINCREMENT, class_id TEXT NOT NULL REFERENCES classes (id),
-    sha256 TEXT NOT NULL, source TEXT NOT NULL, capture TEXT NOT NULL, width INTEGER NOT NULL,
-    height INTEGER NOT NULL, created REAL NOT NULL, removal INTEGER REFERENCES removals (id));
-CREATE UNIQUE INDEX samples_once ON samples (class_id, sha256) WHERE removal IS NULL;
-CREATE INDEX samples_by_source ON samples (class_id, source) WHERE removal IS NULL;
-CREATE INDEX samples_by_class ON samples (class_id, id) WHERE removal IS NULL;
-CREATE INDEX samples_by_file ON samples (sha256);
-CREATE INDEX samples_removed ON samples (removal) WHERE removal IS NOT NULL;
-CREATE TABLE moves (removal INTEGER NOT NULL REFERENCES removals (id), sample INTEGER NOT NULL,
-    origin TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (removal, sample)) WITHOUT ROWID;
-INSERT INTO migrations (number, name) VALUES (1, '0001_classes_and_samples');
-INSERT INTO project VALUES (1, 'Old project', 1.0, 2.0, '{"epochs": 9, "retired_setting": 1}');
-INSERT INTO classes VALUES ('aaaaaaaaaaaaaaaa', 'Cat', 'cat', '#E67701', 0, 0, NULL),
-    ('bbbbbbbbbbbbbbbb', 'Dog', 'dog', '#D84C6F', 1, 1, NULL);
-PRAGMA user_version = 1;
-"""
-"""The schema of the first version with a little in it, spelled out: what a project from then looks like on disk."""
-
-
-def old_project(home: Path) -> str:
-    folder = home / "projects" / ("0" * 32)
-    data = photo(5)
-    sha256 = hashlib.sha256(data).hexdigest()
-    (folder / "samples" / sha256[:2]).mkdir(parents=True)
-    (folder / "samples" / sha256[:2] / f"{sha256}.jpg").write_bytes(data)
-    with closing(sqlite3.connect(folder / "project.sqlite", isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(FIRST_SCHEMA)
-        connection.execute(
-            "INSERT INTO samples (class_id, sha256, source, capture, width, height, created)"
-            " VALUES ('aaaaaaaaaaaaaaaa', ?, ?, 'press', 32, 24, 1.5)",
-            (sha256, sha256),
-        )
-    return folder.name
-
 
 @pytest.mark.parametrize("listed_first", [True, False])
 def test_a_project_with_the_first_schema_is_brought_up_to_date(tmp_path: Path, listed_first: bool) -> None:
-    project_id = old_project(tmp_path)
+    project_id = old_project(tmp_path, [photo(5)])
     with closing(ProjectStore(tmp_path)) as store:
         if listed_first:
             assert [info.name for info in store.list()] == ["Old project"]
@@ -488,7 +444,7 @@ def test_a_project_with_the_first_schema_is_brought_up_to_date(tmp_path: Path, l
 
 
 def test_an_old_project_ends_with_the_same_tables_as_a_new_one(tmp_path: Path) -> None:
-    project_id = old_project(tmp_path)
+    project_id = old_project(tmp_path, [photo(5)])
     shapes = []
     with closing(ProjectStore(tmp_path)) as store:
         for project in (store.open(project_id), store.create()):
@@ -520,7 +476,7 @@ def test_a_project_from_a_newer_version_is_left_alone(tmp_path: Path, change: st
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project_id = old_project(tmp_path)
+    project_id = old_project(tmp_path, [photo(5)])
     path = tmp_path / "projects" / project_id / "project.sqlite"
     broken = schema.Migration("0002_models", ("CREATE TABLE models (id TEXT)", "CREATE TABLE models (id TEXT)"))
     with monkeypatch.context() as patch, closing(schema.connect(path)) as connection:
