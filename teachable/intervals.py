@@ -86,9 +86,10 @@ def clustered(correct: NDArray[np.bool_], groups: Sequence[str], missing: float 
 def difference(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequence[str]) -> tuple[float, float]:
     """Return the ends of the 95 % interval of how much larger the share of the second is, on the same photos.
 
-    Newcombe's score interval for paired shares (1998, Statistics in Medicine 17, 2635, method 10), for the effective number
-    of photos: the design effect is that of the difference from recording to recording, drawn towards that of answers
-    that agree by half within a recording, as in `clustered`. It is never narrower than for photos counted one by one.
+    Newcombe's score interval for paired shares (1998, Statistics in Medicine 17, 2635, method 10), for the effective
+    number of photos: the design effect is that of the difference from recording to recording, drawn towards that of
+    answers that agree by half within a recording, as in `clustered`. It is never narrower than for photos counted one
+    by one.
 
     Args:
         one: whether the first named each photo correctly, bool `[M]`, at least one.
@@ -104,7 +105,8 @@ def difference(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequenc
     number: dict[str, int] = {}
     index = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, total)
     gains = other.astype(np.float64) - one.astype(np.float64)
-    sizes, sums = np.bincount(index).astype(np.float64), np.bincount(index, weights=gains)
+    sizes = np.bincount(index).astype(np.float64)
+    sums = np.bincount(index, weights=gains).astype(np.float64)
     worth = min(float(total), _worth_of_gains(sizes, sums, gains))
     first, second = float(one.mean()), float(other.mean())
     low_1, high_1 = wilson(first * worth, worth)
