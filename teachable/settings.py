@@ -85,19 +85,19 @@ def visitor_limits(
     """
     standard = VisitorLimits()
     return VisitorLimits(
-        photos or _count("TEACHABLE_VISITOR_PHOTOS", standard.photos),
-        (megabytes or _count("TEACHABLE_VISITOR_MEGABYTES", standard.bytes >> 20)) << 20,
-        projects or _count("TEACHABLE_VISITOR_PROJECTS", standard.projects),
+        photos or _count(os.environ.get("TEACHABLE_VISITOR_PHOTOS"), standard.photos),
+        (megabytes or _count(os.environ.get("TEACHABLE_VISITOR_MEGABYTES"), standard.bytes >> 20)) << 20,
+        projects or _count(os.environ.get("TEACHABLE_VISITOR_PROJECTS"), standard.projects),
     )
 
 
-def _count(variable: str, otherwise: int) -> int:
+def _count(named: str | None, otherwise: int) -> int:
     """Return a whole number above zero that a variable may hold."""
-    named = os.environ.get(variable, "").strip()
+    named = (named or "").strip()
     if not named:
         return otherwise
     if not re.fullmatch("[0-9]{1,9}", named) or int(named) == 0:
-        raise InvalidInput("setting_count", variable=variable, value=named)
+        raise InvalidInput("setting_count", value=named)
     return int(named)
 
 
