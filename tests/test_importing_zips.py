@@ -11,6 +11,7 @@ import pytest
 from teachable.errors import InvalidInput, NotFound, TeachableError, TooLarge
 from teachable.importing import open_source, zips
 from teachable.importing.zips import Archive
+from teachable.settings import Limits
 
 PHOTO = bringing.jpeg(1)
 
@@ -84,16 +85,18 @@ def test_names_are_read_in_whichever_way_they_were_written(tmp_path: Path) -> No
     assert names(flagless(tmp_path / "s.zip", raw, stated)) == ["ねこ.jpg"]
 
 
-def test_a_bomb_is_refused_before_anything_is_unpacked(tmp_path: Path) -> None:
-    zeros = bytes(30 * 2**20)
-    path = bringing.zipped(tmp_path / "x.zip", {f"a/{number}.jpg": zeros for number in range(20)}, zipfile.ZIP_DEFLATED)
-    assert path.stat().st_size < 2**20
+def test_a_bomb_is_refused_before_anything_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = bytes(2**20)
+    path = bringing.zipped(tmp_path / "x.zip", {f"a/{number}.jpg": zeros for number in range(9)}, zipfile.ZIP_DEFLATED)
+    monkeypatch.setattr(zips.Archive, "open", lambda *_: pytest.fail("something was unpacked"))
+    monkeypatch.setattr(zips, "HARMLESS_BYTES", 8 * 2**20)
     with pytest.raises(TooLarge, match="unpack to far more"):
         open_source(path, "x.zip", tmp_path)
 
 
-def test_one_large_file_does_not_stop_the_others(tmp_path: Path) -> None:
-    path = bringing.zipped(tmp_path / "x.zip", {"a/1.jpg": bytes(61 * 2**20), "a/2.jpg": PHOTO}, zipfile.ZIP_DEFLATED)
+def test_one_large_file_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zips, "limits", lambda: Limits(photo_bytes=len(PHOTO)))
+    path = bringing.zipped(tmp_path / "x.zip", {"a/1.jpg": PHOTO + b"x", "a/2.jpg": PHOTO}, zipfile.ZIP_DEFLATED)
     with open_source(path, "x.zip", tmp_path) as source:
         items = list(source.items("c0"))
     assert isinstance(items[0].error, TooLarge)
@@ -181,18 +184,17 @@ def test_methods_that_unpack_without_bounds_are_not_used(tmp_path: Path, method:
     assert item.error.key == "archive_entry_method"
 
 
-def test_large_archives_are_read(tmp_path: Path) -> None:
+def test_large_archives_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ZIP64, as programs write it for archives of more than four gigabytes or 65,535 files."""
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 2)
     path = tmp_path / "x.zip"
-    with zipfile.ZipFile(path, "w") as archive, archive.open("Cats/1.jpg", "w", force_zip64=True) as file:
-        file.write(PHOTO)
-    with zipfile.ZipFile(path, "a") as archive:
-        for number in range(66_000):
-            archive.writestr(zipfile.ZipInfo(f"Cats/{number}.txt"), b"")
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(4):
+            with archive.open(f"Cats/{number}.jpg", "w", force_zip64=True) as file:
+                file.write(PHOTO)
     assert b"PK\x06\x06" in path.read_bytes()
     with open_source(path, "x.zip", tmp_path) as source:
-        assert [item.data for item in source.items("c0")] == [PHOTO]
-        assert source.plan.skipped_total == 66_000
+        assert [item.data for item in source.items("c0")] == [PHOTO] * 4
 
 
 @pytest.mark.parametrize("cut", [1, 21, 60, 200])
