@@ -3,6 +3,7 @@
 import struct
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import bringing
@@ -221,3 +222,17 @@ def test_every_error_is_one_a_person_can_read(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x05\x06" + bytes(18))
     with pytest.raises(TeachableError, match="holds no photos"):
         open_source(path, "x.zip", tmp_path)
+
+
+def test_pictures_can_be_asked_for_while_photos_are_read(tmp_path: Path) -> None:
+    photos = [bringing.jpeg(seed, 96) for seed in range(40)]
+    path = bringing.zipped(
+        tmp_path / "x.zip", {f"a/{at}.jpg": data for at, data in enumerate(photos)}, zipfile.ZIP_DEFLATED
+    )
+    with open_source(path, "x.zip", tmp_path) as source, ThreadPoolExecutor(4) as threads:
+        numbers = source.plan.classes[0].previews
+        expected = [source.preview(number) for number in numbers]
+        reading = [threads.submit(lambda: [item.data for item in source.items("c0")]) for _ in range(2)]
+        looking = [threads.submit(lambda: [source.preview(number) for number in numbers]) for _ in range(4)]
+        assert all(one.result() == photos for one in reading)
+        assert all(one.result() == expected for one in looking)
