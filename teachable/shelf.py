@@ -12,9 +12,6 @@ from teachable.projects.storage import Storage
 from teachable.projects.store import Damaged
 from teachable.types import ProjectInfo, ProjectNetwork, TrainSettings
 
-COVERS = 4
-"""Photos that stand for a project."""
-
 
 @dataclass(frozen=True)
 class Shelved:
@@ -88,8 +85,8 @@ class Shelf(Contents):
         """Return all projects with what stands for them, what is in the bin, and what the disk has left."""
         found, damaged = self._store.survey()
         binned = self._store.bin()
-        sizes = self._sizes.of((info.id, info.updated) for info in found)
-        shelved = tuple(Shelved(info, self._store.covers(info.id, COVERS), sizes.get(info.id)) for info in found)
+        sizes = self._sizes.of((one.info.id, one.info.updated) for one in found)
+        shelved = tuple(Shelved(one.info, one.covers, sizes.get(one.info.id)) for one in found)
         taken = sum(sizes.values()) + sum(one.bytes for one in binned)
         return ShelfView(shelved, binned, damaged, taken, self._store.free(), KEPT_DAYS)
 
@@ -174,10 +171,12 @@ class Shelf(Contents):
             Conflict: the project is being trained.
         """
         project = self._store.open(project_id)
-        before = project.storage().total
+        before = project.storage()
         if caches:
             self._on_rest(project_id)
             project.forget_caches()
         if removed:
             project.forget_removed()
-        return max(0, before - project.storage().total)
+        after = project.storage()
+        # Not the difference of everything: what goes on in the background makes files meanwhile.
+        return max(0, before.removed + before.caches - after.removed - after.caches)

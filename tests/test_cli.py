@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,10 @@ def test_the_commands_are_those_that_were_agreed() -> None:
         "export",
         "serve-model",
         "projects",
+        "versions",
+        "pack",
+        "import",
+        "doctor",
         "networks",
     ]
 
@@ -458,9 +463,34 @@ def test_projects_are_listed(tmp_path: Path) -> None:
     result = teachable("projects", "--home", tmp_path)
     assert result.exit_code == 0
     assert made.id in result.stdout
-    assert "Fruit 🍎: Class 1 (0), Class 2 (0)" in result.stdout
+    assert "0.1 MB  Fruit 🍎: Class 1 (0), Class 2 (0)" in result.stdout
     (found,) = json.loads(teachable("projects", "--home", tmp_path, "--json").stdout)
     assert (found["id"], found["name"]) == (made.id, "Fruit 🍎")
+    assert found["bytes"] > 50_000
+
+
+def test_a_deleted_project_is_listed_and_brought_back(tmp_path: Path) -> None:
+    assert "no deleted projects" in teachable("projects", "--home", tmp_path, "--bin").stdout
+    with closing(ProjectStore(tmp_path)) as store:
+        token = store.delete(store.create("Fruit").id)
+    listed = teachable("projects", "--home", tmp_path, "--bin").stdout
+    assert token in listed
+    assert "Fruit (0 photos)" in listed
+    (found,) = json.loads(teachable("projects", "--home", tmp_path, "--bin", "--json").stdout)
+    assert found["id"] == token
+    result = teachable("projects", "--home", tmp_path, "--restore", token)
+    assert result.exit_code == 0
+    assert "“Fruit” is back" in result.stdout
+    again = teachable("projects", "--home", tmp_path, "--restore", token)
+    assert again.exit_code == 2
+    assert "no longer in the bin" in again.stderr
+
+
+def test_a_project_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "projects" / ("0" * 32)).mkdir(parents=True)
+    result = teachable("projects", "--home", tmp_path)
+    assert result.exit_code == 0
+    assert "0" * 32 in result.stderr
 
 
 def test_a_home_that_cannot_be_used_is_an_error_in_words(tmp_path: Path) -> None:

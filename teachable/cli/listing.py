@@ -39,7 +39,8 @@ def projects(
 
 
 def _list(store: "ProjectStore", folder: Path, as_json: bool) -> None:
-    found, damaged = store.survey()
+    seen, damaged = store.survey()
+    found = [one.info for one in seen]
     if as_json:
         typer.echo(json.dumps([{**asdict(info), "bytes": store.size(info.id)} for info in found], indent=2))
     else:

@@ -1,21 +1,34 @@
 """What a list of projects shows, read without opening them. What did not change since is not read again."""
 
-import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from teachable.projects import about, samples, schema
 from teachable.types import ProjectInfo
+
+COVERS = 4
+"""Photos that stand for a project."""
 
 # A file system tells times apart only so finely: what was written just now may be written again at the same time.
 _SETTLED = 2.0
 
 _State = tuple[tuple[int, int], ...]
-_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """A project among others.
+
+    Attributes:
+        info: what it is.
+        covers: ids of up to four samples that stand for it, of different classes as far as there are.
+    """
+
+    info: ProjectInfo
+    covers: tuple[int, ...]
 
 
 class Glance:
@@ -23,38 +36,26 @@ class Glance:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[Path, str], tuple[_State, Any]] = {}
+        self._known: dict[Path, tuple[_State, Glimpse]] = {}
 
-    def info(self, folder: Path) -> ProjectInfo:
-        """Return what a project that this session has not opened is.
-
-        Raises:
-            Conflict: it is damaged or from a newer version.
-        """
-        return self._look(folder, "info", lambda connection: about.read(connection, folder.name, folder))
-
-    def covers(self, folder: Path, count: int) -> tuple[int, ...]:
-        """Return the ids of up to `count` samples that stand for such a project.
+    def at(self, folder: Path) -> Glimpse:
+        """Look at a project that this session has not opened.
 
         Raises:
             Conflict: it is damaged or from a newer version.
         """
-        return self._look(folder, f"covers {count}", lambda connection: samples.covers(connection, count))
-
-    def _look(self, folder: Path, what: str, read: Callable[[sqlite3.Connection], _Found]) -> _Found:
-        state, key = _state(folder), (folder, what)
+        state = _state(folder)
         with self._lock:
-            known = self._known.get(key)
+            known = self._known.get(folder)
         if known is not None and known[0] == state:
-            found: _Found = known[1]
-            return found
+            return known[1]
         path = folder / about.DATABASE
         with schema.in_words(path), closing(schema.connect(path)) as connection:
             schema.bring_up_to_date(connection, path)
-            found = read(connection)
+            found = Glimpse(about.read(connection, folder.name, folder), samples.covers(connection, COVERS))
         if state and max(changed for changed, _ in state) < (time.time() - _SETTLED) * 1e9:
             with self._lock:
-                self._known[key] = (state, found)
+                self._known[folder] = (state, found)
         return found
 
 

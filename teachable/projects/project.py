@@ -9,6 +9,7 @@ from teachable.projects.about import DATABASE, EXPORTS, MODELS, REPORTS, SAMPLES
 from teachable.projects.database import Database
 from teachable.projects.exported import ExportFiles
 from teachable.projects.files import PhotoFiles
+from teachable.projects.glance import COVERS, Glimpse
 from teachable.projects.intake import Intake
 from teachable.projects.kept import ModelFiles, ReportFiles
 from teachable.projects.samples import Brief
@@ -66,7 +67,7 @@ class Project:
         self._database = Database(folder / DATABASE)
         self._intake = Intake(self._database, self._photos, session, allowed, self._tidying.left_something)
         self._known: ProjectInfo | None = None
-        self._covers: tuple[tuple[float, int], tuple[int, ...]] | None = None
+        self._glimpse: Glimpse | None = None
         self.versions = Versions(self._database, self._models, self._photos, session)
 
     def close(self) -> None:
@@ -84,14 +85,13 @@ class Project:
                 known = self._known = about.read(connection, self.id, self.folder)
             return known
 
-    def covers(self, count: int) -> tuple[int, ...]:
-        """Return the ids of up to `count` samples that stand for the project."""
-        info = self.info()
-        known = self._covers
-        if known is None or known[0] != (info.updated, count):
+    def glimpse(self) -> Glimpse:
+        """Return what the project is, and photos that stand for it."""
+        info, known = self.info(), self._glimpse
+        if known is None or known.info != info:
             with self._database.read() as connection:
-                known = self._covers = ((info.updated, count), samples.covers(connection, count))
-        return known[1]
+                known = self._glimpse = Glimpse(info, samples.covers(connection, COVERS))
+        return known
 
     def rename(self, name: str) -> None:
         """Rename the project.

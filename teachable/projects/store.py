@@ -15,7 +15,7 @@ from teachable.errors import Conflict, NotFound, StorageFull, TeachableError
 from teachable.projects import about, names, schema, storage
 from teachable.projects.bin import Bin, Binned
 from teachable.projects.files import sync_folder
-from teachable.projects.glance import Glance
+from teachable.projects.glance import Glance, Glimpse
 from teachable.projects.project import Project
 from teachable.types import ProjectInfo, ProjectNetwork
 from teachable.words import say
@@ -76,9 +76,9 @@ class ProjectStore:
         Raises:
             StorageFull: the disk has no room even for reading; better said than shown as missing projects.
         """
-        return self.survey()[0]
+        return tuple(one.info for one in self.survey()[0])
 
-    def survey(self) -> tuple[tuple[ProjectInfo, ...], tuple[Damaged, ...]]:
+    def survey(self) -> tuple[tuple[Glimpse, ...], tuple[Damaged, ...]]:
         """Return all projects, last changed first, and those that cannot be read.
 
         Raises:
@@ -98,15 +98,7 @@ class ProjectStore:
                 log.warning("Project %s is left out of the list: %s", folder, error)
                 known = error if isinstance(error, TeachableError) else Conflict("project_damaged", folder=folder)
                 damaged.append(Damaged(folder.name, str(known)))
-        return tuple(sorted(found, key=lambda info: info.updated, reverse=True)), tuple(damaged)
-
-    def covers(self, project_id: str, count: int) -> tuple[int, ...]:
-        """Return the ids of up to `count` samples that stand for a project; none for one that is gone or damaged."""
-        with suppress(TeachableError, sqlite3.Error):
-            with self._lock:
-                project = self._open.get(project_id)
-            return self._glance.covers(self._folder(project_id), count) if project is None else project.covers(count)
-        return ()
+        return tuple(sorted(found, key=lambda one: one.info.updated, reverse=True)), tuple(damaged)
 
     def size(self, project_id: str) -> int:
         """Return the bytes a project takes; 0 for one that is gone."""
@@ -198,7 +190,7 @@ class ProjectStore:
             folder = self._folder(project_id)
             info = None
             with suppress(TeachableError, sqlite3.Error, ValueError):
-                info = self._peek(folder)
+                info = self._peek(folder).info
             project = self._open.pop(project_id, None)
             if project is not None:
                 project.close()
@@ -245,13 +237,13 @@ class ProjectStore:
             raise NotFound("project_unknown")
         return folder
 
-    def _peek(self, folder: Path) -> ProjectInfo:
+    def _peek(self, folder: Path) -> Glimpse:
         """Read a project without opening it for the session, so that listing never purges anything."""
         with self._lock:
             project = self._open.get(folder.name)
         if project is not None:
-            return project.info()
-        return self._glance.info(folder)
+            return project.glimpse()
+        return self._glance.at(folder)
 
     def _taken(self) -> set[str]:
         return {names.name_key(info.name) for info in self.list()}
