@@ -11,6 +11,9 @@ import { say } from "./words.js";
 
 /** @typedef {import("./import.js").Found} Found */
 
+/** A folder that takes longer to be listed is announced. */
+const LARGE_MS = 800;
+
 /**
  * Let an element take photos for one class.
  * @param {HTMLElement} card
@@ -70,11 +73,18 @@ async function read(data) {
   const entries = [...(data?.items ?? [])].map((item) => item.webkitGetAsEntry?.() ?? null);
   const files = [...(data?.files ?? [])];
   const roots = entries.filter((entry) => entry !== null);
+  const large = setTimeout(() => tell(say("page.drop.reading")), LARGE_MS);
   /** @type {Found[]} */
-  const found = roots.length
-    ? (await Promise.all(roots.map((entry) => walk(entry, [])))).flat()
-    : files.map((file) => ({ path: [], file }));
-  if (!found.length) tell(say("page.drop.nothing"), "problem");
+  let found = [];
+  try {
+    found = roots.length ? (await Promise.all(roots.map((entry) => walk(entry, [])))).flat() : files.map((file) => ({ path: [], file }));
+    if (!found.length) tell(say("page.drop.nothing"), "problem");
+  } catch (error) {
+    // A file that was moved or may not be read; what the browser says about it is no help.
+    console.warn(error);
+    tell(say("page.drop.unreadable"), "problem");
+  }
+  clearTimeout(large);
   return found;
 }
 
@@ -96,7 +106,8 @@ async function walk(entry, path) {
     /** @type {FileSystemEntry[]} */
     const portion = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!portion.length) return found;
-    for (const child of portion) found.push(...(await walk(child, [...path, entry.name])));
+    const inside = await Promise.all(portion.map((child) => walk(child, [...path, entry.name])));
+    for (const files of inside) for (const file of files) found.push(file);
   }
 }
 

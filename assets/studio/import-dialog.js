@@ -27,6 +27,8 @@ export function openImport(first) {
   let form = null;
   let refused = "";
   let busy = false;
+  /** What is said about the end. */
+  let shown = "";
 
   const title = make("h2", { className: "t-dialog-title", dir: "auto" });
   const close = button({ icon: "close", label: say("page.close"), testid: "import-close", press: () => dialog.close() });
@@ -121,7 +123,7 @@ export function openImport(first) {
     agreed.hidden = phase !== "planned";
     sentences.hidden = !ended;
     reasons.hidden = !ended || !info?.rejected.length;
-    if (ended && info && phase !== before) showEnd();
+    if (ended) showEnd();
     notice.hidden = !refused && !one.trouble;
     write(problem, refused || one.trouble);
     pause.hidden = phase !== "running" && phase !== "waiting";
@@ -158,7 +160,11 @@ export function openImport(first) {
   function showEnd() {
     const { info } = one;
     if (!info) return;
-    const [first, ...others] = outcome(info);
+    const said = outcome(info);
+    const key = [info.id, info.state, ...said].join("\n");
+    if (key === shown) return;
+    shown = key;
+    const [first, ...others] = said;
     const mark = icon(info.state === "done" ? "check" : info.state === "failed" ? "warning" : "info");
     sentences.replaceChildren(make("div", { className: "t-result-head" }, mark, make("p", { className: "t-strong" }, first ?? "")), ...others.map((text) => make("p", {}, text)));
     sentences.dataset.state = info.state;

@@ -56,7 +56,6 @@ export function folderImport(found) {
     info,
     trouble: "",
     lost: false,
-    read: false,
     preview(number) {
       const file = previews[number];
       return file ? (pictures[number] ??= URL.createObjectURL(file)) : "";

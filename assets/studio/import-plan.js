@@ -85,8 +85,10 @@ export function planForm(one, plan, chosen) {
     const pictures = make("span", { className: "t-plan-pictures" }, ...planned.previews.map((preview) => picture(preview)));
     const into = make("select", { className: "t-select", "aria-label": say("page.import.into", { name: planned.name }), "data-testid": "plan-into", on: { change: show } });
     const name = make("input", { type: "text", className: "t-text", value: planned.name, dir: "auto", autocomplete: "off", spellcheck: false, "aria-label": say("page.import.class_name"), "data-testid": "plan-name", on: { input: () => changed() } });
+    // What it is called in the file, where it does not become the name of a class.
+    const called = make("p", { className: "t-strong", dir: "auto" }, planned.name);
     const counts = make("p", { className: "t-muted", "data-testid": "plan-counts" });
-    const row = make("li", { className: "t-plan-row", "data-testid": "plan-class" }, pictures, make("div", { className: "t-plan-text" }, whole ? make("p", { className: "t-strong", dir: "auto" }, planned.name) : name, counts), whole ? null : into);
+    const row = make("li", { className: "t-plan-row", "data-testid": "plan-class" }, pictures, make("div", { className: "t-plan-text" }, called, whole ? null : name, counts), whole ? null : into);
 
     function offer() {
       const classes = fresh ? [] : (here?.classes ?? []);
@@ -106,6 +108,7 @@ export function planForm(one, plan, chosen) {
 
     function show() {
       name.hidden = into.value !== NEW;
+      called.hidden = !name.hidden;
       row.toggleAttribute("data-out", into.value === OUT);
       changed();
     }

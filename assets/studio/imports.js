@@ -29,7 +29,6 @@ import { say } from "./words.js";
  * @property {Import | null} info
  * @property {string} trouble why it could not be sent or asked about
  * @property {boolean} lost it cannot go on
- * @property {boolean} read a person has seen how it ended
  * @property {(preview: number) => string} preview address of a small picture
  * @property {(choices: ImportChoices) => Promise<void>} start
  * @property {() => Promise<void>} pause
@@ -46,6 +45,8 @@ export const ENDED = new Set(["done", "failed", "cancelled"]);
 
 /** @type {Going[]} */
 const going = [];
+/** Ids of those that need not be found again. @type {Set<string>} */
+const read = new Set();
 /** Key of what an open dialog shows: how it ends is said there. @type {string | null} */
 let watched = null;
 let made = 0;
@@ -73,7 +74,7 @@ export function watch(key) {
 
 /** Take up what was on its way when the page was left. Once per page. */
 export function startImports() {
-  for (const { id, name } of remembered()) add(served(name, id));
+  for (const { id, name, state: last } of remembered()) add(served(name, unknown(id, last)));
   addEventListener("beforeunload", (event) => {
     if (going.some(({ info, local, lost }) => !lost && (local ? info && !ENDED.has(info.state) && info.state !== "planned" : !info))) event.preventDefault();
   });
@@ -136,6 +137,7 @@ export function freshKey() {
 export function dismiss(one) {
   const at = going.indexOf(one);
   if (at >= 0) going.splice(at, 1);
+  if (one.info?.id) read.add(one.info.id);
   remember();
   notify("imports");
 }
@@ -143,11 +145,11 @@ export function dismiss(one) {
 /**
  * A file that the server has, or will have.
  * @param {string} name
- * @param {string | null} id
+ * @param {Import | null} info
  * @param {AbortController} [stop] ends the sending
  * @returns {Going}
  */
-function served(name, id, stop) {
+function served(name, info, stop) {
   /** @param {string} method @param {string} [step] @param {object} [body] */
   const change = async (method, step = "", body = undefined) => {
     const answer = await request(method, `/imports/${one.info?.id}${step}`, body);
@@ -162,10 +164,9 @@ function served(name, id, stop) {
     into: null,
     bytes: 0,
     sent: 0,
-    info: id === null ? null : unknown(id),
+    info,
     trouble: "",
     lost: false,
-    read: false,
     preview: (preview) => previewUrl(one.info?.id ?? "", preview),
     async start(choices) {
       await change("POST", "/start", await withClasses(choices));
@@ -193,9 +194,14 @@ function served(name, id, stop) {
   return one;
 }
 
-/** What is known of one that was remembered, until the server was asked. @param {string} id @returns {Import} */
-function unknown(id) {
-  return { id, state: "reading", plan: null, project: null, fraction: 0, done: 0, total: 0, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null };
+/**
+ * What is known of one that was remembered, until the server was asked.
+ * @param {string} id
+ * @param {Import["state"]} last
+ * @returns {Import}
+ */
+function unknown(id, last) {
+  return { id, state: last, plan: null, project: null, fraction: 0, done: 0, total: 0, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null };
 }
 
 /**
@@ -207,6 +213,7 @@ export function take(one, info) {
   const before = one.info;
   one.info = info;
   one.trouble = "";
+  if (before?.state !== info.state) remember();
   if (before && before.added !== info.added && info.project === state.project?.id) askNow();
   if (before && !ENDED.has(before.state) && ENDED.has(info.state)) ended(one, info);
   notify("imports");
@@ -278,18 +285,25 @@ async function ask() {
   if (open.length) timer = setTimeout(() => void ask(), open.some(({ info }) => MOVING.has(info?.state ?? "")) ? ASK_MS : IDLE_MS);
 }
 
-/** The server was started anew since: what it had taken is in the project, the rest is gone. @param {Going} one */
+/**
+ * The server was started anew since: what it had taken is in the project, the rest is gone.
+ * @param {Going} one
+ */
 function forget(one) {
+  const last = one.info?.state ?? "reading";
+  if (ENDED.has(last)) return dismiss(one);
   one.lost = true;
-  one.trouble = say(one.info?.plan && one.info.state !== "planned" ? "page.import.interrupted" : "page.import.forgotten");
+  one.trouble = say(last === "reading" || last === "planned" ? "page.import.forgotten" : "page.import.interrupted");
+  if (one.info) read.add(one.info.id);
   remember();
 }
 
-/** Write down what a reload must find again. */
+/** Write down what a reload must find again, beside what other pages wrote down. */
 function remember() {
-  const kept = going.filter(({ local, lost, info }) => !local && !lost && info).map(({ info, name }) => ({ id: info?.id, name }));
+  const mine = going.filter(({ local, lost, info }) => !local && !lost && info).map(({ info, name }) => ({ id: info?.id ?? "", name, state: info?.state ?? "reading" }));
+  const others = remembered().filter(({ id }) => !read.has(id) && !mine.some((one) => one.id === id));
   try {
-    if (kept.length) localStorage.setItem(REMEMBERED, JSON.stringify(kept));
+    if (mine.length + others.length) localStorage.setItem(REMEMBERED, JSON.stringify([...others, ...mine]));
     else localStorage.removeItem(REMEMBERED);
   } catch (error) {
     // A browser that keeps nothing forgets it at the next reload; the import goes on.
@@ -297,7 +311,7 @@ function remember() {
   }
 }
 
-/** @returns {{ id: string, name: string }[]} */
+/** @returns {{ id: string, name: string, state: Import["state"] }[]} */
 function remembered() {
   try {
     const kept = JSON.parse(localStorage.getItem(REMEMBERED) ?? "[]");

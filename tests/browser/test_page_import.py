@@ -125,7 +125,7 @@ def test_a_zip_is_merged_into_classes_and_taken_back(studio: Open, api: Api, tmp
 
 def test_a_long_import_is_paused_survives_a_reload_and_goes_on(studio: Open, api: Api, tmp_path: Path) -> None:
     page = studio(project=api.project()["id"])
-    many = {f"many/{number}.jpg": jpeg(number, 24) for number in range(400)}
+    many = {f"many/{number}.jpg": jpeg(number, 24) for number in range(250)}
     page.open_file(zipped(tmp_path / "many.zip", many))
     page.at("import-start").click()
     page.at("import-pause").click()
@@ -142,8 +142,8 @@ def test_a_long_import_is_paused_survives_a_reload_and_goes_on(studio: Open, api
     page.at("import-close").click()
     # It ends unseen, so it is told with a way back.
     toast = page.at("toasts")
-    expect(toast).to_contain_text(say("page.import.done", count=400))
-    assert api.counts(page.project) == {"many": 400, "Class 2": 0}
+    expect(toast).to_contain_text(say("page.import.done", count=250))
+    assert api.counts(page.project) == {"many": 250, "Class 2": 0}
     toast.get_by_test_id("undo").click()
     expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(0)
     assert sum(api.counts(page.project).values()) == 0

@@ -1,8 +1,10 @@
 """What can be measured of the look: nothing sticks out on a phone, and all words can be read in both themes."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from bringing import jpeg, zipped
 from pages import Open, Studio
 from playwright.sync_api import expect
 from scenes import photo
@@ -142,3 +144,44 @@ def test_nothing_sticks_out_on_a_phone(studio: Open, api: Api, trained: dict[str
     assert box
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize(
+    "options", [PHONE, {"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["phone", "light", "dark"]
+)
+def test_projects_and_plans_can_be_read_and_fit(
+    studio: Open, api: Api, trained: dict[str, Any], tmp_path: Path, options: dict[str, Any]
+) -> None:
+    gone = api.project("Deleted", "With it", name="In the bin")
+    api.ask("DELETE", f"/projects/{gone['id']}")
+    page = studio(project=trained["id"], **options)
+
+    def look(least: int) -> None:
+        if options is PHONE:
+            assert_fits(page)
+        else:
+            assert_readable(page, least)
+
+    shelf = page.shelf()
+    expect(shelf.get_by_test_id("shelf-card").first).to_be_visible()
+    look(12)
+    page.at("bin").locator("summary").click()
+    page.at("bin-row").first.get_by_test_id("bin-forever").click()
+    look(20)
+    page.at("ask-no").click()
+    page.at("shelf-menu").first.click()
+    page.at("shelf-storage").first.click()
+    expect(page.at("storage")).to_have_attribute("data-ready", "true")
+    look(20)
+    page.at("storage-close").click()
+    page.at("shelf-close").click()
+
+    names = ("A folder with a name that goes on and on and on without an end in sight", "b", "c")
+    page.open_file(zipped(tmp_path / "a file with a long name.zip", {f"x/{name}/1.jpg": jpeg(3) for name in names}))
+    look(16)
+    page.at("import-close").click()
+    expect(page.at("import-chip")).to_be_visible()
+    look(12)
+    page.at("import-chip").click()
+    page.at("import-cancel").click()
+    expect(page.at("import-chip")).to_have_count(0)
