@@ -7,8 +7,6 @@ import os
 import random
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 import weights_server as ws
 from making import DEADLINE, until
+from small_disks import small_disk
 from weights_server import Stall, WeightsServer
 
 from teachable import downloads
@@ -570,18 +569,8 @@ def test_a_disk_that_is_full_in_the_middle(one: Fetch, monkeypatch: pytest.Monke
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of half a megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if sys.platform != "linux" or mount is None or os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root on Linux")
-    command = [mount, "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("this system lets nobody mount a small disk")
-    try:
+    with small_disk(tmp_path / "disk", "512k") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_real_disk_that_is_full(server: WeightsServer, tiny_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
