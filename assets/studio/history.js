@@ -69,10 +69,13 @@ function pressed(event) {
  * @param {Way} way
  */
 async function go(way) {
-  if (busy || !state.project?.[way]) return;
+  if (busy || !state.project) return;
   busy = true;
   await attempt(async () => {
-    const { id } = /** @type {Project} */ (state.project);
+    // What was changed a moment ago may not be known here yet.
+    if (!state.project?.[way]) await refreshProject();
+    if (!state.project?.[way]) return;
+    const { id } = state.project;
     /** @type {Project} */
     let project;
     try {
