@@ -362,12 +362,13 @@ class Project:
     def forget_removed(self) -> None:
         """Remove everything that was deleted for good: nothing can be taken back or done again any more."""
         with self._database.change() as connection:
+            before = samples.files_in_use(connection)
             actions.forget_all(connection)
         # Nobody may add a photo while its file is taken for one that nothing names.
         with self._database.frozen() as connection:
             used = samples.files_in_use(connection) | self._models.photos_named()
             self._photos.sweep(used)
-            self.small.sweep(used)
+        self.small.discard(before - used)
 
     def forget_caches(self) -> None:
         """Remove what can be made again. Nobody may be making or using any of it meanwhile."""
