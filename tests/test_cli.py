@@ -320,7 +320,7 @@ def test_what_cannot_be_trained_is_refused_before_the_work(photos: Path, tmp_pat
     write_photo(tmp_path / "single" / "one" / "photo.jpg", RED)
     for arguments, words in (
         ([tmp_path / "missing"], "There is no folder"),
-        ([tmp_path / "flat" / "photo.jpg"], "is a file"),
+        ([tmp_path / "flat" / "photo.jpg"], "is a single photo"),
         ([tmp_path / "flat"], "holds no folders"),
         ([tmp_path / "single"], "one folder with files"),
         ([photos, "--out", tmp_path], "is a folder"),

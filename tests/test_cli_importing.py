@@ -56,6 +56,24 @@ def test_a_folder_becomes_a_project_that_can_be_packed_and_imported(pets: Path, 
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []
 
 
+def test_a_zip_is_trained_on_as_the_folder_in_it_would_be(pets: Path, tmp_path: Path) -> None:
+    from teachable.runtime import Classifier
+
+    file, out = tmp_path / "Pets.zip", tmp_path / "pets.onnx"
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(pets.rglob("*.jpg")):
+            archive.write(path, path.relative_to(tmp_path).as_posix())
+    made = teachable("train", file, "--out", out, "--epochs", "5")
+    assert made.exit_code == 0, made.stderr
+    assert "broken.jpg" in made.stderr
+    assert "2 classes, 6 photos" in made.stdout
+    assert Classifier.load(out).labels == ("Cat", "Dog")
+    (tmp_path / "letter.txt").write_text("hello")
+    wrong = teachable("train", tmp_path / "letter.txt", "--out", tmp_path / "none.onnx")
+    assert wrong.exit_code == 2
+    assert "letter.txt" in wrong.stderr
+
+
 def test_what_cannot_be_imported_is_said(pets: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (tmp_path / "letter.txt").write_text("hello")

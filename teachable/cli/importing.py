@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 SOME_SKIPPED, FAILED = 1, 2
 _LOOK_SECONDS = 0.1
 
+USUAL_RATE = 2.0
+"""Photos taken from each second of a video."""
+
 
 def import_file(
     source: Annotated[Path, typer.Argument(help=say("cli.help.import_source"), metavar="FILE_OR_FOLDER")],
     project: Annotated[str | None, typer.Option(help=say("cli.help.import_project"), show_default=False)] = None,
-    rate: Annotated[float, typer.Option(help=say("cli.help.import_rate"))] = 2.0,
+    rate: Annotated[float, typer.Option(help=say("cli.help.import_rate"))] = USUAL_RATE,
     unmirror: Annotated[bool, typer.Option("--unmirror", help=say("cli.help.import_unmirror"))] = False,
     independent: Annotated[bool, typer.Option("--independent", help=say("cli.help.independent"))] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=say("cli.help.import_dry_run"))] = False,
@@ -37,7 +40,7 @@ def import_file(
 
     with Workspace(home or settings.home()) as workspace:
         target = None if project is None else find_project(workspace, project).id
-        found = _finished(workspace, workspace.imports.open(source, target).id)
+        found = finished(workspace, workspace.imports.open(source, target).id)
         if found.plan is None or found.state != "planned":
             _fail(found)
             return
@@ -45,7 +48,7 @@ def import_file(
             _show(found.plan)
         if dry_run:
             return
-        ended = _take(workspace, found, _choices(workspace, found.plan, target, rate, unmirror, independent), quiet)
+        ended = take(workspace, found, choices(workspace, found.plan, target, rate, unmirror, independent), quiet)
         if ended.state != "done":
             _fail(ended)
         if not quiet:
@@ -56,29 +59,28 @@ def import_file(
         raise typer.Exit(SOME_SKIPPED)
 
 
-def _finished(
-    workspace: "Workspace", import_id: str, look: "Callable[[Import], object]" = lambda one: None
-) -> "Import":
+def finished(workspace: "Workspace", import_id: str, look: "Callable[[Import], object]" = lambda one: None) -> "Import":
     """Wait until an import waits for an answer or has ended, and can be told to stop meanwhile."""
     while (now := workspace.imports.wait(import_id, _LOOK_SECONDS)).state in {"reading", "waiting", "running"}:
         look(now)
     return now
 
 
-def _take(workspace: "Workspace", found: "Import", choices: "Choices", quiet: bool) -> "Import":
-    begun = workspace.imports.start(found.id, choices)
+def take(workspace: "Workspace", found: "Import", wanted: "Choices", quiet: bool) -> "Import":
+    """Take a file in, and show how far that is."""
+    begun = workspace.imports.start(found.id, wanted)
     if quiet:
-        return _finished(workspace, begun.id)
+        return finished(workspace, begun.id)
     label = say("cli.import.running")
     length = max(1, begun.total)
     with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        ended = _finished(workspace, begun.id, lambda now: bar.update(now.done - bar.pos))
+        ended = finished(workspace, begun.id, lambda now: bar.update(now.done - bar.pos))
         if ended.state == "done":
             bar.update(length - bar.pos)
     return ended
 
 
-def _choices(
+def choices(
     workspace: "Workspace", plan: "Plan", target: str | None, rate: float, unmirror: bool, independent: bool
 ) -> "Choices":
     """Take everything, and put classes into those of the project that are called the same."""

@@ -15,6 +15,7 @@ import typer
 from teachable import settings
 from teachable.cli.finding import check_target
 from teachable.cli.folders import ClassFolder, read_classes, read_tests
+from teachable.cli.importing import USUAL_RATE, choices, finished, take
 from teachable.errors import StorageFull, TeachableError
 from teachable.scores import Evaluation, TestScore
 from teachable.types import ModelRecord, Rejected, TrainSettings
@@ -51,8 +52,9 @@ def train(
 ) -> None:
     """Train on a folder and write the model."""
     check_target(out, force)
-    classes = read_classes(folder, independent=independent)
-    tests = () if test is None else read_tests(test, classes, independent=independent)
+    # A file, a zip for one, is looked into by the same readers as on the page.
+    classes = () if folder.is_file() else read_classes(folder, independent=independent)
+    tests = () if test is None or not classes else read_tests(test, classes, independent=independent)
     chosen = TrainSettings(epochs, batch_size, learning_rate, hidden, seed)
 
     from teachable.workflow import Workspace
@@ -60,13 +62,18 @@ def train(
     # Networks are not fetched anew for a project that is gone afterwards.
     networks = settings.networks_folder(home or settings.home())
     with _home(home) as place, Workspace(place, networks) as workspace:
-        project = workspace.create_project(project_name or folder.resolve().name, network).id
+        name = folder.resolve().stem if folder.is_file() else folder.resolve().name
+        project = workspace.create_project(project_name or name, network).id
         workspace.save_settings(project, chosen)
         reader = _Reader(workspace, project, quiet)
-        reader.read(folder, classes)
+        if classes:
+            reader.read(folder, classes)
+        else:
+            reader.read_file(folder, independent)
+            tests = () if test is None else read_tests(test, reader.classes, independent=independent)
         if test is not None:
             reader.read_tests(test, tests)
-        _list_skipped(reader.skipped)
+        _list_skipped(reader.skipped, reader.unlisted)
         record = _train(workspace, project, chosen, quiet)
         _write(out, workspace.model_bytes(project))
         if not quiet:
@@ -94,6 +101,7 @@ class _Reader:
 
     Attributes:
         skipped: these files.
+        unlisted: how many more there are that are not among them.
         repeated: test photos that are no test, because they are in their class already.
     """
 
@@ -103,6 +111,7 @@ class _Reader:
         self._quiet = quiet
         self._ids: dict[str, str] = {}
         self.skipped: list[Rejected] = []
+        self.unlisted = 0
         self.repeated = 0
 
     def read(self, folder: Path, classes: tuple[ClassFolder, ...]) -> None:
@@ -114,6 +123,28 @@ class _Reader:
             for one in classes:
                 self._ids[one.name] = self._workspace.add_class(self._project, one.name).id
                 self._add(folder, one, self._ids[one.name], bar, test=False)
+
+    @property
+    def classes(self) -> tuple[ClassFolder, ...]:
+        """The classes that were made; which photos are in them is not known here."""
+        return tuple(ClassFolder(name, ()) for name in self._ids)
+
+    def read_file(self, path: Path, independent: bool) -> None:
+        """Make the classes of a file that is no folder, and read their photos."""
+        found = finished(self._workspace, self._workspace.imports.open(path, self._project).id)
+        if found.plan is not None and found.state == "planned":
+            for given in self._workspace.project(self._project).classes:
+                self._workspace.delete_class(self._project, given.id)
+            wanted = choices(self._workspace, found.plan, self._project, USUAL_RATE, False, independent)
+            self.skipped.extend(found.plan.skipped)
+            found = take(self._workspace, found, wanted, self._quiet)
+            self.skipped.extend(found.rejected)
+            total = found.rejected_total + (found.plan.skipped_total if found.plan else 0)
+            self.unlisted = total - len(self.skipped)
+        if found.state != "done":
+            typer.echo(say("cli.error", message=found.message or say("error.import_died")), err=True)
+            raise typer.Exit(FAILED)
+        self._ids = {one.name: one.id for one in self._workspace.project(self._project).classes}
 
     def read_tests(self, folder: Path, tests: tuple[ClassFolder, ...]) -> None:
         """Read photos of classes that are there, to be tested with only."""
@@ -146,11 +177,11 @@ class _Reader:
                 self.skipped.append(Rejected(shown, str(error), error.key, dict(error.values)))
 
 
-def _list_skipped(skipped: list[Rejected]) -> None:
+def _list_skipped(skipped: list[Rejected], unlisted: int) -> None:
     for one in skipped[:LISTED]:
         typer.echo(say("cli.skipped", name=one.name, reason=one.reason), err=True)
     if skipped:
-        typer.echo(say("cli.train.skipped", count=len(skipped)), err=True)
+        typer.echo(say("cli.train.skipped", count=len(skipped) + unlisted), err=True)
 
 
 def _train(workspace: "Workspace", project: str, settings: TrainSettings, quiet: bool) -> ModelRecord:
