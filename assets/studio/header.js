@@ -35,11 +35,9 @@ export function mountHeader({ element, trigger }) {
   element.replaceChildren(root);
 
   function items() {
-    const visiting = document.documentElement.dataset.visitor !== undefined;
     return [
       { text: say("page.project.new"), icon: icon("plus"), testid: "project-new", press: () => void createProject() },
-      // In a classroom, everyone has their own projects and sees no others.
-      ...(visiting ? [] : [{ text: say("page.project.open"), icon: icon("folder"), testid: "project-open", press: openShelf }]),
+      { text: say("page.project.open"), icon: icon("folder"), testid: "project-open", press: openShelf },
       { text: say("page.import.open"), icon: icon("upload"), testid: "project-file", press: chooseFile },
       { text: say("page.project.rename"), icon: icon("pencil"), testid: "project-rename", press: () => name.input.focus() },
       { text: say("page.shelf.download"), icon: icon("download"), testid: "project-download", href: projectZipUrl(state.project?.id ?? "") },

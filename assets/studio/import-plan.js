@@ -25,13 +25,15 @@ export function planForm(one, plan, chosen) {
   const here = state.problem ? null : state.project;
   const used = (here?.classes ?? []).some(({ samples }) => samples > 0);
   // A project of another program is one of its own, unless the one that is open is still empty.
-  let fresh = whole || !here || (plan.kind === "teachable-machine" && used);
+  // Guests of a classroom add to what they have: how many projects they may make is counted elsewhere.
+  const guest = document.documentElement.dataset.visitor !== undefined;
+  let fresh = whole || !here || (!guest && plan.kind === "teachable-machine" && used);
 
   const elements = /** @type {HTMLElement[]} */ ([make("p", { className: "t-import-about", "data-testid": "import-about" }, about(plan))]);
   for (const note of plan.notes) elements.push(make("p", { className: "t-notice t-calm", "data-testid": "import-note" }, icon("info"), make("span", {}, note.text ?? say(note.key, note.values))));
 
   const target = targetChoice();
-  if (!whole && here) elements.push(target);
+  if (!whole && here && !guest) elements.push(target);
 
   const rate = rateField();
   if (plan.options.includes("rate")) elements.push(rate.element);
