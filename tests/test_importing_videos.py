@@ -218,6 +218,17 @@ def test_an_animation_gives_all_its_frames(tmp_path: Path, format: str, name: st
         assert np.abs(bringing.pixels(item.data)[12, 12].astype(int) - expected).max() < 8
 
 
+def test_a_sliver_is_made_into_a_usable_photo(tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    data = bytearray(bringing.gif(["red", "lime"], side=24))
+    first = data.index(b",", 13)
+    data[first + 3 : first + 5] = b"\xff\xff"
+    path.write_bytes(data)
+    with opened(path, tmp_path) as source:
+        first_item = next(source.items("c0"))
+    assert max(bringing.pixels(first_item.data).shape) <= 512 * 16
+
+
 def test_what_is_see_through_is_white(tmp_path: Path) -> None:
     frames = [PIL.Image.new("RGBA", (16, 16), (255, 0, 0, alpha)) for alpha in (0, 255)]
     path = tmp_path / "a.webp"

@@ -9,7 +9,7 @@ import PIL.Image
 from PIL import GifImagePlugin, ImageFile, PngImagePlugin, WebPImagePlugin
 
 from teachable.errors import InvalidInput, TooLarge
-from teachable.importing.source import Piece, group_name
+from teachable.importing.source import Piece, group_name, stored_size
 from teachable.settings import limits
 
 MOST_FRAMES = 5_000
@@ -123,10 +123,8 @@ def _frame(picture: ImageFile.ImageFile, place: int, name: str) -> bytes:
         raise InvalidInput("animation_damaged", name=name) from error
     paper = PIL.Image.new("RGB", layer.size, "white")
     paper.paste(layer, mask=layer.getchannel("A"))
-    factor = min(1.0, limits().stored_short_side / min(paper.size))
-    width, height = (max(1, round(side * factor)) for side in paper.size)
     stream = io.BytesIO()
-    paper.resize((width, height), PIL.Image.Resampling.LANCZOS).save(stream, "JPEG", quality=FRAME_QUALITY)
+    paper.resize(stored_size(*paper.size), PIL.Image.Resampling.LANCZOS).save(stream, "JPEG", quality=FRAME_QUALITY)
     return stream.getvalue()
 
 

@@ -18,7 +18,7 @@ import PIL.Image
 import PIL.ImageOps
 
 from teachable.errors import InvalidInput, NotFound, PhotoError, TeachableError
-from teachable.images import decode, prepare
+from teachable.images import LONGEST_ASPECT, decode, prepare
 from teachable.importing.plan import (
     FASTEST_RATE,
     MOST_PREVIEWS,
@@ -29,6 +29,7 @@ from teachable.importing.plan import (
     Plan,
     PlannedClass,
 )
+from teachable.settings import limits
 
 PREVIEW_SIDE = 128
 """Pixels of the square of a small picture."""
@@ -255,6 +256,13 @@ def unmirrored(data: bytes, name: str) -> bytes:
         TooLarge: more bytes or pixels than accepted.
     """
     return _jpeg(PIL.ImageOps.mirror(PIL.Image.fromarray(decode(data, name))), UNMIRRORED_QUALITY)
+
+
+def stored_size(width: float, height: float) -> tuple[int, int]:
+    """Return the size a frame is made in: that of stored photos, which keeps slivers usable, too."""
+    short = limits().stored_short_side
+    factor = min(1.0, short / min(width, height), short * LONGEST_ASPECT / max(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def group_name(text: str) -> str:

@@ -18,9 +18,8 @@ import numpy as np
 import PIL.Image
 
 from teachable.errors import InvalidInput, TooLarge
-from teachable.importing.source import Piece, group_name
+from teachable.importing.source import Piece, group_name, stored_size
 from teachable.importing.trees import File
-from teachable.settings import limits
 from teachable.types import Image
 
 if TYPE_CHECKING:
@@ -320,9 +319,7 @@ class _Reader:
     def jpeg(self, frame: "VideoFrame") -> bytes:
         """Return a frame as a JPEG, upright, its pixels square, of the size photos are stored in."""
         wide = min(max(float(self._stream.sample_aspect_ratio or 1), 0.25), 4.0)
-        width, height = frame.width * wide, frame.height
-        factor = min(1.0, limits().stored_short_side / min(width, height))
-        size = max(1, round(width * factor)), max(1, round(height * factor))
+        size = stored_size(frame.width * wide, frame.height)
         rgb: Image = frame.reformat(*size, "rgb24").to_ndarray().astype(np.uint8, copy=False)
         # Counterclockwise, as the file says it.
         turned = np.rot90(rgb, round(frame.rotation / 90) % 4)
