@@ -1,9 +1,9 @@
 /**
  * What a dropped folder would become: which of its folders are classes, which photos are for testing, what was taken
- * together. The rules are those of `teachable/importing/` for the same folder in a zip. Nothing is sent here.
+ * together. The rules are those of `teachable/importing/folders.py` for the same folder in a zip. Nothing is sent here.
  */
 
-import { FURNITURE, isPacked, isPhoto } from "./import-kind.js";
+import { FURNITURE, isPacked, isPhoto, needsServer } from "./import-kind.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./import.js").Found} Found */
@@ -11,8 +11,12 @@ import { say } from "./words.js";
 /** @typedef {{ file: File, group: string, test: boolean }} Photo */
 
 /** Folders that say what photos are for, not what is on them. */
-const SPLITS = new Map(Object.entries({ train: false, training: false, val: true, valid: true, validation: true, test: true, testing: true }));
-const LABELS = /^metadata\.(jsonl|csv)$/i;
+const TRAINING = ["train", "training"];
+const VALIDATION = ["val", "valid", "validation", "dev"];
+const TEST = ["test", "testing", "eval", "evaluation"];
+const PARTS = [...TRAINING, ...VALIDATION, ...TEST];
+/** Folders inside a class that tell recordings apart. */
+const DEEPEST_GROUP = 2;
 /** Files that are named; all are counted. */
 const NAMED = 20;
 const PREVIEWS = 4;
@@ -27,24 +31,28 @@ export function folderPlan(found) {
   const usable = known.filter(({ file }) => isPhoto(file));
   const left = known.filter(({ file }) => !isPhoto(file));
   if (!usable.length) return null;
-  const depth = depthOfClasses(usable.map(({ path }) => path));
-  const split = splitAt(usable, depth);
-  const at = split ? depth + 1 : depth;
-  /** @type {Map<string, Photo[]>} */
+  const trunk = trunkOf(usable.map(({ path }) => path));
+  const parts = partsAt(usable, trunk.length);
+  const tested = TEST.some((name) => parts.has(name)) ? TEST : VALIDATION;
+  const around = trunk.at(-1);
+  const loose = around !== undefined && !PARTS.includes(around.toLowerCase()) ? around : (trunk[0] ?? "");
+  /** By name, however it is written. @type {Map<string, { name: string, photos: Photo[] }>} */
   const byName = new Map();
   for (const { path, file } of usable) {
-    const name = path[at] ?? path.at(-1) ?? "";
-    const photos = byName.get(name) ?? [];
-    byName.set(name, photos);
-    photos.push({ file, group: path.join("/"), test: split && SPLITS.get((path[depth] ?? "").toLowerCase()) === true });
+    const folders = path.slice(trunk.length);
+    const part = parts.size ? (folders[0] ?? "").toLowerCase() : "";
+    const name = folders[parts.size ? 1 : 0] ?? loose;
+    const label = byName.get(name.toLowerCase()) ?? { name, photos: [] };
+    byName.set(name.toLowerCase(), label);
+    const group = folders.slice(0, parts.size ? DEEPEST_GROUP + 1 : DEEPEST_GROUP).join("/");
+    label.photos.push({ file, group, test: parts.size > 0 && tested.includes(part) });
   }
   /** @type {Map<string, Photo[]>} */
   const photos = new Map();
   /** @type {File[]} */
   const previews = [];
-  const names = [...byName.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
-  const classes = names.map((name, index) => {
-    const mine = byName.get(name) ?? [];
+  const labels = [...byName.values()].sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  const classes = labels.map(({ name, photos: mine }, index) => {
     const key = String(index);
     photos.set(key, mine);
     const shown = spread(mine).map(({ file }) => previews.push(file) - 1);
@@ -61,7 +69,7 @@ export function folderPlan(found) {
   });
   const roots = new Set(usable.map(({ path }) => path[0]));
   const skipped = left.slice(0, NAMED).map(({ file }) => rejection(file));
-  const labelled = left.some(({ file }) => LABELS.test(file.name));
+  const labelled = left.some(({ file }) => needsServer(file) && !isPacked(file));
   return {
     plan: {
       kind: "folder",
@@ -80,23 +88,30 @@ export function folderPlan(found) {
 }
 
 /**
- * How many folders lie around all classes: those that hold nothing but one folder.
+ * The folders around everything.
  * @param {string[][]} paths
  */
-function depthOfClasses(paths) {
-  let depth = 0;
-  const single = () => new Set(paths.map((path) => path[depth])).size === 1;
-  // A folder with photos right in it is a class, whatever else it holds.
-  while (paths.every((path) => path.length > depth + 1) && single()) depth += 1;
-  return depth;
+function trunkOf(paths) {
+  let trunk = paths[0] ?? [];
+  for (const path of paths) {
+    const differs = trunk.findIndex((part, at) => path[at] !== part);
+    if (differs >= 0) trunk = trunk.slice(0, differs);
+  }
+  return trunk;
 }
 
 /**
+ * The parts of a data set that the folders at a depth are: all are called so, one is for training, and there are folders
+ * in them. None where they are classes.
  * @param {Found[]} found
  * @param {number} depth
+ * @returns {Set<string>}
  */
-function splitAt(found, depth) {
-  return found.every(({ path }) => path.length > depth + 1 && SPLITS.has((path[depth] ?? "").toLowerCase()));
+function partsAt(found, depth) {
+  const names = new Set(found.map(({ path }) => (path[depth] ?? "").toLowerCase()));
+  const nested = found.some(({ path }) => path.length > depth + 1);
+  const known = [...names].every((name) => PARTS.includes(name)) && TRAINING.some((name) => names.has(name));
+  return known && nested && names.size > 1 ? names : new Set();
 }
 
 /**

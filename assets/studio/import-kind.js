@@ -3,6 +3,7 @@
 const PACKED = /\.(zip|tm)$/i;
 const VIDEO = /\.(mp4|m4v|mov|avi|mkv|webm|mpe?g|3gp|ogv|wmv)$/i;
 const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|heic|heif|avif)$/i;
+const TABLE = /^metadata\.(jsonl|csv)$/i;
 /** Pictures that can move. */
 const MOVING = /\.(gif|webp|png|apng)$/i;
 /** As much of a file tells whether it moves; of a longer GIF with a first frame of that size it does not. */
@@ -25,6 +26,14 @@ export function isPhoto(file) {
  */
 export function isPacked(file) {
   return PACKED.test(file.name) || VIDEO.test(file.name) || file.type.startsWith("video/");
+}
+
+/**
+ * Whether only the server can look into it in a folder: a video, or a table that says what is on each photo.
+ * @param {File} file
+ */
+export function needsServer(file) {
+  return TABLE.test(file.name) || VIDEO.test(file.name) || file.type.startsWith("video/");
 }
 
 /**

@@ -4,9 +4,10 @@
  */
 
 import { make } from "./dom.js";
+import { canPack, packed } from "./folder-zip.js";
 import { openImport } from "./import-dialog.js";
 import { folderImport } from "./import-folder.js";
-import { isMoving, isPacked } from "./import-kind.js";
+import { isMoving, isPacked, needsServer } from "./import-kind.js";
 import { add, sendFile } from "./imports.js";
 import { tell } from "./toasts.js";
 import { uploadFiles } from "./upload.js";
@@ -61,12 +62,17 @@ export async function takeForPage(found, current) {
   else if (photos.length) tell(say("page.drop.where"), "problem");
   openFiles(many);
   if (!inFolders.length) return;
+  if (inFolders.some(({ file }) => needsServer(file)) && canPack(inFolders)) {
+    tell(say("page.drop.reading"));
+    return openFiles([await packed(inFolders, `${inFolders[0]?.path[0]}.zip`)]);
+  }
   const one = folderImport(inFolders);
   if (!one) tell(say("page.drop.nothing"), "problem");
   else {
     add(one);
     openImport(one);
   }
+  return undefined;
 }
 
 /** @param {File[]} files */

@@ -137,7 +137,7 @@ function show() {
     });
     arrange(list, elements);
     write(found, sought ? say("page.shelf.found", { count: fits.length }) : "");
-    broken.replaceChildren(...(known.damaged ?? []).map(({ name, message }) => make("li", { className: "t-notice t-notice-problem" }, icon("warning"), make("div", {}, make("p", { className: "t-strong", dir: "auto" }, name), make("p", {}, message)))));
+    broken.replaceChildren(...known.damaged.map(({ message }) => make("li", { className: "t-notice t-notice-problem" }, icon("warning"), make("p", {}, message))));
     bin.update(known.bin, known.days);
     write(room, say("page.shelf.room", { used: size(known.bytes), free: size(known.free) }));
     if (wanted !== null) cards.get(wanted)?.focus();

@@ -455,7 +455,7 @@ export interface Binned {
 
 export interface Shelf {
   projects: ShelfProject[];
-  damaged: { id: string; name: string; message: string }[];
+  damaged: { id: string; message: string }[];
   bin: Binned[];
   bytes: number;
   free: number;

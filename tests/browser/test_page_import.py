@@ -90,6 +90,20 @@ def test_folders_for_training_and_testing_become_the_same_classes(studio: Open, 
     assert api.ask("GET", f"/projects/{page.project}")["classes"][0]["tests"] == 1
 
 
+def test_a_folder_with_videos_is_looked_into_by_the_server(studio: Open, api: Api, tmp_path: Path) -> None:
+    page = studio(project=api.project()["id"])
+    fill(tmp_path, scene("Klasse/Straße", "dots", 2) | scene("Klasse/วิดีโอ", "stripes", 1))
+    video(tmp_path / "Klasse" / "วิดีโอ" / "film.mp4", frames=20, fps=10)
+    page.drop(page.at("add-class"), [tmp_path / "Klasse"])
+    dialog = page.planned()
+    expect(dialog.get_by_test_id("plan-name")).to_have_count(2)
+    expect(row(dialog, 0).get_by_test_id("plan-name")).to_have_value("Straße")
+    expect(row(dialog, 1).get_by_test_id("plan-counts")).to_contain_text(say("page.import.about_photos", count=5))
+    page.at("import-start").click()
+    expect(finished(page)).to_be_visible()
+    assert api.counts(page.project) == {"Straße": 2, "วิดีโอ": 5}
+
+
 def test_a_zip_is_merged_into_classes_and_taken_back(studio: Open, api: Api, tmp_path: Path) -> None:
     project = api.project("Dots", "Stripes")
     api.add(project, 0, photos("dots", 1, first=50), "before")
