@@ -38,14 +38,24 @@ def measure(folder: Path, shown: Collection[str], named: Collection[str], networ
         named: SHA-256 of the photos that its versions name.
         network: fingerprint of the network it is taught with.
     """
-    removed = versions = 0
-    for path, size in _files(folder / SAMPLES):
-        if path.stem not in shown:
-            removed, versions = (removed, versions + size) if path.stem in named else (removed + size, versions)
-    versions += size_of(folder / MODELS)
-    caches = sum(size_of(path) for path in caches_of(folder, network))
-    total = size_of(folder)
-    return Storage(total - removed - versions - caches, removed, versions, caches, total)
+    photos = removed = versions = caches = 0
+    for name, size in _files(str(folder / SAMPLES)):
+        sha256 = name.removesuffix(".jpg")
+        if sha256 in shown:
+            photos += size
+        elif sha256 in named:
+            versions += size
+        else:
+            removed += size
+    again = {path.name for path in caches_of(folder, network)}
+    for path in folder.iterdir():
+        if path.name == MODELS:
+            versions += size_of(path)
+        elif path.name in again:
+            caches += size_of(path)
+        elif path.name != SAMPLES:
+            photos += size_of(path)
+    return Storage(photos, removed, versions, caches, photos + removed + versions + caches)
 
 
 def caches_of(folder: Path, network: str | None) -> list[Path]:
@@ -73,24 +83,20 @@ def remove_caches(folder: Path, network: str | None) -> None:
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files below a folder; 0 where there is nothing."""
     try:
-        if path.is_file():
-            return path.stat().st_size
+        return path.stat().st_size if path.is_file() else sum(size for _, size in _files(str(path)))
     except FileNotFoundError:
         return 0
-    return sum(size for _, size in _files(path))
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Yield every file below a folder with its size. What others remove meanwhile is left out."""
+def _files(folder: str) -> Iterator[tuple[str, int]]:
+    """Yield name and size of every file below a folder. What others remove meanwhile is left out."""
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
+            yield from _files(entry.path)
         else:
-            try:
-                yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
-            except FileNotFoundError:
-                continue
+            with suppress(FileNotFoundError):
+                yield entry.name, entry.stat(follow_symlinks=False).st_size
