@@ -295,3 +295,62 @@ def test_settings_come_along_when_they_are_wanted(space: Workspace, tmp_path: Pa
     space.imports.start(found.id, Choices(choices.project, choices.classes, settings=True))
     assert space.imports.wait(found.id, DEADLINE).added == 1
     assert space.project(target.id).settings.epochs == 7
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from teachable.arrivals import Choices
+from teachable.intakes import Into
+from teachable.workflow import Workspace
+
+space = Workspace(Path(sys.argv[1]))
+found = space.imports.wait(space.imports.open(Path(sys.argv[2])).id)
+wanted = tuple(Into(one.key, one.name) for one in found.plan.classes)
+space.imports.start(found.id, Choices(None, () if found.plan.kind == "project" else wanted))
+while (now := space.imports.of(found.id)).state in {"waiting", "running"}:
+    print(now.state, now.done, now.added, flush=True)
+"""
+
+
+def killed(home: Path, file: Path, after: int) -> int:
+    """Import a file in another process that is killed once so many photos were looked at; return how many it added."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-c", _PROGRAM, str(home), str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = 0
+        for line in process.stdout:
+            _, done, added = line.split()
+            told = int(added)
+            if int(done) >= after:
+                process.kill()
+        assert process.wait(DEADLINE) == -9
+    return told
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="a process that is killed there ends with another number")
+def test_a_kill_in_the_middle_loses_no_photo_and_leaves_no_half_project(tmp_path: Path) -> None:
+    home, path = tmp_path / "home", zipped(tmp_path / "Pets.zip", {"Cat": 400, "Dog": 400})
+    told = killed(home, path, 100)
+    with Workspace(home) as space:
+        (info,) = space.projects()
+        kept = sum(one.samples for one in info.classes)
+        assert told <= kept < 800
+        for one in info.classes:
+            for sample in space.samples(info.id, one.id, limit=1000).samples:
+                assert space.photo(info.id, sample.id).is_file()
+        assert not any((home / "incoming").iterdir())
+        # Going on is importing the file again: what is there already is skipped.
+        into = {one.name: one.id for one in info.classes}
+        ended = taken(space, path, info.id, into)
+        assert ended.added + kept == 800
+        whole = tmp_path / "whole.zip"
+        whole.write_bytes(b"".join(space.pack(info.id)))
+    assert killed(home, whole, 100) == 0
+    with Workspace(home) as space:
+        assert [one.id for one in space.projects()] == [info.id]
+        assert not any((home / "incoming").iterdir())
+        assert len(list((home / "projects").iterdir())) == 1
