@@ -141,7 +141,12 @@ def test_counting_test_photos_uses_an_index(project: Project) -> None:
             samples.choose_recordings(connection)
         finally:
             connection.set_trace_callback(None)
-        plans = [str(row) for sql in seen if "SELECT" in sql and "--" not in sql for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        plans = [
+            str(row)
+            for sql in seen
+            if "SELECT" in sql and "--" not in sql
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
     assert any("samples_tests" in plan for plan in plans)
     assert any("samples_by_capture" in plan for plan in plans)
 
