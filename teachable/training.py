@@ -9,6 +9,7 @@ message, not the end of the server. It owns the process and whose turn it is; wh
 import logging
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -36,6 +37,43 @@ _LOOK_SECONDS = 0.1
 _CHILD = "import sys; sys.path.append(sys.argv[1]); from teachable.trainee import main; main()"
 
 
+class _Turns:
+    """Lets one at a time do something, in the order in which they came.
+
+    A lock would let in anybody: where thirty people train at the same time, some would wait much longer than others.
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._line: deque[threading.Event] = deque()
+        self._taken = False
+
+    def take(self, cancelled: threading.Event) -> None:
+        """Wait for the turn; `give_back` ends it.
+
+        Raises:
+            Cancelled: it was given up before the turn came.
+        """
+        place = threading.Event()  # anything that is unlike all others
+        with self._change:
+            self._line.append(place)
+            try:
+                while self._taken or self._line[0] is not place:
+                    if cancelled.is_set():
+                        raise Cancelled
+                    self._change.wait(_LOOK_SECONDS)
+                self._taken = True
+            finally:
+                self._line.remove(place)
+                self._change.notify_all()
+
+    def give_back(self) -> None:
+        """Let the next one begin."""
+        with self._change:
+            self._taken = False
+            self._change.notify_all()
+
+
 class Trainer:
     """Owns one child process and lets it work on one task at a time; safe to call from several threads.
 
@@ -43,7 +81,7 @@ class Trainer:
     """
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._turns = _Turns()
         self._state = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -116,7 +154,7 @@ class Trainer:
         """
         message = tasks.evidence_message(evidence)
         while True:
-            self._wait_for_urgent(cancelled)
+            self.wait_for_urgent(cancelled)
             answer, arrays = self._ask(message, lambda told: on_progress(told["share"]), cancelled, yielding=True)
             if answer["kind"] != "interrupted":
                 _require_done(answer)
@@ -142,7 +180,7 @@ class Trainer:
         """
         header = {"kind": "points", "method": method, "seed": seed}
         while True:
-            self._wait_for_urgent(cancelled)
+            self.wait_for_urgent(cancelled)
             answer, arrays = self._ask(
                 (header, {"embeddings": embeddings}), lambda told: None, cancelled, giving_way=True
             )
@@ -169,7 +207,12 @@ class Trainer:
         _require_done(answer)
         return answer, arrays
 
-    def _wait_for_urgent(self, cancelled: threading.Event) -> None:
+    def wait_for_urgent(self, cancelled: threading.Event) -> None:
+        """Return when nobody waits for a training or a test, for what may come after them.
+
+        Raises:
+            Cancelled: it was given up.
+        """
         while self._is_urgent():
             if cancelled.wait(_LOOK_SECONDS):
                 raise Cancelled
@@ -196,9 +239,7 @@ class Trainer:
             yielding: tell the child to stop when something urgent comes.
             giving_way: end the child when something urgent comes.
         """
-        while not self._turn.acquire(timeout=_LOOK_SECONDS):
-            if cancelled.is_set():
-                raise Cancelled
+        self._turns.take(cancelled)
         child = None
         whole = False
         try:
@@ -230,7 +271,7 @@ class Trainer:
                     self._child = None
             if spent:
                 self.warm_up()
-            self._turn.release()
+            self._turns.give_back()
         if cancelled.is_set():
             raise Cancelled
         return answer, arrays
@@ -269,8 +310,10 @@ class Trainer:
             if self._child is not None:
                 self._child.kill()
         # Whoever talks to the child notices its end and cleans up; nobody can begin another conversation.
-        with self._turn, self._state:
+        self._turns.take(threading.Event())
+        with self._state:
             child, self._child = self._child, None
+        self._turns.give_back()
         if child is not None:
             children.end(child)
 
