@@ -20,6 +20,7 @@ from teachable.errors import Conflict, TeachableError
 from teachable.images import load
 from teachable.projects import about, classes, names, records, schema
 from teachable.projects.files import copy_whole, sync_folder, temporary_name
+from teachable.projects.tidying import CLEAN
 from teachable.types import TrainSettings
 from teachable.words import say
 
@@ -113,6 +114,8 @@ def rebuild(folder: Path) -> Salvaged:
             raise
     with closing(schema.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+    # What the next one to open it finds was not left by a session that ended well.
+    (folder / CLEAN).unlink(missing_ok=True)
     return Salvaged(photos, unplaced, kept)
 
 
