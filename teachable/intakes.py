@@ -220,11 +220,12 @@ class ProjectIntake:
     def __init__(self, store: ProjectStore, source: PackedSource, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self._unpacking = Unpacking(folder, source.packed, source.read)
+        self._source = source
+        self._unpacking: Unpacking | None = None
         self._steps: Iterator[list[tuple[str, TeachableError]]] | None = None
         self.project: Project | None = None
         self.undo = None
-        self.counts = Counts(self._unpacking.total)
+        self.counts = Counts(len(source.packed.photos))
 
     def step(self, cancelled: threading.Event) -> bool:
         """Take the next batch; return whether there may be more.
@@ -232,8 +233,9 @@ class ProjectIntake:
         Raises:
             StorageFull: the disk has no room.
         """
-        if self._steps is None:
+        if self._unpacking is None or self._steps is None:
             self._folder.mkdir()
+            self._unpacking = Unpacking(self._folder, self._source.packed, self._source.read, cancelled)
             self._steps = self._unpacking.steps()
         left_out = next(self._steps, None)
         if cancelled.is_set():

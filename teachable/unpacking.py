@@ -6,12 +6,13 @@ models of ours. What is no good is left out and told; what is taken is as it was
 
 import io
 import sqlite3
+import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from teachable import images, outcomes, project_zip
+from teachable import images, outcomes, project_zip, trial
 from teachable.errors import InvalidInput, ModelFileError, NotFound, PhotoError, TeachableError, TooLarge
 from teachable.project_zip import Packed, PackedPhoto, PackedVersion
 from teachable.projects import about, models, names, records, schema, snapshots
@@ -38,6 +39,7 @@ class Unpacking:
         folder: empty, for the new project.
         packed: what the description of the zip says.
         read: gives a file of the zip.
+        cancelled: set it to give up what takes long.
 
     Attributes:
         total: photos there are.
@@ -45,10 +47,11 @@ class Unpacking:
         added: photos taken.
     """
 
-    def __init__(self, folder: Path, packed: Packed, read: Read) -> None:
+    def __init__(self, folder: Path, packed: Packed, read: Read, cancelled: threading.Event) -> None:
         self._folder = folder
         self._packed = packed
         self._read = read
+        self._cancelled = cancelled
         self._stored = PhotoFiles(folder / SAMPLES)
         self._models = ModelFiles(folder / MODELS)
         self._rows: list[PackedPhoto] = []
@@ -133,11 +136,8 @@ class Unpacking:
             NotFound: a file of it is not in the zip.
             TooLarge: a file of it has too many bytes.
         """
-        from teachable.runtime import Classifier
-
         data = self._read(version.model, LARGEST_MODEL)
-        classifier = Classifier.load(data)
-        if len(classifier.labels) != len(version.record.labels):
+        if self._told_apart(data, version.model) != len(version.record.labels):
             raise ModelFileError("project_zip_version", number=version.number)
         tested = None if version.outcomes is None else self._read(version.outcomes, LARGEST_OUTCOMES)
         if tested is not None and not _is_outcomes(tested):
@@ -147,6 +147,16 @@ class Unpacking:
             raise InvalidInput("project_zip_version", number=version.number)
         with schema.in_words(self._folder):
             self._models.write(version.record.id, data, tested, then)
+
+    def _told_apart(self, data: bytes, name: str) -> int:
+        """Return how many classes a model tells apart, after it was tried."""
+        path = self._folder / MODELS / "tried.onnx"
+        try:
+            with schema.in_words(self._folder):
+                path.write_bytes(data)
+            return len(trial.labels(path, name, self._cancelled))
+        finally:
+            path.unlink(missing_ok=True)
 
     def _write_rows(self, versions: Sequence[PackedVersion]) -> None:
         """Write all rows in one go, and the times as they were."""

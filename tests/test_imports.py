@@ -323,6 +323,8 @@ def killed(home: Path, file: Path, after: int) -> int:
         assert process.stdout is not None
         told = 0
         for line in process.stdout:
+            if not line.endswith("\n"):
+                break  # killed in the middle of it
             _, done, added = line.split()
             told = int(added)
             if int(done) >= after:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from making import photo, photos
 
@@ -153,12 +155,31 @@ def test_a_project_without_a_good_version_is_one_that_was_not_trained(packed: Pa
     assert packed.space.model(str(ended.project)) is None
 
 
-def test_a_file_that_is_no_model_is_left_out(packed: Packed, tmp_path: Path) -> None:
+def hungry(data: bytes) -> bytes:
+    """A model that asks for a hundred gigabytes before it answers as it should."""
+    model = onnx.ModelProto.FromString(data)
+    graph = model.graph
+    last = next(node for node in graph.node if "probabilities" in node.output)
+    last.output[list(last.output).index("probabilities")] = "modest"
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([25_000_000_000], np.int64), "much"))
+    graph.node.extend(
+        [
+            onnx.helper.make_node("ConstantOfShape", ["much"], ["zeros"]),
+            onnx.helper.make_node("ReduceSum", ["zeros"], ["nothing"], keepdims=0),
+            onnx.helper.make_node("Add", ["modest", "nothing"], ["probabilities"]),
+        ]
+    )
+    return bytes(model.SerializeToString())
+
+
+def test_a_file_that_is_no_model_or_would_eat_all_memory_is_left_out(packed: Packed, tmp_path: Path) -> None:
     def change(files: dict[str, bytes], described: Any) -> None:
-        files["models/0001.onnx"] = files["models/0002.onnx"] = b"\x08\x01"
+        files["models/0001.onnx"] = hungry(files["models/0001.onnx"])
+        files["models/0002.onnx"] = b"\x08\x01"
 
     ended = imported(packed.space, tmp_path / "x.zip", spoiled(packed, change))
     assert (ended.state, ended.rejected_total, ended.added) == ("done", 2, 45)
+    assert {one.name for one in ended.rejected} == {"models/0001.onnx", "models/0002.onnx"}
 
 
 def test_a_description_that_lies_makes_nothing(packed: Packed, tmp_path: Path) -> None:

@@ -3,27 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
-from starlette.responses import FileResponse, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import StreamingResponse
 
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
 # Windows gives these names to devices, with any ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST = 80
-
-
-class PassingFile(FileResponse):
-    """A file that is deleted once it was sent, or when the other side hangs up before."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the file and delete it."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            Path(self.path).unlink(missing_ok=True)
 
 
 def zipped(pieces: Iterator[bytes], name: str) -> StreamingResponse:
