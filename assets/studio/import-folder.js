@@ -23,6 +23,8 @@ import { say } from "./words.js";
 
 /** Files that are named; all are counted. */
 const NAMED = 20;
+/** Photos of one request: more than of what is dropped on a class, for there may be thousands. */
+const AT_ONCE = 32;
 
 /**
  * @param {import("./import.js").Found[]} found
@@ -116,7 +118,7 @@ export function folderImport(found) {
       for (const mine of recordings(photos.get(key) ?? [])) {
         const group = freshId();
         const test = mine[0]?.test ?? false;
-        for (const batch of batches(mine, ({ file }) => file.size)) waiting.push({ label, group, test, photos: batch });
+        for (const batch of batches(mine, ({ file }) => file.size, AT_ONCE)) waiting.push({ label, group, test, photos: batch });
       }
     }
     notify("samples");

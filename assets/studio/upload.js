@@ -95,14 +95,15 @@ export function uploadFiles(label, files, { test = false } = {}) {
  * @template Piece
  * @param {Piece[]} pieces
  * @param {(piece: Piece) => number} bytesOf
+ * @param {number} [most] pieces of one portion
  * @returns {Generator<Piece[]>}
  */
-export function* batches(pieces, bytesOf) {
+export function* batches(pieces, bytesOf, most = BATCH_FILES) {
   /** @type {Piece[]} */
   let batch = [];
   let bytes = 0;
   for (const piece of pieces) {
-    if (batch.length && (batch.length === BATCH_FILES || bytes + bytesOf(piece) > BATCH_BYTES)) {
+    if (batch.length && (batch.length === most || bytes + bytesOf(piece) > BATCH_BYTES)) {
       yield batch;
       batch = [];
       bytes = 0;
