@@ -284,6 +284,31 @@ def test_photos_never_come_back_into_a_class_that_nobody_sees(project: Project) 
     assert caught.value.key == "undo_class_gone"
 
 
+@pytest.mark.parametrize("what", ["delete", "move", "mark", "clear"])
+def test_many_photos_take_no_more_statements_than_two(project: Project, what: str) -> None:
+    one, two = (info.id for info in project.info().classes)
+    with project._database.change() as connection:
+        query = "INSERT INTO samples (class_id, sha256, source, capture, width, height, created)"
+        query += " VALUES (?, ?, ?, ?, 1, 1, 1)"
+        connection.executemany(query, [(one, f"{n:064x}", f"{n:064x}", f"g{n // 9}") for n in range(5000)])
+    acts: dict[str, Callable[[list[int]], object]] = {
+        "delete": project.delete_samples,
+        "move": lambda chosen: project.move_samples(chosen, two),
+        "mark": lambda chosen: project.mark_test(chosen, True),
+        "clear": lambda chosen: project.clear_class(one),
+    }
+    taken = []
+    for chosen in (list(range(1, 3)), list(range(1, 5001))):
+        seen: list[str] = []
+        project._database._writer.set_trace_callback(seen.append)
+        acts[what](chosen)
+        project.undo()
+        project._database._writer.set_trace_callback(None)
+        taken.append(len(set(seen)))  # a statement is told again for each row that a trigger notes down
+    assert taken[0] == taken[1] < 80
+    assert counts(project) == [5000, 0]
+
+
 # Names
 
 
