@@ -6,7 +6,6 @@ is measured on the way. What is computed is on disk at once, so that a crash or 
 """
 
 import logging
-import math
 import os
 import sqlite3
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 from teachable import looks
 from teachable.embeddings import Embedder, EmbeddingCache
@@ -23,17 +23,17 @@ from teachable.errors import NotFound, StorageFull, TeachableError
 from teachable.loaded import Loaded
 from teachable.looks_cache import LooksCache, read
 from teachable.projects import Project
+from teachable.projects.listing import Lister, Listing
 from teachable.types import Image, Looks
 
 log = logging.getLogger(__name__)
 
 # Photos read ahead and embedded before the next look at who waits.
 CHUNK = 16
+# Turns in a row of projects that somebody waits for, before one of the others.
+_FAVOURED = 7
 # Whoever waits is woken by every change; this is for a cancellation that came without `wake`.
 _LOOK_SECONDS = 0.5
-# While photos stream into a large project only those that came are listed; all of them again after so many seconds.
-LARGE = 1000
-_LIST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,6 @@ class Progress:
     done: int
     total: int
     failed: int
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """The photos of a project as of one change.
-
-    Attributes:
-        updated: time of the change.
-        hashes: of all samples, each once, in the order they came; the values mean nothing.
-        last: id of the newest sample.
-        whole: all were listed together, so that what was removed or brought back is known too.
-        made: when all were last listed, in seconds of a clock that never goes back.
-    """
-
-    updated: float = -1.0
-    hashes: Mapping[str, None] = field(default_factory=dict)
-    last: int = 0
-    whole: bool = False
-    made: float = -math.inf
 
 
 @dataclass
@@ -91,41 +72,25 @@ class _Entry:
     problem: TeachableError | None = None
     waiting: int = 0
     pending: deque[str] = field(default_factory=deque)
-    # Both are replaced whole: the page asks from several threads while the worker looks too.
-    _listing: _Listing = field(default_factory=_Listing)
-    _counted: tuple[_Listing, int, frozenset[str], Progress] | None = None
+    # Replaced whole: the page asks from several threads while the worker looks too.
+    _counted: tuple[Listing, int, frozenset[str], Progress] | None = None
+    _looked: Listing = field(default_factory=Listing)
+
+    def __post_init__(self) -> None:
+        self._lister = Lister(self.project)
 
     @property
     def key(self) -> "_Key":
         """What it is found by."""
         return self.project.id, self.fingerprint
 
-    def present(self, *, whole: bool = False) -> Mapping[str, None]:
-        """Return the hashes of all samples, read again only after a change.
-
-        Args:
-            whole: also what was removed or brought back less than a second ago must be known; otherwise, of a large
-                project that photos stream into, only what is new is read.
-        """
-        return self._present(whole).hashes
-
-    def _present(self, whole: bool) -> _Listing:
-        updated, before = self.project.info().updated, self._listing
-        now = time.monotonic()
-        waits = now - before.made < _LIST_SECONDS and len(before.hashes) > LARGE and not whole
-        if updated == before.updated and (before.whole or waits):
-            return before
-        rows = self.project.brief_samples(before.last if waits else 0)
-        hashes = {sha: None for _, _, sha, _ in rows}
-        last = rows[-1][0] if rows else 0
-        if waits:
-            hashes, last = {**before.hashes, **hashes}, max(last, before.last)
-        self._listing = _Listing(updated, hashes, last, not waits, before.made if waits else now)
-        return self._listing
+    def present(self) -> Mapping[str, None]:
+        """Return the hashes of all samples there are in this moment, each once, in the order they came."""
+        return self._lister.photos(whole=True).hashes
 
     def progress(self) -> Progress:
         """Count the photos there are now, those that are embedded and those that cannot be; cheap without a change."""
-        listing, changes, failed = self._present(whole=False), self.cache.changes, self.failed
+        listing, changes, failed = self._lister.photos(), self.cache.changes, self.failed
         counted = self._counted
         if counted is None or counted[0] is not listing or counted[1:3] != (changes, failed):
             counted = self._counted = (listing, changes, failed, self.progress_of(listing.hashes))
@@ -140,8 +105,11 @@ class _Entry:
     def next_chunk(self) -> list[str]:
         """Take the next photos to embed. The list of them is made again when it is used up."""
         if not self.pending:
-            failed = self.failed
-            self.pending = deque(sha for sha in self.cache.missing(self.present()) if sha not in failed)
+            before, now, failed = self._looked, self._lister.photos(), self.failed
+            # Where photos only came since the last look, only they are looked at.
+            known = len(before.hashes) if now is not before and now.made == before.made else 0
+            missing = self.cache.missing(list(islice(now.hashes, known, None)))
+            self.pending, self._looked = deque(sha for sha in missing if sha not in failed), now
         return [self.pending.popleft() for _ in range(min(CHUNK, len(self.pending)))]
 
 
@@ -166,6 +134,7 @@ class Backlog:
         self._entries: dict[_Key, _Entry] = {}
         self._looks = LooksCache()
         self._queue: list[_Key] = []
+        self._favoured = 0
         self._busy: _Entry | None = None
         self._turns = 0
         self._change = threading.Condition()
@@ -302,7 +271,7 @@ class Backlog:
             TeachableError: the work cannot go on, because the disk is full for one, or the project was deleted.
         """
         entry = self._entry(project, fingerprint)
-        wanted = entry.present(whole=True)
+        wanted = entry.present()
         with self._change:
             entry.waiting += 1
             entry.problem = None
@@ -365,12 +334,12 @@ class Backlog:
                 self._change.notify_all()
 
     def _take(self) -> _Entry | None:
-        """Take a project off the queue: one that somebody waits for, else the first."""
-        entries = self._entries
-        waited = (key for key in self._queue if key in entries and entries[key].waiting)
-        chosen = next(waited, self._queue[0])
-        self._queue.remove(chosen)
-        return entries.get(chosen)
+        """Take a project off the queue: one that somebody waits for, now and then another, lest those stand still."""
+        waiting = [key in self._entries and self._entries[key].waiting > 0 for key in self._queue]
+        self._favoured = (self._favoured + 1) % (_FAVOURED + 1) if any(waiting) and not all(waiting) else 0
+        turn = self._favoured > 0
+        chosen = self._queue.pop(waiting.index(turn) if turn in waiting else 0)
+        return self._entries.get(chosen)
 
     def _queue_once(self, key: _Key) -> None:
         if key not in self._queue:

@@ -109,7 +109,10 @@ class Workspace(Shelf):
 
     def _prepare(self, project: Project) -> None:
         """Have new photos embedded, and the trainer made ready."""
-        self._standing.embed(project, choice.resolve(project, self._library))
+        network = choice.resolve(project, self._library)
+        if network is not None:
+            # Without counting what there is to do: photos may come several times a second, into a project with 50,000.
+            self._backlog.add(project, network.fingerprint)
         self._trainer.warm_up()
 
     def _leave(self, project_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from teachable.embeddings import EmbeddingCache
 from teachable.errors import InstallationError, NotFound, StorageFull, TeachableError
 from teachable.images import load
 from teachable.loaded import KEPT_BYTES
-from teachable.projects import Project, ProjectStore
+from teachable.projects import Project, ProjectStore, listing
 from teachable.types import Image, Looks
 
 FINGERPRINT = "f" * 64
@@ -218,39 +218,33 @@ def test_five_thousand_photos_do_not_slow_each_other_down(project: Project, monk
         wait(backlog, project)
 
 
-def test_of_photos_that_stream_into_a_large_project_only_the_new_are_listed(
+def test_of_photos_that_stream_in_each_is_handed_out_once_and_lost_embeddings_are_found(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listing, "LARGE", 4)
+    monkeypatch.setattr(listing, "time", SimpleNamespace(monotonic=lambda: 0.0))
     add(project, range(6))
-    monkeypatch.setattr(module, "LARGE", 4)
-    clock = 0.0
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock))
-    asked: list[int] = []
-    brief = project.brief_samples
-
-    def watched(after: int = 0) -> list[tuple[int, str, str, int]]:
-        asked.append(after)
-        return brief(after)
-
-    monkeypatch.setattr(project, "brief_samples", watched)
     cache = EmbeddingCache(project.folder, FINGERPRINT)
     entry = module._Entry(project, FINGERPRINT, cache)
-    assert entry.progress() == Progress(0, 6, 0)
-    last = project.all_samples()[-1].id
+    looked: list[int] = []
+    missing = EmbeddingCache.missing
+
+    def watched(self: EmbeddingCache, hashes: Iterable[str]) -> list[str]:
+        given = list(hashes)
+        looked.append(len(given))
+        return missing(self, given)
+
+    monkeypatch.setattr(EmbeddingCache, "missing", watched)
+    first = entry.next_chunk()
+    cache.put({sha: np.zeros(4, np.float32) for sha in first})
     add(project, range(6, 9))
-    assert entry.progress() == Progress(0, 9, 0)
-    assert entry.progress() == Progress(0, 9, 0)
-    assert asked == [0, last]
-    # What was removed is known a second later, and at once by a training, which waits for what is there.
-    project.delete_samples([project.all_samples()[0].id])
-    assert entry.progress().total == 9
-    assert len(entry.present(whole=True)) == 8
-    assert entry.progress().total == 8
-    project.delete_samples([project.all_samples()[0].id])
-    clock = 1.5
-    assert entry.progress().total == 7
-    cache.put({project.all_samples()[0].sha256: np.zeros(4, np.float32)})
-    assert entry.progress() == Progress(1, 7, 0)
+    second = entry.next_chunk()
+    assert (len(first), len(second), looked) == (6, 3, [6, 3])
+    cache.put({sha: np.zeros(4, np.float32) for sha in second})
+    assert entry.next_chunk() == []
+    # One that is lost later is found without any change of the project.
+    cache._known.discard(first[0])
+    assert entry.next_chunk() == first[:1]
     cache.close()
 
 
