@@ -1,4 +1,4 @@
-"""Downloads: a name a person typed becomes a header nobody can misread, a file made for one answer goes away."""
+"""Downloads: a name a person typed becomes a header nobody can misread, a zip file is sent while it is made."""
 
 import re
 import unicodedata
