@@ -375,7 +375,7 @@ def test_many_photos_are_thinned_evenly(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(fair, "MOST", 12)
     found = desk.compare(first, second)
     assert found.photos == 10
-    assert found.notes[0] == "There are 30 such photos. 10 of them were looked at, spread evenly."
+    assert found.notes[0] == "There are very many photos. At most 12 of them were looked at, spread evenly."
     assert [one.total for one in found.classes] == [5, 5]
 
 

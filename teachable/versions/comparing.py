@@ -169,8 +169,8 @@ def _verdict(
 def _notes(both: tuple[KeptVersion, KeptVersion], found: Fair, left_out: int) -> tuple[str, ...]:
     """Say what else there is to know."""
     notes = []
-    if found.available > len(found.samples):
-        notes.append(say("note.compared.some", count=len(found.samples), available=found.available))
+    if found.thinned:
+        notes.append(say("note.compared.some", most=fair.MOST))
     if set(both[0].record.class_ids) != set(both[1].record.class_ids):
         notes.append(say("note.compared.classes"))
     if left_out:

@@ -26,7 +26,7 @@ ENOUGH = 10
 """Photos that a way has to offer to be taken, if it comes before others."""
 
 MOST = 4000
-"""Photos that are looked at; of more, these many at equal distances."""
+"""Photos of the test set, and others, that are looked at; of more, at most so many at equal distances."""
 
 Hashes = Callable[[Sequence[str]], NDArray[np.uint64]]
 
@@ -84,14 +84,14 @@ class Fair:
         samples: the photos.
         groups: recording of each, near-duplicates joined as far as that is known.
         answers: index of the class each version named, counted in its own classes, two int64 `[N]`.
-        available: how many there were before some were left out for their number.
+        thinned: there are so many that only some were looked at.
     """
 
     way: Way
     samples: tuple[Sample, ...]
     groups: tuple[str, ...]
     answers: tuple[NDArray[np.int64], NDArray[np.int64]]
-    available: int
+    thinned: bool
 
 
 def photos(samples: Sequence[Sample], one: Asked, other: Asked) -> Fair:
@@ -105,6 +105,8 @@ def photos(samples: Sequence[Sample], one: Asked, other: Asked) -> Fair:
         one: a version.
         other: another.
     """
+    tested, others = (_thinned([sample for sample in samples if sample.test == test]) for test in (True, False))
+    everything, samples = len(samples), [*tested, *others]
     direct = [_direct(version, samples) for version in (one, other)]
     held_out = [
         np.array([version.tested.get(sample.sha256, (UNKNOWN, ""))[0] for sample in samples], np.int64)
@@ -122,17 +124,20 @@ def photos(samples: Sequence[Sample], one: Asked, other: Asked) -> Fair:
     ]
     best = next((way for way in ways if len(way[1]) >= ENOUGH), None) or max(ways, key=lambda way: len(way[1]))
     name, rows, answers = best
-    chosen = rows[:: max(1, -(-len(rows) // MOST))]
     if not len(rows):
         name = "none"
-    found = tuple(samples[row] for row in chosen.tolist())
+    found = tuple(samples[row] for row in rows.tolist())
     return Fair(
         name,
         found,
         tuple(_recording(sample, one, other) for sample in found),
-        (answers[0][chosen], answers[1][chosen]),
-        len(rows),
+        (answers[0][rows], answers[1][rows]),
+        thinned=len(samples) < everything,
     )
+
+
+def _thinned(samples: Sequence[Sample]) -> Sequence[Sample]:
+    return samples[:: max(1, -(-len(samples) // MOST))]
 
 
 def _recording(sample: Sample, one: Asked, other: Asked) -> str:
@@ -154,7 +159,6 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
         if sample.sha256 not in learned and sample.group not in groups and sample.sha256 not in missing
     ]
     answers = np.full(len(samples), UNKNOWN, np.int64)
-    new = new[:: max(1, -(-len(new) // MOST))]
     if not new:
         return answers
     shas = [samples[row].sha256 for row in new]
