@@ -20,8 +20,9 @@ from teachable.classroom import Room, cookies
 from teachable.classroom import room as rooms
 from teachable.classroom.records import Visit
 from teachable.classroom.rules import Access, find
-from teachable.errors import TeachableError
+from teachable.errors import Conflict, TeachableError
 from teachable.settings import VisitorLimits
+from teachable.types import ProjectInfo
 from teachable.workflow import Training, Workspace
 
 PASSWORD = "seven-green-rivers"
@@ -392,6 +393,22 @@ def test_who_is_removed_can_be_brought_back(school: Class) -> None:
     assert key(teacher.post("/api/v1/room/visitors/restore", json={"undo": token}), 404) == "undo_over"
 
 
+def test_a_damaged_project_takes_nobody_elses_lesson_away(school: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    web, hers = school.pupil("Bad luck")
+    plain = school.space.project
+
+    def project(project_id: str) -> ProjectInfo:
+        if project_id == hers:
+            raise Conflict("project_damaged", folder="x")
+        return plain(project_id)
+
+    monkeypatch.setattr(school.space, "project", project)
+    [seen] = [one for one in school.room.view().visitors if one.name == "Bad luck"]
+    assert (seen.project, seen.photos) == (None, 0)
+    assert web.get("/api/v1/projects").json()["projects"] == []
+    assert web.post("/api/v1/room/join", json={}).json()["project"] != hers
+
+
 def test_everybodys_work_comes_in_one_archive(school: Class) -> None:
     web, hers = school.pupil("Zoë / 1")
     upload(web, web.get(f"/api/v1/projects/{hers}").json(), range(2))
@@ -434,7 +451,7 @@ def test_projects_and_bytes_are_limited(school: Class, monkeypatch: pytest.Monke
     assert web.get("/api/v1/shelf").json()["bin"] == []
     assert web.post("/api/v1/projects/restore", json={"undo": undo}).json()["id"] == copy
     assert web.get(f"/api/v1/projects/{copy}").status_code == 200
-    monkeypatch.setattr(school.room, "limits", replace(LIMITS, bytes=1))
+    monkeypatch.setattr(school.room.quota, "limits", replace(LIMITS, bytes=1))
     project = web.get(f"/api/v1/projects/{hers}").json()
     assert key(upload(web, project, range(1)), 413) == "visitor_bytes"
 

@@ -90,7 +90,7 @@ class Gate:
             return found, project_id, receive
         if rule.where == "query":
             project_id = (_query(scope).get("project") or [""])[0]
-            self._room.require_size(Headers(scope=scope).get("content-length"))
+            self._room.quota.require_size(Headers(scope=scope).get("content-length"))
         elif rule.where == "import":
             project_id = self._room.project_of_import(visit, found.arrival or "")
         if rule.limit is not None:
@@ -149,7 +149,7 @@ class _Adopting:
 
     def _note(self, id_: str) -> None:
         if self._rule.adopts == "import":
-            self._room.note_import(id_, self._project_id or "")
+            self._room.quota.note_import(id_, self._project_id or "")
         else:
             self._room.adopt(self._visit, id_, self._project_id)
 

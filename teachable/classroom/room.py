@@ -6,11 +6,10 @@ a request reaches the app, and so do the handlers of the page's native controls.
 
 import io
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from teachable import archives, project_zip
@@ -18,10 +17,12 @@ from teachable.archives import Entry
 from teachable.classroom import passwords
 from teachable.classroom.passwords import Hashed
 from teachable.classroom.patience import Patience
-from teachable.classroom.records import Activity, Me, Membership, Offered, Pupil, RoomView, Starter, Visit
+from teachable.classroom.quota import Quota
+from teachable.classroom.records import Me, Membership, Offered, RoomView, Starter, Visit
 from teachable.classroom.register import Register, Visitor
-from teachable.classroom.rules import Access, Limit, Rule
-from teachable.errors import Conflict, Forbidden, Locked, NotFound, TeachableError, TooLarge
+from teachable.classroom.rules import Access, Rule
+from teachable.classroom.watch import Watch
+from teachable.errors import Conflict, Forbidden, Locked, NotFound, TeachableError
 from teachable.projects.names import clean_name
 from teachable.settings import VisitorLimits
 from teachable.shelf import ShelfView
@@ -34,11 +35,6 @@ log = logging.getLogger(__name__)
 FOLDER = "classroom"
 """Where a classroom is kept, in the home folder."""
 
-# A page of the Studio asks at least every few seconds while it is seen.
-_ONLINE_SECONDS = 20.0
-# A project that changed a moment ago is being worked on.
-_WORKING_SECONDS = 10.0
-_COVERS = 4
 _WRONG_PASSWORDS, _PASSWORD_SECONDS = 5, 60.0
 _WRONG_PASSWORDS_OF_ALL = 40
 _JOINS, _JOIN_SECONDS = 60, 60.0
@@ -47,23 +43,12 @@ _MISSES, _MISS_SECONDS, _SLOWEST_SECONDS = 10, 600.0, 5.0
 _EVERYBODY = "*"
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What is remembered of a project until it changes."""
-
-    updated: float
-    photos: int
-    classes: int
-    covers: tuple[int, ...]
-    accuracy: float | None
-
-
 class Room:
     """One classroom; safe to use from any thread.
 
     Attributes:
         name: of the classroom, as it is shown.
-        limits: what each visitor may use.
+        quota: counts what visitors use.
         address: where others join; known once the server listens.
         secure: address of the same over HTTPS, or "" where the classroom has none.
         password: the teacher's, where it was made up and has to be told, else None.
@@ -92,24 +77,17 @@ class Room:
         self._space = workspace
         self._clock = clock
         self.name = name
-        self.limits = limits or VisitorLimits()
         self.address = ""
         self.secure = ""
         self._register = Register(home / FOLDER, clock)
+        self.quota = Quota(workspace, self._register, limits or VisitorLimits())
         self.password = None if password is not None else passwords.made_up()
         self._set_password(password if password is not None else self.password or "")
-        self._lock = threading.Lock()
-        self._last_seen: dict[str, float] = {}
-        self._known: dict[str, _Seen] = {}
-        # Which file was sent for which project. Files that were sent do not outlive the server either.
-        self._imports: dict[str, str] = {}
-        self._counts: dict[str, int] = {}
-        self._bytes: dict[str, tuple[float, int]] = {}
+        self._watch = Watch(workspace, self._register, self.quota, clock)
         self._logins = Patience(_WRONG_PASSWORDS, _PASSWORD_SECONDS)
         self._logins_of_all = Patience(_WRONG_PASSWORDS_OF_ALL, _PASSWORD_SECONDS)
         self._joins = Patience(_JOINS, _JOIN_SECONDS)
         self._misses = Patience(_MISSES, _MISS_SECONDS)
-        workspace.limit_photos(self.photos_allowed)
 
     def _set_password(self, password: str) -> None:
         """Have this password from now on; where it is another than before, all teachers have to log in again."""
@@ -143,12 +121,12 @@ class Room:
         if rule.access is Access.MEMBER and visit.visitor is None:
             raise Forbidden("room_members_only")
         owner = self._owner(visit, project_id)
-        self._note_seen(owner)
+        self._watch.note(owner)
         changing = rule.access is Access.CHANGE or rule.limit is not None
         if changing and owner is not None and (owner.locked or self._register.state.locked):
             raise Locked("room_locked")
         if rule.limit is not None and owner is not None:
-            self._require_within(rule.limit, owner, project_id)
+            self.quota.require_within(rule.limit, owner, project_id)
 
     def _owner(self, visit: Visit, project_id: str | None) -> Visitor | None:
         """Return whose project is asked for, or who asks where it is about none."""
@@ -172,119 +150,17 @@ class Room:
         """
         self.require(visit, Rule(Access.LOOK), project_id)
 
-    def require_size(self, stated: str | None) -> None:
-        """Go on only if a file that is sent says that it is no larger than all a visitor can have.
-
-        Raises:
-            TooLarge: it is larger, or does not say.
-        """
-        size = int(stated) if stated is not None else None
-        if size is None or size > self.limits.bytes:
-            raise TooLarge("visitor_bytes", allowed=self.limits.bytes >> 20)
-
-    def note_import(self, import_id: str, project_id: str) -> None:
-        """Note for which project a file was sent."""
-        with self._lock:
-            self._imports[import_id] = project_id
-
     def project_of_import(self, visit: Visit, import_id: str) -> str:
         """Return the project a file was sent for.
 
         Raises:
             NotFound: no visitor sent such a file.
         """
-        with self._lock:
-            project_id = self._imports.get(import_id)
-        if project_id is None:
-            self._misses.count(visit.address)
-            raise NotFound("import_unknown")
-        return project_id
-
-    def _note_seen(self, owner: Visitor | None) -> None:
-        if owner is not None:
-            self._last_seen[owner.id] = self._clock()
-
-    # Limits
-
-    def _require_within(self, limit: Limit, owner: Visitor, project_id: str | None) -> None:
-        if limit in {"photos", "imports"} and self._photos(owner.projects) >= self.limits.photos:
-            raise TooLarge("visitor_photos", allowed=self.limits.photos)
-        if limit == "projects" and len(self._present(owner)) >= self.limits.projects:
-            raise Conflict("visitor_projects", allowed=self.limits.projects)
-        if limit == "imports":
-            self._require_no_import(owner)
-        if limit == "work" and any(self._busy(one) for one in self._present(owner) if one != project_id):
-            raise Conflict("visitor_busy")
-        if self._filled(owner) >= self.limits.bytes:
-            raise TooLarge("visitor_bytes", allowed=self.limits.bytes >> 20)
-
-    def _require_no_import(self, owner: Visitor) -> None:
-        """Go on only if no other file of a visitor is being taken in; what they have not decided on makes way.
-
-        Raises:
-            Conflict: one is.
-        """
-        with self._lock:
-            sent = [id_ for id_, project_id in self._imports.items() if project_id in owner.projects]
-        for import_id in sent:
-            with suppress(NotFound):
-                state = self._space.imports.of(import_id).state
-                if state in {"waiting", "running", "paused"}:
-                    raise Conflict("visitor_busy")
-                if state in {"reading", "planned"}:
-                    self._space.imports.cancel(import_id)
-
-    def photos_allowed(self, project_id: str) -> int | None:
-        """Return how many photos a project may hold, or None where that is not for the classroom to say.
-
-        It is asked in the middle of storing photos, so it looks into no other project: what the others of the visitor
-        hold was counted when the upload was let in.
-        """
-        owner = self._register.owner(project_id)
-        if owner is None:
-            return None
-        others = sum(self._counts.get(one, 0) for one in owner.projects if one != project_id)
-        return max(0, self.limits.photos - others)
-
-    def _photos(self, projects: Iterable[str]) -> int:
-        """Count the photos of those projects that are there."""
-        total = 0
-        for project_id in projects:
-            self._counts[project_id] = 0
-            with suppress(NotFound):
-                self._counts[project_id] = sum(one.samples for one in self._space.project(project_id).classes)
-            total += self._counts[project_id]
-        return total
-
-    def _filled(self, owner: Visitor) -> int:
-        """Return how many bytes a visitor fills; read again only where a project changed."""
-        total = 0
-        for project_id in owner.projects:
-            with suppress(NotFound):
-                updated = self._space.project(project_id).updated
-                known = self._bytes.get(project_id)
-                # While photos come in, every one of them changes the project; walking through all files each time
-                # would cost more than storing them.
-                if known is None or updated > known[0] + 2:
-                    known = updated, self._space.storage(project_id).total
-                    self._bytes[project_id] = known
-                total += known[1]
-        return total
-
-    def _present(self, owner: Visitor) -> tuple[str, ...]:
-        return tuple(one for one in owner.projects if self._is_there(one))
-
-    def _is_there(self, project_id: str) -> bool:
         try:
-            self._space.project(project_id)
+            return self.quota.project_of_import(import_id)
         except NotFound:
-            return False
-        return True
-
-    def _busy(self, project_id: str) -> bool:
-        return (
-            self._space.training(project_id).state == "running" or self._space.reports.of(project_id).state == "running"
-        )
+            self._misses.count(visit.address)
+            raise
 
     # Joining
 
@@ -308,7 +184,7 @@ class Room:
         """
         known = self._register.visitor(visit.visitor) if visit.visitor is not None else None
         if known is not None and (not name.strip() or clean_name(name).casefold() == known.name.casefold()):
-            return self._shown(known) or self._first_project(known), None
+            return self._watch.shown(known) or self._first_project(known), None
         self._joins.require(visit.address)
         one, cookie = self._register.join(name)
         self._joins.count(visit.address)
@@ -317,7 +193,7 @@ class Room:
         except BaseException:
             self._register.drop(one.id)
             raise
-        self._last_seen[one.id] = self._clock()
+        self._watch.note(one)
         return project_id, cookie
 
     def _first_project(self, one: Visitor) -> str:
@@ -330,11 +206,6 @@ class Room:
             info = self._space.create_project(name)
         self._register.give(one.id, info.id)
         return info.id
-
-    def _shown(self, one: Visitor) -> str | None:
-        """Return the project a visitor sees: the last of theirs that is there."""
-        present = self._present(one)
-        return present[-1] if present else None
 
     def adopt(self, visit: Visit, project_id: str, copied: str | None = None) -> None:
         """Note that a project somebody just made is theirs; the teacher's belong to nobody.
@@ -356,7 +227,7 @@ class Room:
         found = []
         if visit.visitor is not None:
             for project_id in self._register.visitor(visit.visitor).projects:
-                with suppress(NotFound):
+                with suppress(NotFound, Conflict):
                     found.append(self._space.project(project_id))
         return tuple(sorted(found, key=lambda info: info.updated, reverse=True))
 
@@ -371,7 +242,7 @@ class Room:
         if visit.teacher:
             return replace(view, projects=shown)
         taken = sum(one.bytes or 0 for one in shown)
-        free = max(0, min(view.free, self.limits.bytes - taken))
+        free = max(0, min(view.free, self.quota.limits.bytes - taken))
         return replace(view, projects=shown, bin=(), damaged=(), bytes=taken, free=free)
 
     def me(self, visit: Visit, project_id: str | None = None) -> Me:
@@ -385,7 +256,7 @@ class Room:
         if one is None and project_id is not None and not visit.teacher:
             one = self._register.owner(project_id)
         state = self._register.state
-        self._note_seen(one)
+        self._watch.note(one)
         return Me(True, self.name, state.open, visit.teacher, None if one is None else self._membership(one))
 
     def _membership(self, one: Visitor) -> Membership:
@@ -394,13 +265,13 @@ class Room:
         return Membership(
             id=one.id,
             name=one.name,
-            project=self._shown(one) or "",
+            project=self._watch.shown(one) or "",
             locked=one.locked or state.locked,
             hand=one.hand,
             starter=None if starter is None else Offered(starter.name),
-            limits=self.limits,
-            photos=self._photos(one.projects),
-            bytes=self._filled(one),
+            limits=self.quota.limits,
+            photos=self.quota.photos(one.projects),
+            bytes=self.quota.filled(one),
         )
 
     def answer_starter(self, visit: Visit, take: bool) -> str | None:
@@ -416,7 +287,7 @@ class Room:
             raise NotFound("room_no_starter")
         made = None
         if take and starter is not None:
-            self._require_within("projects", one, None)
+            self.quota.require_within("projects", one, None)
             made = self._space.duplicate_project(starter.project, say("note.room_project", name=one.name)).id
             self._register.give(one.id, made)
         self._register.update(one.id, answered=self._register.state.handed)
@@ -462,54 +333,9 @@ class Room:
             open=state.open,
             locked=state.locked,
             starter=self._starter(),
-            limits=self.limits,
-            visitors=tuple(map(self._pupil, self._register.visitors())),
+            limits=self.quota.limits,
+            visitors=tuple(map(self._watch.pupil, self._register.visitors())),
         )
-
-    def _pupil(self, one: Visitor) -> Pupil:
-        shown = self._shown(one)
-        seen = self._look(shown) if shown is not None else None
-        training = self._space.training(shown) if shown is not None else None
-        now = self._clock()
-        last_seen = self._last_seen.get(one.id, one.joined)
-        activity: Activity = "idle"
-        if training is not None and training.state == "running":
-            activity = "training"
-        elif seen is not None and now - _WORKING_SECONDS < seen.updated <= now:
-            activity = "working"
-        return Pupil(
-            id=one.id,
-            name=one.name,
-            project=shown,
-            photos=self._photos(one.projects),
-            classes=seen.classes if seen else 0,
-            accuracy=seen.accuracy if seen else None,
-            state=activity,
-            last_seen=last_seen,
-            online=0 <= now - last_seen < _ONLINE_SECONDS,
-            covers=seen.covers if seen else (),
-            locked=one.locked or self._register.state.locked,
-            hand=one.hand,
-            problem=training.message if training is not None and training.state == "failed" else None,
-        )
-
-    def _look(self, project_id: str) -> _Seen | None:
-        """Return what a project looks like from outside, read again only after a change."""
-        try:
-            info = self._space.project(project_id)
-            known = self._known.get(project_id)
-            if known is None or known.updated != info.updated:
-                model = self._space.model(project_id)
-                covers = [
-                    self._space.samples(project_id, one.id, 1).samples[0].id for one in info.classes if one.samples
-                ]
-                photos = sum(one.samples for one in info.classes)
-                accuracy = model.evaluation.accuracy if model is not None else None
-                known = _Seen(info.updated, photos, len(info.classes), tuple(covers[:_COVERS]), accuracy)
-                self._known[project_id] = known
-        except (NotFound, IndexError):
-            return None  # it was deleted in this moment
-        return known
 
     def lock(self, visitor_id: str | None, locked: bool) -> None:
         """Pause the changes of one visitor, or of all, or let them go on; that of all frees each of them too."""
@@ -549,7 +375,7 @@ class Room:
     def remove(self, visitor_id: str) -> str:
         """Remove a visitor, their projects into the bin, and return the undo token."""
         one = self._register.visitor(visitor_id)
-        tokens = tuple((project_id, self._space.delete_project(project_id)) for project_id in self._present(one))
+        tokens = tuple((project_id, self._space.delete_project(project_id)) for project_id in self.quota.present(one))
         self._register.update(one.id, removed=tokens)
         return one.id
 
@@ -574,13 +400,13 @@ class Room:
 
         What a visitor deletes meanwhile is left out.
         """
-        chosen = [(one.name, project_id) for one in self._register.visitors() for project_id in self._present(one)]
+        chosen = [(one.name, project_id) for one in self._register.visitors() for project_id in self.quota.present(one)]
         names = project_zip.folder_names([name for name, _ in chosen])
         now = self._clock()
         return archives.stream(
             Entry(f"{name}.zip", self._space.pack(project_id), now)
             for name, (_, project_id) in zip(names, chosen, strict=True)
-            if self._is_there(project_id)
+            if self.quota.is_there(project_id)
         )
 
 
