@@ -380,7 +380,10 @@ class Job:
         try:
             expected = heads.probabilities(trained.head, cache.get([sample.sha256 for sample in chosen]))
             photos = (self._load(sample) for sample in chosen)
-            record = replace(trained.record, agreement=export.verify(trained.data, photos, expected))
+            # As long as a small training, and a whole network in memory: thirty people who train wait for no check.
+            with self._trainer.spare_turn(self._cancelled):
+                agreement = export.verify(trained.data, photos, expected)
+            record = replace(trained.record, agreement=agreement)
             described = metadata(record, record.labels, self._project.info())
             self._project.replace_model(record, export.with_metadata(trained.data, described))
         except (TeachableError, OSError, sqlite3.Error, KeyError):

@@ -10,7 +10,8 @@ import logging
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +83,7 @@ class Trainer:
 
     def __init__(self) -> None:
         self._turns = _Turns()
+        self._spare = _Turns()
         self._state = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -154,7 +156,7 @@ class Trainer:
         """
         message = tasks.evidence_message(evidence)
         while True:
-            self.wait_for_urgent(cancelled)
+            self._wait_for_urgent(cancelled)
             answer, arrays = self._ask(message, lambda told: on_progress(told["share"]), cancelled, yielding=True)
             if answer["kind"] != "interrupted":
                 _require_done(answer)
@@ -180,7 +182,7 @@ class Trainer:
         """
         header = {"kind": "points", "method": method, "seed": seed}
         while True:
-            self.wait_for_urgent(cancelled)
+            self._wait_for_urgent(cancelled)
             answer, arrays = self._ask(
                 (header, {"embeddings": embeddings}), lambda told: None, cancelled, giving_way=True
             )
@@ -207,12 +209,21 @@ class Trainer:
         _require_done(answer)
         return answer, arrays
 
-    def wait_for_urgent(self, cancelled: threading.Event) -> None:
-        """Return when nobody waits for a training or a test, for what may come after them.
+    @contextmanager
+    def spare_turn(self, cancelled: threading.Event) -> Iterator[None]:
+        """Let one at a time do something for which nobody waits, once no training or test is wanted.
 
         Raises:
-            Cancelled: it was given up.
+            Cancelled: it was given up before the turn came.
         """
+        self._spare.take(cancelled)
+        try:
+            self._wait_for_urgent(cancelled)
+            yield
+        finally:
+            self._spare.give_back()
+
+    def _wait_for_urgent(self, cancelled: threading.Event) -> None:
         while self._is_urgent():
             if cancelled.wait(_LOOK_SECONDS):
                 raise Cancelled

@@ -13,7 +13,7 @@ def test_a_percentile_is_one_of_the_values() -> None:
 
 
 def test_nothing_is_lost_when_four_people_record_and_train_at_once(tmp_path: Path) -> None:
-    plan = Plan(visitors=4, seconds=3, trainings=1)
+    plan = Plan(visitors=4, seconds=3, trainings=1, pause=1)
     outcome = classroom.play(tmp_path / "home", plan)
     notes = outcome.notes
     assert notes.problems == []

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class FakeTrainer:
         self.score = Evaluation(0.75, 0.3, 0.95, 4, 3, (), (), (), ())
         self.during: Callable[[], None] = lambda: None
         self.stopped: list[threading.Event] = []
+        self.waited: list[threading.Event] = []
 
     def run(self, task: Task, on_epoch: Report, cancelled: threading.Event) -> Outcome:
         self.tasks.append(task)
@@ -81,6 +82,11 @@ class FakeTrainer:
         if cancelled.is_set():
             raise Cancelled
         return self.score
+
+    @contextmanager
+    def spare_turn(self, cancelled: threading.Event) -> Iterator[None]:
+        self.waited.append(cancelled)
+        yield
 
     def stop(self, cancelled: threading.Event) -> None:
         self.stopped.append(cancelled)
@@ -146,6 +152,7 @@ def test_a_job_leaves_a_checked_model(bench: Bench) -> None:
     assert record.samples == 10
     assert record.agreement is not None
     assert record.agreement.total == 10
+    assert len(bench.trainer.waited) == 1
     assert 0 < record.seconds <= job.training.seconds + 0.001
     assert record.trained_on == digest(bench.project.info().classes, bench.project.all_samples())
 

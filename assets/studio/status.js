@@ -12,6 +12,8 @@ import { sending } from "./uploads.js";
 
 const IDLE_MS = 2000;
 const BUSY_MS = 150;
+/** A server with thirty pages to answer is asked less often: this many times as long as its last answer took. */
+const PATIENCE = 3;
 /** The server must have answered the start of a training by then, else the button comes back. */
 const STARTING_MS = 8000;
 
@@ -22,6 +24,8 @@ let asking = false;
 let again = false;
 /** @type {string | null} */
 let seen = null;
+/** How long the last answer took, in milliseconds. */
+let took = 0;
 
 /** Begin. Once per page. */
 export function startStatus() {
@@ -73,9 +77,11 @@ async function ask() {
   if (!id) return;
   asking = true;
   again = false;
+  const asked = performance.now();
   try {
     /** @type {Status} */
     const status = await request("GET", `/projects/${id}/status`);
+    took = performance.now() - asked;
     if (state.project?.id !== id) again = true;
     else await take(status);
   } catch (error) {
@@ -84,7 +90,7 @@ async function ask() {
     if (error.status === 404 && state.project?.id === id) await openProject(id, "keep");
   } finally {
     asking = false;
-    soon(again ? BUSY_MS : pace());
+    soon(again ? busy() : pace());
   }
 }
 
@@ -100,10 +106,14 @@ async function take(status) {
   seen = mark;
 }
 
+function busy() {
+  return Math.max(BUSY_MS, PATIENCE * took);
+}
+
 function pace() {
   const status = state.status;
-  if (!status || state.starting) return BUSY_MS;
+  if (!status || state.starting) return busy();
   const { embedding, training, model } = status;
   const backlog = embedding.done + embedding.failed < embedding.total;
-  return training.state === "running" || backlog || model?.checking ? BUSY_MS : IDLE_MS;
+  return training.state === "running" || backlog || model?.checking ? busy() : IDLE_MS;
 }

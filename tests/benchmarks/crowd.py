@@ -20,7 +20,8 @@ from tests.benchmarks import scene
 BATCH = 8
 """Frames of one request, as in the page."""
 _PATIENCE = 120.0
-_STATUS_SECONDS = 0.5
+# How often a page asks while something moves: that often, and not more than a third of the time (`status.js`).
+_BUSY_SECONDS, _BUSY_PATIENCE, _IDLE_SECONDS = 0.15, 3, 2.0
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
@@ -33,14 +34,14 @@ class Plan:
         seconds: each records, half of them for each of two classes.
         rate: frames per second.
         trainings: each starts, one after the other, from when their recording is over.
-        pause: seconds a person looks at the result before the next training, at most.
+        pause: seconds, at most, until a person presses Train: after their recording, and after each result.
     """
 
     visitors: int
     seconds: float
     rate: float = 10
     trainings: int = 3
-    pause: float = 5
+    pause: float = 10
 
 
 @dataclass(frozen=True)
@@ -134,22 +135,21 @@ class _Person:
             page = asyncio.create_task(self._look(project))
             try:
                 await self._record(project, classes)
-                for number in range(self._plan.trainings):
-                    if number:
-                        await asyncio.sleep(self._moments.uniform(0, self._plan.pause))
+                for _ in range(self._plan.trainings):
+                    await asyncio.sleep(self._moments.uniform(0, self._plan.pause))
                     await self._train(project)
             finally:
                 page.cancel()
 
     async def _look(self, project: str) -> None:
         """Ask what an open page asks all the time."""
-        await asyncio.sleep(self._moments.uniform(0, _STATUS_SECONDS))
+        await asyncio.sleep(self._moments.uniform(0, _IDLE_SECONDS))
         while True:
             began = time.perf_counter()
             await self._ask("GET", f"/projects/{project}/status")
             await self._ask("GET", "/room/me", params={"project": project})
             self._notes.asked.append((time.perf_counter() - began) / 2)
-            await asyncio.sleep(2)
+            await asyncio.sleep(_IDLE_SECONDS)
 
     async def _record(self, project: str, classes: Sequence[str]) -> None:
         """Hold the button of one class, then that of the other; frames are sent as in the page, one batch at a time."""
@@ -195,7 +195,9 @@ class _Person:
         began = time.perf_counter()
         started = await self._ask("POST", f"/projects/{project}/training", json={})
         while started is not None:
+            asked = time.perf_counter()
             status = await self._ask("GET", f"/projects/{project}/status")
+            took = time.perf_counter() - asked
             state = status["training"]["state"]
             if state == "done":
                 self._notes.trainings.append(time.perf_counter() - began)
@@ -203,7 +205,7 @@ class _Person:
             if state in {"failed", "cancelled"} or time.perf_counter() - began > _PATIENCE:
                 self._notes.problems.append(f"training {state}: {status['training']['message']}")
                 return
-            await asyncio.sleep(_STATUS_SECONDS)
+            await asyncio.sleep(max(_BUSY_SECONDS, _BUSY_PATIENCE * took))
 
     async def _ask(self, method: str, path: str, **what: Any) -> Any:
         """Send a request as the page does; None where it was refused, which is noted."""
