@@ -33,6 +33,8 @@ CHUNK = 16
 # Turns in a row of projects that somebody waits for, before one of the others.
 _FAVOURED = 7
 # Whoever waits is woken by every change; this is for a cancellation that came without `wake`.
+# Longer than an upload takes, short enough that embedding keeps going while uploads never end.
+_GIVE_WAY_SECONDS = 0.2
 _LOOK_SECONDS = 0.5
 
 
@@ -124,10 +126,15 @@ class Backlog:
     Args:
         open_embedder: opens the network with a fingerprint; called in the thread at the first photo, because that takes
             time. What it raises is told to whoever waits.
+        give_way: waits while something more urgent is done, at most the seconds it is given; called before a chunk
+            that nobody waits for.
     """
 
-    def __init__(self, open_embedder: Callable[[str], Embedder]) -> None:
+    def __init__(
+        self, open_embedder: Callable[[str], Embedder], give_way: Callable[[float], None] = lambda seconds: None
+    ) -> None:
         self._open_embedder = open_embedder
+        self._give_way = give_way
         self._embedders: Loaded[str, Embedder] = Loaded(lambda embedder: embedder.close())
         # Photos at once, and seconds for each of them.
         self._pace: dict[str, tuple[int, float]] = {}
@@ -347,6 +354,9 @@ class Backlog:
 
     def _embed_some(self, entry: _Entry) -> bool:
         """Embed one chunk of a project and say whether there is more."""
+        if not entry.waiting:
+            # Thirty people who record keep both cores busy: photos come first, and are embedded in the pauses.
+            self._give_way(_GIVE_WAY_SECONDS)
         try:
             chunk = entry.next_chunk()
             if chunk:

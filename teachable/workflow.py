@@ -59,7 +59,10 @@ class Workspace(Shelf):
         self._library = Library(networks or settings.networks_folder(home))
         self._networks = Installer(self._library, settings.offline() if offline is None else offline)
         super().__init__(ProjectStore(home), self._library, self._prepare, self._leave, self._rest)
-        self._backlog = Backlog(lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))))
+        self._backlog = Backlog(
+            lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))),
+            self._precedence.give_way,
+        )
         self._trainer = Trainer()
         self._trainings = Trainings()
         self._standing = Standing(self._library, self._backlog, self._trainer, self._trainings)

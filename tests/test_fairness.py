@@ -10,6 +10,7 @@ from making import FakeEmbedder, photos, until
 from teachable import training
 from teachable.backlog import CHUNK, Backlog
 from teachable.errors import Cancelled
+from teachable.orders import Precedence
 from teachable.projects import Project, ProjectStore
 
 NETWORK = "f" * 64
@@ -62,6 +63,34 @@ def test_a_large_import_keeps_no_small_project_waiting(store: ProjectStore) -> N
         assert not trains.is_alive()
     finally:
         turns.go.set()
+        backlog.close()
+
+
+def test_photos_that_come_go_before_those_nobody_waits_for(store: ProjectStore) -> None:
+    project = filled(store, "Recorded", range(3 * CHUNK))
+    more_urgent = Precedence()
+    asked: list[float] = []
+
+    def give_way(seconds: float) -> None:
+        asked.append(seconds)
+        more_urgent.give_way(60)
+
+    embedder = FakeEmbedder()
+    backlog = Backlog(lambda fingerprint: embedder, give_way)  # type: ignore[arg-type, return-value]
+    try:
+        with more_urgent.first():
+            backlog.add(project, NETWORK)
+            until(lambda: asked)
+            assert embedder.embedded == 0
+        until(lambda: backlog.progress(project, NETWORK).done == 3 * CHUNK)
+        # Whoever has pressed Train waits for nobody who records.
+        urgent = filled(store, "Trained", range(9000, 9000 + CHUNK))
+        before = len(asked)
+        with more_urgent.first():
+            backlog.wait(urgent, NETWORK, lambda state: None, threading.Event())
+        assert len(asked) == before
+        assert max(asked) < 1
+    finally:
         backlog.close()
 
 
