@@ -1,10 +1,12 @@
 """Undo and redo of every change of classes and photos: in any order, across restarts, for thirty days."""
 
+import itertools
 import json
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -449,6 +451,35 @@ def test_what_a_forgotten_change_removed_and_a_kept_one_brought_back_stays(tmp_p
         assert counts(project) == [2, 0]
         project.undo()
         assert counts(project) == [1, 0]
+
+
+def tick(counter: "itertools.count[int]") -> None:
+    next(counter)
+
+
+def test_forgetting_costs_in_step_with_the_photos(tmp_path: Path) -> None:
+    steps = {}
+    for count in (500, 2000):
+        with closing(ProjectStore(tmp_path / str(count))) as store, store.create()._database.change() as connection:
+            (class_id,) = connection.execute("SELECT id FROM classes LIMIT 1").fetchone()
+            rows = ((class_id, f"{number:064x}", f"{number:064x}", number) for number in range(count))
+            connection.executemany(
+                "INSERT INTO samples (class_id, sha256, source, capture, width, height, created)"
+                " VALUES (?, ?, ?, 'g', 1, 1, ?)",
+                rows,
+            )
+            with actions.recorded(connection, "s", "deleted", {"count": count, "name": None}) as removed:
+                connection.execute("UPDATE samples SET removal = ?", (removed.id,))
+            with actions.recorded(connection, "s", "restored", {"number": 1}):
+                connection.execute("UPDATE samples SET removal = NULL")
+            actions.undo(connection)
+            connection.execute("UPDATE actions SET created = 0 WHERE id = ?", (removed.id,))
+            counter = itertools.count()
+            connection.set_progress_handler(partial(tick, counter), 100)
+            actions.purge(connection)
+            connection.set_progress_handler(None, 0)
+            steps[count] = next(counter)
+    assert steps[2000] < 6 * steps[500]
 
 
 # From before there was a history
