@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -252,3 +253,43 @@ def test_photos_of_a_deleted_version_are_swept_at_the_next_opening(tmp_path: Pat
     with closing(ProjectStore(tmp_path)) as store:
         store.open(project.id).versions.remove("a" * 32)
     assert not (project.folder / "clean").exists()
+
+
+# Meanwhile
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something in another thread as soon as the first photo is given a second name."""
+    link, acting = os.link, threading.Thread(target=act, daemon=True)
+
+    def linked(source: Path, target: Path) -> None:
+        if acting.ident is None and source.suffix == ".jpg":
+            acting.start()
+            acting.join(10)
+            assert not acting.is_alive()
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", linked)
+
+
+def test_a_duplicate_has_its_photos_though_the_original_is_cleaned_up_meanwhile(
+    store: ProjectStore, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clean_up() -> None:
+        project.clear_class(project.info().classes[0].id)
+        project.forget_removed()
+
+    interrupt(monkeypatch, clean_up)
+    copy = store.duplicate(project.id)
+    assert copy.all_samples()
+    assert {sample.sha256 for sample in copy.all_samples()} <= stored(copy)
+
+
+def test_a_project_that_is_deleted_meanwhile_is_not_doubled_without_its_photos(
+    store: ProjectStore, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, lambda: store.delete(project.id))
+    with pytest.raises(NotFound):
+        store.duplicate(project.id)
+    assert store.list() == ()
+    assert not list(project.folder.parent.iterdir())

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from teachable.errors import NotFound
 from teachable.projects import actions, models, samples, schema
 from teachable.projects.about import DATABASE, MODELS, REPORTS, SAMPLES
 from teachable.projects.database import Database
@@ -30,28 +31,34 @@ def copy(source: Path, database: Database, folder: Path, name: str) -> None:
         name: of the copy.
 
     Raises:
+        NotFound: the project was deleted meanwhile.
         StorageFull: the disk has no room.
     """
     path = folder / DATABASE
     with schema.in_words(folder):
         for part in (SAMPLES, MODELS):
             (folder / part).mkdir()
+        with database.read() as connection:
+            shown = samples.files_shown(connection)
+        # Nearly all of them now, while others go on; what is not wanted in the end is swept when the copy is opened.
+        _link_photos(source / SAMPLES, folder / SAMPLES, shown | ModelFiles(source / MODELS).photos_named())
         with database.frozen():
             _copy_database(source / DATABASE, path)
-            # With nobody writing: a model may be written again, or deleted, at any moment.
+            # With nobody writing: a model may be written again, or deleted, at any moment, and photos for good.
             with closing(schema.connect(path)) as connection:
-                known = models.ids(connection)
+                known, shown = models.ids(connection), samples.files_shown(connection)
             for part in (MODELS, REPORTS):
                 _link_all(source / part, folder / part, known)
+            _link_photos(source / SAMPLES, folder / SAMPLES, shown | ModelFiles(folder / MODELS).photos_named())
+        if not source.is_dir():  # another process deleted it meanwhile
+            raise NotFound("project_unknown")
         copied = Database(path)
         try:
             with copied.change() as connection:
                 actions.forget_all(connection)
                 connection.execute("UPDATE project SET name = ?, created = updated", (name,))
-                wanted = samples.files_in_use(connection) | ModelFiles(folder / MODELS).photos_named()
         finally:
             copied.close()
-        _link_photos(source / SAMPLES, folder / SAMPLES, wanted)
         for cache in source.glob("embeddings-*.sqlite"):
             with suppress(sqlite3.Error):  # it can be computed again
                 _copy_database(cache, folder / cache.name)
@@ -65,13 +72,16 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _link_photos(source: Path, target: Path, wanted: Iterable[str]) -> None:
-    """Give every photo a second name. One whose file is lost is missing in the copy too."""
+    """Give every photo that has none a second name. One whose file is lost is missing in the copy too."""
     old, new = PhotoFiles(source), PhotoFiles(target)
+    there = {path.name for path in target.glob("??/*.jpg")}
     folders: set[Path] = set()
     for sha256 in wanted:
         path = new.path(sha256)
+        if path.name in there:
+            continue
         if path.parent not in folders:
-            path.parent.mkdir()
+            path.parent.mkdir(exist_ok=True)
             folders.add(path.parent)
         with suppress(FileNotFoundError):
             _link(old.path(sha256), path)
