@@ -168,3 +168,41 @@ def test_notes_say_what_they_are(tmp_path: Path, store: ProjectStore) -> None:
     note = json.loads((tmp_path / "trash" / token / "deleted.json").read_bytes())
     assert note["format_version"] == 1
     assert {path.name for path in (tmp_path / "trash").iterdir()} == {"clock.json", token}
+
+
+def test_photos_sent_to_a_project_that_another_process_deleted_are_refused(tmp_path: Path) -> None:
+    with closing(ProjectStore(tmp_path)) as store, closing(ProjectStore(tmp_path)) as other:
+        project = filled(store)
+        before = project.info()
+        token = other.delete(project.id)
+        with pytest.raises(NotFound) as caught:
+            project.add_photos(before.classes[0].id, "g", photos(range(10, 13)))
+        assert caught.value.key == "project_unknown"
+        assert not project.folder.exists()
+        assert [one.samples for one in other.restore(token).info().classes] == [3, 0]
+
+
+def test_a_project_comes_back_although_a_folder_of_its_name_is_there(store: ProjectStore) -> None:
+    project = filled(store)
+    token = store.delete(project.id)
+    (project.folder / "samples").mkdir(parents=True)
+    restored = store.restore(token)
+    assert restored.id != project.id
+    assert len(restored.all_samples()) == 3
+
+
+def test_deleting_that_fails_late_takes_nothing_away(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, replace = filled(store), Path.replace
+
+    def replaced(path: Path, target: Path) -> Path:
+        found = replace(path, target)
+        if path == project.folder:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Path, "replace", replaced)
+    with pytest.raises(KeyboardInterrupt):
+        store.delete(project.id)
+    monkeypatch.undo()
+    (found,) = store.bin()
+    assert len(store.restore(found.id).all_samples()) == 3

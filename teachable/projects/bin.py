@@ -73,7 +73,11 @@ class Bin:
             write_whole(place / _NOTE, json.dumps({"format_version": _FORMAT, **asdict(binned)}).encode())
             project.replace(place / project.name)
         except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
+            # Never with all that is in it: the project may have arrived.
+            with suppress(OSError):
+                if _project(place) is None:
+                    (place / _NOTE).unlink(missing_ok=True)
+                    place.rmdir()
             raise
         sync_folder(place)
         return binned
@@ -84,7 +88,7 @@ class Bin:
         return tuple(sorted(found, key=lambda binned: binned.deleted, reverse=True))
 
     def take_out(self, bin_id: str, projects: Path) -> str:
-        """Move a project back and return its id.
+        """Move a project back and return its id, another one if a folder has taken its place meanwhile.
 
         Raises:
             NotFound: it is not here, or not any more.
@@ -93,10 +97,11 @@ class Bin:
         project = _project(place)
         if project is None:
             raise NotFound("bin_gone")
-        project.replace(projects / project.name)
+        name = names.new_id() if (projects / project.name).exists() else project.name
+        project.replace(projects / name)
         sync_folder(projects)
         shutil.rmtree(place, ignore_errors=True)
-        return project.name
+        return name
 
     def remove(self, bin_id: str) -> int:
         """Delete a project for good and return the bytes that were freed.

@@ -91,6 +91,10 @@ class PhotoFiles:
 
         Returns:
             Those that were not there before, to be given to `discard` if their rows cannot be committed.
+
+        Raises:
+            FileNotFoundError: the project is gone.
+            OSError: there is no room on the disk.
         """
         waiting: dict[Path, Path] = {}
         contents: list[bytes] = []
@@ -102,7 +106,9 @@ class PhotoFiles:
                 if path.exists() and path.stat().st_size == len(data):
                     continue
                 if not path.parent.exists():
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    # Not with all parents: a project that another process deleted must not come back as a folder.
+                    self._folder.mkdir(exist_ok=True)
+                    path.parent.mkdir(exist_ok=True)
                     changed.add(self._folder)
                 waiting[temporary_name(path)] = path
                 contents.append(data)

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from teachable.errors import Conflict, InstallationError, StorageFull
+from teachable.errors import Conflict, InstallationError, NotFound, StorageFull
 
 WAIT = 10.0
 """Seconds to wait for another process that is writing; a batch of photos takes a fraction of one."""
@@ -117,6 +117,7 @@ def in_words(path: Path) -> Iterator[None]:
         StorageFull: the disk has no room.
         InstallationError: the folder cannot be written.
         Conflict: another process holds the database for too long, or it is damaged.
+        NotFound: another process deleted the project.
     """
     folder = str(path if path.is_dir() else path.parent)
     try:
@@ -126,6 +127,8 @@ def in_words(path: Path) -> Iterator[None]:
             raise StorageFull("storage_full") from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise InstallationError("folder_not_writable", folder=folder) from error
+        if error.errno == errno.ENOENT and not path.parent.exists():
+            raise NotFound("project_unknown") from error
         raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0)
