@@ -11,8 +11,10 @@ class Trainings:
     """Jobs by project; safe to use from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._closed = False
+        # Projects that no training may begin of in this moment.
+        self._held: set[str] = set()
         # The latest of each project, and those before it whose file is still being checked.
         self._jobs: dict[str, Job] = {}
         self._checking: list[Job] = []
@@ -32,14 +34,22 @@ class Trainings:
             job.start()
 
     def while_idle(self, project_id: str, act: Callable[[], None]) -> None:
-        """Do something to a project that no training may begin under.
+        """Do something to a project that no training may begin under; one that is about to begin waits for it.
+
+        Other projects are not concerned, however long it takes.
 
         Raises:
             Conflict: one is running, or everything is being closed.
         """
         with self._lock:
             self._require_idle(project_id)
+            self._held.add(project_id)
+        try:
             act()
+        finally:
+            with self._lock:
+                self._held.discard(project_id)
+                self._lock.notify_all()
 
     def require_idle(self, project_id: str) -> None:
         """Refuse what no training may run beside.
@@ -52,6 +62,7 @@ class Trainings:
 
     def _require_idle(self, project_id: str) -> Job | None:
         """Return the last training of a project, which must have ended."""
+        self._lock.wait_for(lambda: self._closed or project_id not in self._held)
         if self._closed:
             raise Conflict("closing")
         job = self._jobs.get(project_id)
@@ -92,6 +103,7 @@ class Trainings:
         """Tell all to stop, let none begin any more, and return those to join."""
         with self._lock:
             self._closed = True
+            self._lock.notify_all()
             jobs = [*self._jobs.values(), *self._checking]
         for job in jobs:
             job.cancel()

@@ -141,3 +141,16 @@ def test_sizes_are_measured_behind_the_scenes_and_again_after_a_change() -> None
     sizes.close()
     assert sizes.of([("c", 1.0)]) == {}
     assert measured == ["a", "b", "b"]
+
+
+def test_a_project_that_cannot_be_measured_keeps_nobody_waiting() -> None:
+    def measure(project_id: str) -> int:
+        if project_id == "a":
+            raise PermissionError("not yours")
+        return 7
+
+    sizes = Sizes(measure)
+    sizes.of([("a", 1.0), ("b", 1.0)])
+    assert sizes.wait(10)
+    assert sizes.of([("b", 1.0)]) == {"b": 7}
+    sizes.close()

@@ -1,8 +1,11 @@
 """How many bytes each project takes, measured in the background and again when it was changed."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+
+log = logging.getLogger(__name__)
 
 
 class Sizes:
@@ -63,6 +66,11 @@ class Sizes:
                     self._change.notify_all()
                     return
                 project_id, updated = self._waiting.popleft()
-            size = self._measure(project_id)
+            try:
+                size = self._measure(project_id)
+            except OSError:
+                # It may be moving into the bin; otherwise it is tried again when somebody looks the next time.
+                log.warning("project %s cannot be measured", project_id, exc_info=True)
+                continue
             with self._change:
                 self._known[project_id] = (updated, size)
