@@ -77,6 +77,12 @@ class TooMany(TeachableError):  # noqa: N818
     status = 429
 
 
+class TooSlow(TeachableError):  # noqa: N818
+    """A request that stopped arriving."""
+
+    status = 408
+
+
 class StorageFull(TeachableError):  # noqa: N818
     """The disk has no room."""
 

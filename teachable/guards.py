@@ -6,6 +6,7 @@ must end. They are pure ASGI, so that they cover Gradio's routes as well and lea
 project is not decided here.
 """
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -19,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from teachable import settings
-from teachable.errors import Forbidden, InvalidInput, TeachableError, TooLarge
+from teachable.errors import Forbidden, InvalidInput, TeachableError, TooLarge, TooSlow
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,11 @@ log = logging.getLogger(__name__)
 JSON_BYTES = 8 * 2**20
 # Part headers and boundaries of an upload, on top of the photos.
 MULTIPART_SLACK = 2**20
+
+# A body may take its time on a bad network, but must go on: so long is waited for the next bytes, and all together so
+# long, and a second more for each so many bytes that came.
+IDLE_SECONDS = 60.0
+SLOWEST_BYTES = 1000
 
 IMPORTS = "/api/v1/imports"
 """Where files of any size are sent to; they go to the disk as they come."""
@@ -117,32 +123,51 @@ class Guard:
 
 
 class _Exchange:
-    """One request whose body is counted while it arrives; too much of it turns the answer into a refusal."""
+    """One request whose body is counted and timed while it arrives; too much, or too slow, and it is refused."""
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self._receive = receive
         self._send = send
         self._limit = limit
         self._received = 0
+        self._waited = 0.0
+        self._ended = False
         self._started = False
-        self._error: TooLarge | None = None
+        self._error: TooLarge | TooSlow | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         try:
             await app(scope, self._take, self._give)
-        except TooLarge:
+        except (TooLarge, TooSlow):
             if self._error is None:
                 raise
         if self._error is not None and not self._started:
             await _refuse(self._error, scope, self._receive, self._send)
 
     async def _take(self) -> Message:
-        message = await self._receive()
+        message = await (self._receive() if self._ended else self._next())
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
         self._received += len(message.get("body", b""))
         if self._received > self._limit:
             self._error = _too_large(self._limit)
             raise self._error
         return message
+
+    async def _next(self) -> Message:
+        """Return what comes next of a body, if it comes in time. What the app itself takes is not counted."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(min(IDLE_SECONDS, self._left())):
+                return await self._receive()
+        except TimeoutError as error:
+            self._error = TooSlow("request_slow")
+            raise self._error from error
+        finally:
+            self._waited += loop.time() - began
+
+    def _left(self) -> float:
+        return max(0.0, IDLE_SECONDS + self._received / SLOWEST_BYTES - self._waited)
 
     async def _give(self, message: Message) -> None:
         # What the app makes of a body that was cut off is not the answer; ours is.

@@ -318,6 +318,8 @@ def serve(
     """
     import uvicorn
 
+    from teachable import connections
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -332,6 +334,7 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        **connections.options(),
     )
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -71,12 +71,16 @@ def create_app(workspace: "Workspace", host: str = "127.0.0.1", room: "Room | No
     from teachable.classroom import pages
     from teachable.classroom.gate import Gate
     from teachable.guards import Guard
+    from teachable.surface import Surface
 
     middleware = [Middleware(Guard, bound=host)]
     own = []
     if room is not None:
+        # Before what says that there is nothing: strangers learn only that they may not.
         middleware.append(Middleware(Gate, room=room, static=bundle.address, explains=pages.explaining(bundle.address)))
         own = pages.routes(bundle.address)
+    ours = (f"{api.PREFIX}/", f"{bundle.address}/", *(route.path for route in own))
+    middleware.append(Middleware(Surface, own=ours))
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -155,6 +159,7 @@ def _run(
 ) -> None:
     import uvicorn
 
+    from teachable import connections
     from teachable.workflow import Workspace
 
     class Server(uvicorn.Server):
@@ -184,6 +189,7 @@ def _run(
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            **connections.options(),
         )
         # What comes through the entrance is handed on one by one.
         direct = opened is None or opened.certificate is None
