@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teachable import images
-from teachable.errors import InstallationError, StorageFull, TeachableError
+from teachable.errors import Conflict, InstallationError, StorageFull, TeachableError
 from teachable.projects import Project, ProjectStore, about, names, salvage, schema
 from teachable.projects.files import copy_whole, temporary_name
+from teachable.projects.store import in_use
 from teachable.types import Sample
 from teachable.words import say
 
@@ -60,10 +61,14 @@ def examine(home: Path, *, mend: bool, on_project: Callable[[str], None] = lambd
         on_project: is told what is being looked at.
 
     Raises:
+        Conflict: another program works on the projects, and they are to be mended.
         InstallationError: the folder cannot be written, so that nothing in it can be opened.
         StorageFull: the disk has no room for mending.
     """
     yield from _home(home)
+    if mend and in_use(home):
+        # A training or import on the command line: what it writes into a database that is exchanged would be lost.
+        raise Conflict("project_busy")
     projects = home / "projects"
     for folder in sorted(projects.iterdir()) if projects.is_dir() else []:
         if names.is_id(folder.name) and folder.is_dir():

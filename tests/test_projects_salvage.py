@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from making import photos
 
+from teachable.errors import Conflict
 from teachable.projects import Project, ProjectStore, about, salvage
 from teachable.words import say
 
@@ -138,3 +139,38 @@ def test_what_was_only_in_the_log_is_saved_too(whole: Path, tmp_path: Path) -> N
     with closing(store):
         assert project.info().name == "From the log"
         assert len(project.all_samples()) >= 74
+
+
+def test_mending_that_is_killed_on_the_way_is_gone_on_with(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(whole, tmp_path / "home")
+    database, replace = folder / about.DATABASE, Path.replace
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE project SET name = 'From the log'")
+        connection.commit()
+        log = database.with_name(database.name + "-wal").read_bytes()
+        data = database.read_bytes()
+    database.write_bytes(data)
+    database.with_name(database.name + "-wal").write_bytes(log)
+
+    def killed(path: Path, target: Path) -> Path:
+        if target == database:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        salvage.rebuild(folder)
+    monkeypatch.undo()
+    # The damaged one without its log may look sound; with it opened, photos that came last would be swept.
+    with pytest.raises(Conflict), closing(ProjectStore(folder.parent.parent)) as store:
+        store.open(folder.name)
+    assert salvage.damage(database) is not None
+    saved = salvage.rebuild(folder)
+    assert (saved.photos, saved.unplaced, saved.kept.is_file()) == (75, 0, True)
+    assert salvage.damage(database) is None
+    store, project = opened(folder)
+    with closing(store):
+        assert project.info().name == "From the log"
+        assert len(project.all_samples()) == 74

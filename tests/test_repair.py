@@ -11,6 +11,7 @@ from commanding import teachable
 from making import photos
 
 from teachable import home_lock, repair
+from teachable.errors import Conflict
 from teachable.projects import ProjectStore, about
 from teachable.words import say
 
@@ -145,6 +146,16 @@ def test_a_running_server_is_not_disturbed(home: Path) -> None:
         said = teachable("doctor", "--home", home, "--mend")
     assert said.exit_code == 2
     assert "7860" in said.output
+
+
+def test_nothing_is_mended_under_another_program(home: Path, folder: Path) -> None:
+    with closing(ProjectStore(home)) as store:
+        store.open(folder.name)
+        assert kinds(home) == []
+        with pytest.raises(Conflict) as caught:
+            kinds(home, mend=True)
+        assert caught.value.key == "project_busy"
+    assert kinds(home, mend=True) == []
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nobody is kept from writing there")

@@ -12,6 +12,8 @@ from teachable.projects.files import sync_folder
 from teachable.types import UNKNOWN_BELOW, ProjectInfo, ProjectNetwork, TrainSettings
 
 DATABASE = "project.sqlite"
+REBUILT = "project.rebuilt.sqlite"
+"""Database that is about to take the place of a damaged one, see `teachable.projects.salvage`."""
 SAMPLES = "samples"
 MODELS = "models"
 EXPORTS = "exports"

@@ -27,6 +27,7 @@ from teachable.words import say
 log = logging.getLogger(__name__)
 
 _LOGS = ("-wal", "-shm")
+_KEPT = ".damaged-"
 # Where it is not known how far the numbers of rows go, no more than this are tried one by one.
 _PROBED = 200_000
 _LARGEST = 2**63 - 1
@@ -59,6 +60,8 @@ def damage(path: Path) -> str | None:
         Conflict: it is from a newer version, or somebody is using it.
         InstallationError: it cannot be written.
     """
+    if path.with_name(about.REBUILT).exists():
+        return "mending was interrupted"
     if not path.is_file():
         return "missing"
     try:
@@ -92,47 +95,58 @@ def rebuild(folder: Path) -> Salvaged:
         StorageFull: the disk has no room; everything is as it was.
         InstallationError: the folder cannot be written.
     """
-    path = folder / about.DATABASE
-    fresh = temporary_name(path)
+    path, rebuilt = folder / about.DATABASE, folder / about.REBUILT
     with schema.in_words(folder):
-        try:
-            schema.create(fresh)
-            with closing(schema.connect(fresh)) as new:
-                new.execute("PRAGMA foreign_keys = OFF")
-                new.execute("BEGIN IMMEDIATE")
-                _copy(path, new)
-                _require_project(new, folder)
-                unplaced = _place(new, folder / about.SAMPLES)
-                (photos,) = new.execute("SELECT COUNT(*) FROM samples").fetchone()
-                new.execute("COMMIT")
-                # One file without logs, so that it can take the old one's place.
-                new.execute("PRAGMA journal_mode = DELETE")
-            kept = _exchange(path, fresh)
-        except BaseException:
-            for ending in ("", "-journal", *_LOGS):
-                fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
-            raise
+        # One that is there was made before, by a process that was killed: the log of the damaged one may be gone.
+        kept = _newest_kept(path) if rebuilt.exists() else _prepare(path, rebuilt)
+        for ending in _LOGS:
+            # It must not be taken for a log of the new database.
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        rebuilt.replace(path)
+        sync_folder(folder)
     with closing(schema.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+        (photos,) = connection.execute("SELECT COUNT(*) FROM samples").fetchone()
+        of_own = "SELECT id FROM classes WHERE name = ? ORDER BY rowid DESC LIMIT 1"
+        query = f"SELECT COUNT(*) FROM samples WHERE class_id = ({of_own})"  # noqa: S608 - names of our own tables
+        (unplaced,) = connection.execute(query, (say("note.recovered_class"),)).fetchone()
     # What the next one to open it finds was not left by a session that ended well.
     (folder / CLEAN).unlink(missing_ok=True)
     return Salvaged(photos, unplaced, kept)
 
 
-def _exchange(path: Path, fresh: Path) -> Path:
-    """Keep the damaged database under another name and put the new one in its place."""
-    kept = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
-    if path.exists():
-        copy_whole(path, kept)
-    for ending in _LOGS:
-        log_of_old = path.with_name(path.name + ending)
-        with contextlib.suppress(FileNotFoundError):
-            copy_whole(log_of_old, kept.with_name(kept.name + ending))
-            # It must not be taken for a log of the new database.
-            log_of_old.unlink()
-    fresh.replace(path)
+def _prepare(path: Path, rebuilt: Path) -> Path:
+    """Make the new database beside the damaged one and keep a copy of that, whose place is returned.
+
+    Whatever is killed from then on, the next one finds the new database and goes on with it.
+    """
+    fresh = temporary_name(path)
+    try:
+        schema.create(fresh)
+        with closing(schema.connect(fresh)) as new:
+            new.execute("PRAGMA foreign_keys = OFF")
+            new.execute("BEGIN IMMEDIATE")
+            _copy(path, new)
+            _require_project(new, path.parent)
+            _place(new, path.parent / about.SAMPLES)
+            new.execute("COMMIT")
+            # One file without logs, so that it can take the old one's place.
+            new.execute("PRAGMA journal_mode = DELETE")
+        kept = path.with_name(f"{path.stem}{_KEPT}{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
+        for ending in ("", *_LOGS):
+            with contextlib.suppress(FileNotFoundError):
+                copy_whole(path.with_name(path.name + ending), kept.with_name(kept.name + ending))
+        fresh.replace(rebuilt)
+    except BaseException:
+        for ending in ("", "-journal", *_LOGS):
+            fresh.with_name(fresh.name + ending).unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
     return kept
+
+
+def _newest_kept(path: Path) -> Path:
+    return max(path.parent.glob(f"{path.stem}{_KEPT}*{path.suffix}"), default=path)
 
 
 def _copy(path: Path, new: sqlite3.Connection) -> None:
@@ -226,8 +240,8 @@ def _require_project(new: sqlite3.Connection, folder: Path) -> None:
     new.execute(query, (name, folder.stat().st_mtime, now, records.settings_text(TrainSettings())))
 
 
-def _place(new: sqlite3.Connection, photos: Path) -> int:
-    """Cut rows loose from what is lost, and put photos without a class into one of their own; return how many."""
+def _place(new: sqlite3.Connection, photos: Path) -> None:
+    """Cut rows loose from what is lost, and put photos without a class into one of their own."""
     for (class_id,) in new.execute("SELECT id FROM classes").fetchall():
         if not names.is_id(str(class_id)):
             new.execute("DELETE FROM classes WHERE id = ?", (class_id,))
@@ -243,25 +257,21 @@ def _place(new: sqlite3.Connection, photos: Path) -> int:
     nameless.sort(key=lambda file: file.stat().st_mtime)
     sizes = {file.stem: _size(file) for file in nameless}
     readable = [file for file in nameless if sizes[file.stem] is not None]
-    recovered = 0
     if homeless or readable:
         own = _own_class(new)
         for number in homeless:
-            recovered += new.execute(
-                "UPDATE OR IGNORE samples SET class_id = ?, removal = NULL WHERE id = ?", (own, number)
-            ).rowcount
+            new.execute("UPDATE OR IGNORE samples SET class_id = ?, removal = NULL WHERE id = ?", (own, number))
         new.execute("DELETE FROM samples WHERE class_id NOT IN (SELECT id FROM classes)")
         for file in readable:
             width, height = sizes[file.stem] or (0, 0)
-            recovered += new.execute(
+            new.execute(
                 "INSERT OR IGNORE INTO samples (class_id, sha256, source, capture, width, height, created)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (own, file.stem, file.stem, "recovered", width, height, file.stat().st_mtime),
-            ).rowcount
+            )
     _cut_loose(new)
     order = "SELECT id FROM classes WHERE removal IS NULL ORDER BY position, rowid"
     classes.number(new, [class_id for (class_id,) in new.execute(order).fetchall()])
-    return recovered
 
 
 def _own_class(new: sqlite3.Connection) -> str:

@@ -22,6 +22,7 @@ from teachable.words import say
 
 log = logging.getLogger(__name__)
 
+_SESSION = "session.sqlite"
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.new")
 
 
@@ -68,7 +69,7 @@ class ProjectStore:
         with schema.in_words(home):
             self._projects.mkdir(parents=True, exist_ok=True)
             self._trash.mkdir(exist_ok=True)
-            self._alive = self._begin_session(home / "session.sqlite")
+            self._alive = self._begin_session(home / _SESSION)
 
     def list(self) -> tuple[ProjectInfo, ...]:
         """Return all projects, last changed first. One that cannot be read is logged and left out.
@@ -281,3 +282,13 @@ class ProjectStore:
         for folder in self._projects.iterdir():
             if _UNFINISHED.fullmatch(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def in_use(home: Path) -> bool:
+    """Say whether a session works on the projects of a home folder in this moment, in this process or another."""
+    path = home / _SESSION
+    try:
+        with schema.alone(path) as alone:
+            return alone is None
+    except sqlite3.DatabaseError:
+        return False  # nobody can hold a lock on a file that is missing or no database

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from teachable.errors import Conflict, TeachableError
 from teachable.projects import actions, models, samples, schema
-from teachable.projects.about import DATABASE
+from teachable.projects.about import DATABASE, REBUILT
 from teachable.projects.exported import ExportFiles
 from teachable.projects.files import PhotoFiles
 from teachable.projects.kept import ModelFiles, ReportFiles
@@ -59,11 +59,16 @@ class Tidying:
             Conflict: it is damaged or from a newer version.
         """
         path = self._folder / DATABASE
+        if (self._folder / REBUILT).exists():
+            # Mending it was interrupted. What is there as long may lack its last changes, and photos they name.
+            raise Conflict("project_damaged", folder=str(self._folder))
         with schema.in_words(path), schema.alone(path) as connection:
             if connection is None:
                 # Whatever happens to this session, the other one cannot say that nothing was left.
                 (self._folder / _SHARED).touch()
                 return
+            # It may have been mended by a process that was killed just then.
+            connection.execute("PRAGMA journal_mode = WAL")
             schema.bring_up_to_date(connection, path)
             clean = (self._folder / CLEAN).exists() and not (self._folder / _SHARED).exists()
             for name in (CLEAN, _SHARED):
