@@ -453,6 +453,42 @@ def test_what_a_forgotten_change_removed_and_a_kept_one_brought_back_stays(tmp_p
         assert counts(project) == [1, 0]
 
 
+def test_a_photo_that_was_sent_again_meanwhile_is_there_when_both_are_taken_back(project: Project) -> None:
+    (sample,) = add(project, range(1))
+    token = project.delete_samples([sample.id])
+    add(project, range(1), "again")
+    project.undo(token)
+    assert counts(project) == [1, 0]
+    project.update_class(first(project), name="Other")
+    project.undo()
+    project.undo()  # sending it again is taken back, deleting it was
+    assert ids(project.all_samples()) == [sample.id]
+    project.redo()
+    assert counts(project) == [1, 0]
+
+
+def test_doing_again_leaves_the_photo_that_was_sent_again(project: Project) -> None:
+    (sample,) = add(project, range(1))
+    token = project.delete_samples([sample.id])
+    (again,) = add(project, range(1), "again")
+    project.undo(token)
+    project.undo()
+    project.redo()
+    project.redo()
+    assert ids(project.all_samples()) == [again.id]
+
+
+def test_a_photo_deleted_twice_stays_deleted(project: Project) -> None:
+    (sample,) = add(project, range(1))
+    token = project.delete_samples([sample.id])
+    (again,) = add(project, range(1), "again")
+    project.undo(token)
+    project.delete_samples([again.id])
+    project.undo()
+    project.redo()
+    assert counts(project) == [0, 0]
+
+
 def tick(counter: "itertools.count[int]") -> None:
     next(counter)
 

@@ -262,6 +262,7 @@ def _apply(connection: sqlite3.Connection, action: int, side: _Side) -> None:
     for name in ("capture", "test"):
         _set_samples(connection, action, name, side)
     _set_samples(connection, action, "removal", side, "IS NULL")
+    _bring_back_likes(connection, action, side)
     _require_classes(connection, action)
     classes.take_away(connection, action, added)
     for name in recording.PROJECT_FIELDS:
@@ -284,6 +285,26 @@ def _set_samples(connection: sqlite3.Connection, action: int, name: str, side: _
         f" WHERE id IN (SELECT sample {edits}) AND EXISTS (SELECT 1 {fit})"
     )
     connection.execute(query, {"action": action, "field": name})
+
+
+def _bring_back_likes(connection: sqlite3.Connection, action: int, side: _Side) -> None:
+    """Bring back what only stayed away because its class had the same photo again, which went just now.
+
+    A photo was deleted and sent again; when the deleting is taken back, the one that was sent stays. When sending it is
+    taken back too, the first has to come: nobody wants it deleted any more.
+    """
+    # What cannot be done again any more may have been deleted by another action since, which was done again just now.
+    least = _DROPPED if side == "before" else 0
+    connection.execute(
+        "UPDATE OR IGNORE samples SET removal = NULL WHERE id IN (SELECT away.id FROM sample_edits AS edit"  # noqa: S608
+        f" JOIN samples AS gone ON gone.id = edit.sample AND gone.removal = edit.{side}"
+        " JOIN samples AS away ON away.sha256 = gone.sha256 AND away.class_id = gone.class_id"
+        " JOIN actions ON actions.id = away.removal AND actions.id != edit.action AND actions.undone >= :least"
+        " JOIN sample_edits AS own ON own.action = actions.id AND own.field = 'removal' AND own.sample = away.id"
+        " WHERE edit.action = :action AND edit.field = 'removal'"
+        " AND CASE WHEN actions.undone = 0 THEN own.after ELSE own.before END IS NULL)",
+        {"action": action, "least": least},
+    )
 
 
 def _require_classes(connection: sqlite3.Connection, action: int) -> None:
