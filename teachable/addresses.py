@@ -1,6 +1,7 @@
 """Under which name this computer is reached from others. It opens no port and serves nothing."""
 
 import contextlib
+import ipaddress
 import re
 import socket
 
@@ -33,7 +34,17 @@ def network_name(host: str) -> str:
             probe.connect(("192.0.2.1", 9))
             return str(probe.getsockname()[0])
         except OSError:
-            return socket.gethostname()
+            # A network that leads nowhere else, as that of a laptop which is the hotspot of its class.
+            return next((one for one in own_names() if _is_of_a_network(one)), socket.gethostname())
+
+
+def _is_of_a_network(name: str) -> bool:
+    """Say whether this is an IPv4 address that others can reach."""
+    try:
+        found = ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return not (found.is_loopback or found.is_link_local or found.is_unspecified)
 
 
 def url(name: str, port: int, scheme: str = "http") -> str:
@@ -47,7 +58,9 @@ def own_names() -> tuple[str, ...]:
     Nothing is asked of the network: the system is only asked which way packets would leave, and what it calls itself.
     """
     host = socket.gethostname().lower()
-    names = ["localhost", host, f"{host}.local"]
+    # What the network calls it may be long: "laptop.school.example" answers to "laptop.local".
+    short = host.partition(".")[0]
+    names = dict.fromkeys(("localhost", host, f"{host}.local", short, f"{short}.local"))
     found = {"127.0.0.1", "::1"}
     with contextlib.suppress(OSError):
         found |= {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}

@@ -68,7 +68,8 @@ def ensure(folder: Path, names: Iterable[str], now: datetime.datetime | None = N
         InstallationError: the folder cannot be written.
     """
     now = now or datetime.datetime.now(datetime.UTC)
-    wanted = tuple(dict.fromkeys(name.lower() for name in names))
+    # A name with other letters cannot stand in one (RFC 5280, 4.2.1.6).
+    wanted = tuple(dict.fromkeys(name.lower() for name in names if name.isascii()))
     path = folder / FILE
     kept = _read(path)
     if kept is not None and _will_do(kept[0], wanted, now):

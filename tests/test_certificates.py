@@ -101,6 +101,32 @@ def test_it_is_not_imported_before_it_is_needed() -> None:
     ].replace("    from cryptography", "")
 
 
+def test_a_name_that_cannot_stand_in_one_is_left_out(tmp_path: Path) -> None:
+    ensure(tmp_path, ("müllers-laptop", "laptop", "192.168.1.5"), NOW)
+    names = read(tmp_path).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["laptop"]
+    assert not ensure(tmp_path, ("müllers-laptop", "laptop"), NOW).renewed
+
+
+def test_a_long_name_of_the_network_has_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Laptop.school.example")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
+    assert {"laptop.local", "laptop.school.example"} <= set(own_names())
+
+
+def test_the_hotspot_of_a_class_is_found_though_it_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nowhere(socket.socket):
+        def connect(self, address: object) -> None:
+            raise OSError("Network is unreachable")
+
+    found = [(socket.AF_INET, 0, 0, "", (one, 0)) for one in ("127.0.1.1", "169.254.3.4", "192.168.137.1")]
+    monkeypatch.setattr(socket, "socket", Nowhere)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    assert network_name("0.0.0.0") == "192.168.137.1"
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: [])
+    assert network_name("0.0.0.0") == socket.gethostname()
+
+
 def test_this_computer_knows_its_names() -> None:
     names = own_names()
     assert {"localhost", "127.0.0.1"} <= set(names)

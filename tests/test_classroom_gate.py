@@ -20,7 +20,7 @@ from teachable.classroom import Room, cookies
 from teachable.classroom import room as rooms
 from teachable.classroom.records import Visit
 from teachable.classroom.rules import Access, find
-from teachable.errors import Conflict, TeachableError
+from teachable.errors import Conflict, NotFound, TeachableError
 from teachable.settings import VisitorLimits
 from teachable.types import ProjectInfo
 from teachable.workflow import Training, Workspace
@@ -87,7 +87,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
     home = tmp_path_factory.mktemp("home")
     with Workspace(home) as space:
         room = Room(space, home, PASSWORD, LIMITS)
-        room.address = "http://192.168.1.5:7860"
+        room.find_address = lambda: "http://192.168.1.5:7860"
 
         async def make() -> FastAPI:
             return server.create_app(space, room=room)
@@ -202,6 +202,32 @@ def test_who_joins_gets_a_project_and_comes_back_to_it(school: Class) -> None:
     assert web.get("/api/v1/room/me").json()["visitor"]["name"] == "Jonas"
     web.post("/api/v1/room/leave")
     assert web.get("/api/v1/room/me").json()["visitor"] is None
+
+
+@pytest.mark.parametrize("other", ['odd={"a": "b,c"}', "two words=1", "accent=é", 'jupyter="2|1:0|44:abc="', "=", ";;"])
+def test_cookies_of_other_programs_hide_nobody(school: Class, other: str) -> None:
+    web, project = school.pupil("Cookies")
+    ours = f"{cookies.VISITOR}={web.cookies[cookies.VISITOR]}"
+    for sent in (f"{other}; {ours}", f"{ours}; {other}"):
+        me = school.guest().get("/api/v1/room/me", headers={"Cookie": sent.encode()}).json()
+        assert me["visitor"]["project"] == project
+
+
+def test_who_presses_twice_joins_once(school: Class) -> None:
+    school.pupil("Lena")
+    web, project = school.pupil("Lena")
+    assert web.get("/api/v1/room/me").json()["visitor"]["name"] == "Lena 2"
+    assert web.post("/api/v1/room/join", json={"name": "lena"}).json()["project"] == project
+    assert web.post("/api/v1/room/join", json={"name": "Lena 3"}).json()["project"] != project
+
+
+def test_who_deleted_all_they_had_goes_on_with_a_new_project(school: Class) -> None:
+    web, project = school.pupil("Empty")
+    web.delete(f"/api/v1/projects/{project}")
+    assert web.get("/api/v1/room/me").json()["visitor"]["project"] == ""
+    assert web.get("/?project=").headers["location"] == "/join"
+    anew = web.post("/api/v1/room/join", json={"name": ""}).json()["project"]
+    assert web.get("/api/v1/room/me").json()["visitor"]["project"] == anew
 
 
 def test_a_closed_room_takes_nobody_new_and_keeps_who_is_in(school: Class) -> None:
@@ -407,6 +433,32 @@ def test_a_damaged_project_takes_nobody_elses_lesson_away(school: Class, monkeyp
     assert (seen.project, seen.photos) == (None, 0)
     assert web.get("/api/v1/projects").json()["projects"] == []
     assert web.post("/api/v1/room/join", json={}).json()["project"] != hers
+    # Nor does it, when it is the one that is handed out or cannot be packed.
+    monkeypatch.setattr(school.space, "project", plain)
+    school.room.hand_out(hers)
+    monkeypatch.setattr(school.space, "project", project)
+    assert school.room.view().starter is None
+    school.pupil("Good luck")
+
+
+def test_what_cannot_be_packed_keeps_nobody_elses_work_back(school: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bad = school.pupil("Broken")
+    _, gone = school.pupil("Deleted")
+    school.pupil("Sound")
+    plain = school.space.pack
+
+    def pack(project_id: str) -> Iterator[bytes]:
+        if project_id == bad:
+            raise Conflict("project_damaged", folder="x")
+        if project_id == gone:
+            raise NotFound("project_unknown")
+        return plain(project_id)
+
+    monkeypatch.setattr(school.space, "pack", pack)
+    with zipfile.ZipFile(io.BytesIO(b"".join(school.room.collect()))) as outer:
+        assert outer.testzip() is None
+        assert "Sound.zip" in outer.namelist()
+        assert not {"Broken.zip", "Deleted.zip"} & set(outer.namelist())
 
 
 def test_everybodys_work_comes_in_one_archive(school: Class) -> None:
@@ -478,7 +530,8 @@ def test_a_file_is_imported_into_ones_own_project_only(school: Class) -> None:
     send = f"/api/v1/imports?name=pets.zip&project={hers}"
     assert key(web.post("/api/v1/imports?name=a.zip", content=b"x", headers=headers), 404) == "project_unknown"
     assert key(web.post(send.replace(hers, private), content=b"x", headers=headers), 404) == "project_unknown"
-    assert key(web.post(send, content=iter([b"x"]), headers=headers), 413) == "visitor_bytes"
+    assert key(web.post(f"{send}&project={private}", content=b"x", headers=headers), 404) == "project_unknown"
+    assert key(web.post(send, content=iter([b"x"]), headers=headers), 413) == "visitor_file"
     sent = web.post(send, content=stream.getvalue(), headers=headers).json()["id"]
     school.space.imports.wait(sent, 30)
     assert web.get(f"/api/v1/imports/{sent}").json()["state"] == "planned"
@@ -491,11 +544,23 @@ def test_a_file_is_imported_into_ones_own_project_only(school: Class) -> None:
     assert theirs != hers
 
 
+# Where it is
+
+
+def test_in_another_network_the_teacher_shows_another_address(school: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = school.teacher()
+    before = teacher.get("/api/v1/room").json()
+    monkeypatch.setattr(school.room, "find_address", lambda: "http://10.1.2.3:7860")
+    after = teacher.get("/api/v1/room").json()
+    assert (before["address"], after["address"]) == ("http://192.168.1.5:7860", "http://10.1.2.3:7860")
+    assert before["qr"] != after["qr"]
+
+
 # Without encryption
 
 
 def test_without_encryption_only_the_explanation_is_there(school: Class, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(school.room, "secure", "https://192.168.1.5:7860")
+    monkeypatch.setattr(school.room, "secure", True)
     _, hers = school.pupil()
     plain = TestClient(school.app, base_url="http://192.168.1.5:7860", follow_redirects=False)
     plain.headers["Host"] = "127.0.0.1:7860"
@@ -507,4 +572,5 @@ def test_without_encryption_only_the_explanation_is_there(school: Class, monkeyp
     assert plain.get(f"{static}/classroom/help.js").status_code == 200
     for method, path in (("GET", "/api/v1/health"), ("POST", "/api/v1/room/join"), ("POST", "/")):
         assert plain.request(method, path).status_code == 403
-    assert key(plain.get(f"/api/v1/projects/{hers}"), 403) == "room_https"
+    refused = plain.get(f"/api/v1/projects/{hers}")
+    assert (key(refused, 403), refused.json()["error"]["values"]["address"]) == ("room_https", "https://127.0.0.1:7860")

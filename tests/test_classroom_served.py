@@ -166,6 +166,31 @@ def test_who_says_nothing_or_nonsense_keeps_nobody_waiting(
         connection.close()
 
 
+def test_one_that_made_room_for_another_ends_nothing(
+    door: tuple[int, Path, Entrance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, _, _ = door
+    accept = Entrance._accept
+    taken, both = threading.Event(), threading.Event()
+
+    def accept_slowly(self: Entrance, selector: Any, waiting: dict[socket.socket, float]) -> None:
+        accept(self, selector, waiting)
+        taken.set()
+        assert both.wait(20)
+
+    monkeypatch.setattr(entrance, "_MOST_WAITING", 1)
+    monkeypatch.setattr(Entrance, "_accept", accept_slowly)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as first:
+        assert taken.wait(20)
+        # In one look there are a new one, and what the one before it says, which has to go for it.
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as second:
+            first.sendall(b"hello")
+            both.set()
+            second.sendall(b"hello")
+            assert second.recv(100) == b"plain hello"
+    assert speak(port, b"hello") == b"plain hello"
+
+
 def test_a_browser_that_does_not_trust_the_certificate_hangs_up_quietly(door: tuple[int, Path, Entrance]) -> None:
     port, trusted, _ = door
     with (

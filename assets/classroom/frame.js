@@ -88,7 +88,7 @@ export function asking({ label, hint, text, testid, type = "text", autocomplete 
       problem.textContent = error instanceof Error ? error.message : String(error);
       input.setAttribute("aria-invalid", "true");
       input.select();
-    } finally {
+      // Not where it was taken: until the next page is there, an impatient second press would send it again.
       button.disabled = false;
     }
     return undefined;

@@ -28,7 +28,7 @@ async function look() {
     later();
     return showPlain("unreachable", say("page.join.unreachable.title"), why(error));
   }
-  if (me.visitor) return showBack(me.visitor.name, me.visitor.project, me.open);
+  if (me.visitor) return showBack(me.visitor.name, me.open);
   if (me.open) return showForm(me.name);
   later();
   return showPlain("closed", say("page.join.closed.title"), say("page.join.closed.text"));
@@ -71,11 +71,22 @@ function showForm(name) {
 /**
  * This browser has been here before.
  * @param {string} name
- * @param {string} project
  * @param {boolean} joining whether somebody new may join
  */
-function showBack(name, project, joining) {
-  const go = button({ text: say("page.join.go_on"), look: "primary", testid: "go-on", press: () => open(project) });
+function showBack(name, joining) {
+  const go = button({
+    text: say("page.join.go_on"),
+    look: "primary",
+    testid: "go-on",
+    press: async () => {
+      try {
+        // Not to the project that was told: who deleted all they had is given a new one.
+        open((await request("POST", "/room/join", { name: "" })).project);
+      } catch (error) {
+        problem.textContent = why(error);
+      }
+    },
+  });
   go.classList.add("c-big");
   const other = button({
     text: say("page.join.somebody_else"),

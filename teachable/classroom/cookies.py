@@ -1,9 +1,9 @@
 """What browsers keep: by one cookie a visitor is known again, by another the teacher. Scripts can read neither."""
 
-from http.cookies import CookieError, SimpleCookie
 from typing import Literal
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -20,14 +20,10 @@ _KEY = "teachable.visit"
 
 def read(scope: Scope) -> tuple[str, str]:
     """Return the cookies of a visitor and of a teacher that come with a request, empty where there are none."""
-    sent = "; ".join(Headers(scope=scope).getlist("cookie"))[:_LONGEST]
-    kept: SimpleCookie = SimpleCookie()
-    try:
-        kept.load(sent)
-    except CookieError:
-        return "", ""
-    visitor, teacher = (kept[name].value if name in kept else "" for name in (VISITOR, TEACHER))
-    return visitor, teacher
+    # Cookies are shared by all programs of an address, whatever their port. `http.cookies` takes none where one of them
+    # is written in a way it does not know.
+    kept = cookie_parser("; ".join(Headers(scope=scope).getlist("cookie"))[:_LONGEST])
+    return kept.get(VISITOR, ""), kept.get(TEACHER, "")
 
 
 def note_visit(scope: Scope, visit: Visit) -> None:

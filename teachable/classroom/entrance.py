@@ -62,7 +62,8 @@ class Entrance:
                 for key, _ in selector.select(_LOOK_SECONDS):
                     if key.fileobj is self._listening:
                         self._accept(selector, waiting)
-                    elif isinstance(key.fileobj, socket.socket):
+                    elif isinstance(key.fileobj, socket.socket) and key.fileobj in waiting:
+                        # One that made room for another in this very moment is not there any more.
                         selector.unregister(key.fileobj)
                         del waiting[key.fileobj]
                         self._admit(key.fileobj)

@@ -74,7 +74,7 @@ class Gate:
     def _leads_nowhere(self, scope: Scope, visit: Visit) -> bool:
         """Say whether the page is asked for without a project, which only the teacher has any use for."""
         reading = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and scope["path"] == "/"
-        return reading and not visit.teacher and "project" not in _query(scope)
+        return reading and not visit.teacher and not _asked_for(scope)
 
     async def _decide(self, scope: Scope, receive: Receive, visit: Visit) -> tuple[Found, str | None, Receive]:
         """Return what was found for a request that may pass, the project it is about, and what gives its body.
@@ -89,7 +89,7 @@ class Gate:
         if visit.teacher:
             return found, project_id, receive
         if rule.where == "query":
-            project_id = (_query(scope).get("project") or [""])[0]
+            project_id = _asked_for(scope)
             self._room.quota.require_size(Headers(scope=scope).get("content-length"))
         elif rule.where == "import":
             project_id = self._room.project_of_import(visit, found.arrival or "")
@@ -109,7 +109,9 @@ class Gate:
             loading = scope["path"].startswith(f"{self._static}/")
             await (self._app if loading else self._explains)(scope, receive, send)
             return
-        await _answer(Forbidden("room_https", address=self._room.secure), scope, receive, send)
+        # The guards let only names of this server pass, and under this one whoever asks can reach it.
+        address = f"https://{Headers(scope=scope).get('host', '')}"
+        await _answer(Forbidden("room_https", address=address), scope, receive, send)
 
     async def _refuse(self, error: TeachableError, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         log.info("refused %s %s: %s", scope.get("method", scope["type"]), scope["path"], error.key)
@@ -188,8 +190,10 @@ def _named(body: bytes) -> str:
     return project_id if isinstance(project_id, str) else ""
 
 
-def _query(scope: Scope) -> dict[str, list[str]]:
-    return parse_qs(scope["query_string"].decode("latin-1"))
+def _asked_for(scope: Scope) -> str:
+    """Return the project a query names; of several the last, as the routes do."""
+    found: dict[str, list[str]] = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return found.get("project", [""])[-1]
 
 
 def _device(scope: Scope) -> str:

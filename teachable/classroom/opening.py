@@ -59,11 +59,12 @@ def open_room(workspace: Workspace, home: Path, host: str, port: int, options: O
         InstallationError: the certificate cannot be written.
     """
     room = Room(workspace, home, options.password, options.limits, options.name)
+    # Asked for again and again: a laptop that woke up in another network has another address.
+    room.find_address = lambda: addresses.url(addresses.network_name(host), port)
     reached = addresses.network_name(host)
-    room.address = addresses.url(reached, port)
     certificate = None
     if options.encrypted:
-        room.secure = addresses.url(reached, port, "https")
+        room.secure = True
         certificate = certificates.ensure(home / FOLDER, (reached, *addresses.own_names()))
     return Opened(room, certificate)
 

@@ -63,7 +63,7 @@ class Quota:
         """
         size = int(stated) if stated is not None else None
         if size is None or size > self.limits.bytes:
-            raise TooLarge("visitor_bytes", allowed=self.limits.bytes >> 20)
+            raise TooLarge("visitor_file", allowed=self.limits.bytes >> 20)
 
     def _busy(self, project_id: str) -> bool:
         return (

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import secrets
 import threading
 import time
@@ -228,6 +229,12 @@ class Register:
 
 def _digest(cookie: str) -> str:
     return hashlib.sha256(cookie.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_called(one: Visitor, name: str) -> bool:
+    """Say whether a visitor may have typed this name: the second Anna did not type "Anna 2"."""
+    known, typed = one.name.casefold(), name.casefold()
+    return known == typed or re.fullmatch(rf"{re.escape(typed)} \d+", known) is not None
 
 
 def _told_apart(name: str, taken: set[str]) -> str:

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from teachable import archives, project_zip
 from teachable.archives import Entry
-from teachable.classroom import passwords
+from teachable.classroom import passwords, register
 from teachable.classroom.passwords import Hashed
 from teachable.classroom.patience import Patience
 from teachable.classroom.quota import Quota
@@ -49,8 +50,8 @@ class Room:
     Attributes:
         name: of the classroom, as it is shown.
         quota: counts what visitors use.
-        address: where others join; known once the server listens.
-        secure: address of the same over HTTPS, or "" where the classroom has none.
+        find_address: returns where others join at this moment; may be set, once that is known.
+        secure: it is used over HTTPS only.
         password: the teacher's, where it was made up and has to be told, else None.
 
     Args:
@@ -77,8 +78,8 @@ class Room:
         self._space = workspace
         self._clock = clock
         self.name = name
-        self.address = ""
-        self.secure = ""
+        self.find_address: Callable[[], str] = lambda: ""
+        self.secure = False
         self._register = Register(home / FOLDER, clock)
         self.quota = Quota(workspace, self._register, limits or VisitorLimits())
         self.password = None if password is not None else passwords.made_up()
@@ -95,6 +96,11 @@ class Room:
         kept = self._register.state.password
         if kept is None or not kept.fits(password):
             self._register.decide(password=Hashed.of(password), sessions={})
+
+    @property
+    def address(self) -> str:
+        """Where others join now, or "" before that is known."""
+        return self.find_address()
 
     # Who asks, and what they may
 
@@ -183,7 +189,7 @@ class Room:
             TooMany: too many joined from this device.
         """
         known = self._register.visitor(visit.visitor) if visit.visitor is not None else None
-        if known is not None and (not name.strip() or clean_name(name).casefold() == known.name.casefold()):
+        if known is not None and (not name.strip() or register.is_called(known, clean_name(name))):
             return self._watch.shown(known) or self._first_project(known), None
         self._joins.require(visit.address)
         one, cookie = self._register.join(name)
@@ -325,11 +331,11 @@ class Room:
 
     def view(self) -> RoomView:
         """Return the classroom as the teacher sees it. Pages ask often: what did not change is not read again."""
-        state = self._register.state
+        state, address = self._register.state, self.address
         return RoomView(
             name=self.name,
-            address=self.address,
-            qr=_qr(self.address) if self.address else "",
+            address=address,
+            qr=_qr(address) if address else "",
             open=state.open,
             locked=state.locked,
             starter=self._starter(),
@@ -369,8 +375,8 @@ class Room:
             return None
         try:
             return Starter(project_id, self._space.project(project_id).name)
-        except NotFound:
-            return None  # it is in the bin; restored, it is handed out again
+        except (NotFound, Conflict):
+            return None  # it is in the bin, or damaged; restored, it is handed out again
 
     def remove(self, visitor_id: str) -> str:
         """Remove a visitor, their projects into the bin, and return the undo token."""
@@ -403,13 +409,20 @@ class Room:
         chosen = [(one.name, project_id) for one in self._register.visitors() for project_id in self.quota.present(one)]
         names = project_zip.folder_names([name for name, _ in chosen])
         now = self._clock()
-        return archives.stream(
-            Entry(f"{name}.zip", self._space.pack(project_id), now)
-            for name, (_, project_id) in zip(names, chosen, strict=True)
-            if self.quota.is_there(project_id)
-        )
+
+        def entries() -> Iterator[Entry]:
+            for name, (_, project_id) in zip(names, chosen, strict=True):
+                try:
+                    content = self._space.pack(project_id)
+                except (NotFound, Conflict) as error:
+                    log.warning("project %s is left out of what was collected: %s", project_id, error)
+                    continue
+                yield Entry(f"{name}.zip", content, now)
+
+        return archives.stream(entries())
 
 
+@lru_cache(maxsize=4)
 def _qr(address: str) -> str:
     import segno
 
