@@ -180,7 +180,12 @@ class Imports:
         source = entry.source
         if source is None:
             raise NotFound("preview_unknown")
-        return source.preview(number)
+        try:
+            return source.preview(number)
+        except (OSError, ValueError) as error:
+            if entry.source is None:  # it ended in this moment, and its file was closed
+                raise NotFound("preview_unknown") from error
+            raise
 
     def pause(self, import_id: str) -> Import:
         """Pause an import that is being taken in; the batch in hand is finished. Others stay as they are."""

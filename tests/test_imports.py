@@ -11,7 +11,7 @@ from making import DEADLINE, photo, until
 from teachable import imports, intakes
 from teachable.arrivals import Choices, Import
 from teachable.errors import Conflict, InvalidInput, NotFound, TooLarge
-from teachable.importing import Options
+from teachable.importing import Options, Source
 from teachable.intakes import Into
 from teachable.projects import Project
 from teachable.settings import Limits
@@ -187,6 +187,21 @@ def test_an_import_can_be_paused_gone_on_with_and_given_up(space: Workspace, tmp
     assert ended.undo is not None
     space.undo(info.id, ended.undo)
     assert space.project(info.id).classes[0].samples == 0
+
+
+def test_a_picture_of_what_was_given_up_in_this_moment_is_not_there(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = planned(space, zipped(tmp_path / "Pets.zip", {"Cat": 1}))
+
+    def preview(source: Source, number: int) -> bytes:
+        space.imports.cancel(found.id)
+        raise FileNotFoundError(str(tmp_path / "scratch"))
+
+    monkeypatch.setattr(Source, "preview", preview)
+    with pytest.raises(NotFound) as caught:
+        space.imports.preview(found.id, 0)
+    assert caught.value.key == "preview_unknown"
 
 
 def test_taking_it_back_while_it_runs_ends_it(space: Workspace, tmp_path: Path) -> None:
