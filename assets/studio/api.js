@@ -49,12 +49,13 @@ export async function request(method, path, body) {
   let response;
   try {
     response = await fetch(BASE + path, init);
+    // Here, because a connection can end in the middle of an answer, too.
+    if (response.ok) return response.status === 204 ? null : await response.json();
   } catch {
     // A pupil's page is served by another computer than the one in front of them.
     const away = document.documentElement.dataset.visitor;
     throw new ApiError(0, "offline", say(away ? "page.visitor.offline" : "page.error.offline"));
   }
-  if (response.ok) return response.status === 204 ? null : await response.json();
   throw await failure(response);
 }
 

@@ -95,6 +95,7 @@ export function mountClasses({ element }) {
         problem.retry
           ? button({ text: say("page.try_again"), look: "soft", testid: "retry-open", press: () => void openFromAddress() })
           : button({ icon: "plus", text: say("page.project.new"), look: "soft", press: () => void createProject() }),
+        problem.join ? make("a", { className: "t-button t-primary", href: "/join", "data-testid": "to-join" }, say("page.project.join")) : "",
       );
     }
     update();

@@ -21,15 +21,15 @@ const RATES = { min: 0.1, max: 30, step: 0.1 };
  * @param {() => void} chosen called when something was chosen
  */
 export function planForm(one, plan, chosen) {
-  const whole = plan.kind === "project";
+  // Guests of a classroom add to what they have, a project too: how many they may make is counted elsewhere.
+  const guest = document.documentElement.dataset.visitor !== undefined;
+  const whole = plan.kind === "project" && !guest;
   const here = state.problem ? null : state.project;
   const used = (here?.classes ?? []).some(({ samples }) => samples > 0);
   // A project of another program is one of its own, unless the one that is open is still empty.
-  // Guests of a classroom add to what they have: how many projects they may make is counted elsewhere.
-  const guest = document.documentElement.dataset.visitor !== undefined;
   let fresh = whole || !here || (!guest && plan.kind === "teachable-machine" && used);
 
-  const elements = /** @type {HTMLElement[]} */ ([make("p", { className: "t-import-about", "data-testid": "import-about" }, about(plan))]);
+  const elements = /** @type {HTMLElement[]} */ ([make("p", { className: "t-import-about", "data-testid": "import-about" }, about(plan, whole))]);
   for (const note of plan.notes) elements.push(make("p", { className: "t-notice t-calm", "data-testid": "import-note" }, icon("info"), make("span", {}, note.text ?? say(note.key, note.values))));
 
   const target = targetChoice();
@@ -204,12 +204,15 @@ export function planForm(one, plan, chosen) {
   };
 }
 
-/** @param {ImportPlan} plan */
-function about(plan) {
+/**
+ * @param {ImportPlan} plan
+ * @param {boolean} whole it becomes a project of its own, as it is
+ */
+function about(plan, whole) {
   const photos = say("page.photos", { count: plan.classes.reduce((sum, one) => sum + one.photos, 0) });
   const classes = say("page.shelf.classes", { count: plan.classes.length });
   if (plan.kind === "teachable-machine") return say("page.import.about_tm", { photos, classes });
-  if (plan.kind === "project") return say("page.import.about_project", { title: plan.title, photos, classes });
+  if (whole) return say("page.import.about_project", { title: plan.title, photos, classes });
   if (plan.kind === "video") return say("page.import.about_video");
   if (plan.kind === "animation") return say("page.import.about_animation");
   return say("page.import.about_folder", { photos, classes });

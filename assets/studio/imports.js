@@ -6,7 +6,7 @@
  * is drawn here.
  */
 
-import { ApiError, previewUrl, request, send } from "./api.js";
+import { ApiError, explain, previewUrl, request, send } from "./api.js";
 import { withClasses } from "./import-classes.js";
 import { askNow } from "./status.js";
 import { notify, state } from "./store.js";
@@ -54,6 +54,17 @@ let made = 0;
 let timer;
 let asking = false;
 
+/** Bytes of the largest file that may be sent. */
+let most = Infinity;
+
+/**
+ * Send no file that the server would refuse: with some, that would take as long as sending it.
+ * @param {number} bytes
+ */
+export function limitFiles(bytes) {
+  most = bytes;
+}
+
 /** All of them, oldest first. */
 export function imports() {
   return going;
@@ -94,6 +105,12 @@ export function sendFile(file, into = null) {
   one.into = into;
   one.bytes = file.size;
   add(one);
+  if (file.size > most) {
+    one.trouble = explain("visitor_file", { allowed: Math.floor(most / 2 ** 20) }, null);
+    one.lost = true;
+    notify("imports");
+    return one;
+  }
   const project = state.project && !state.problem ? `&project=${state.project.id}` : "";
   const moved = (/** @type {number} */ bytes) => {
     one.sent = Math.min(bytes, file.size);
@@ -248,7 +265,7 @@ export function outcome(info) {
   const classes = info.plan?.classes.length ?? 0;
   const said = [];
   if (info.state === "failed" && info.message) said.push(info.message);
-  if (info.plan?.kind === "project" && info.state === "done") said.push(say("page.import.project_done", { count: info.added }));
+  if (info.plan?.kind === "project" && !info.undo && info.state === "done") said.push(say("page.import.project_done", { count: info.added }));
   else if (info.state === "done") said.push(classes > 1 ? say("page.import.done_classes", { photos: say("page.photos", { count: info.added }), count: classes }) : say("page.import.done", { count: info.added }));
   else if (info.added || info.state === "cancelled") said.push(say("page.import.stopped", { count: info.added }));
   if (info.repeats) said.push(say("page.import.repeats", { count: info.repeats }));
@@ -268,21 +285,27 @@ async function ask() {
   clearTimeout(timer);
   if (asking || document.hidden) return;
   asking = true;
-  for (const one of [...going]) {
-    if (one.local || one.lost || !one.info || (ENDED.has(one.info.state) && one.info.plan)) continue;
-    try {
-      take(one, await request("GET", `/imports/${one.info.id}`));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      // The server may be restarting; the next question tells. What it does not know any more is over.
-      if (error.status === 404) forget(one);
-      else one.trouble = error.message;
-      notify("imports");
-    }
+  try {
+    for (const one of [...going]) await askAbout(one);
+  } finally {
+    asking = false;
   }
-  asking = false;
   const open = going.filter(({ local, lost, info }) => !local && !lost && info && !ENDED.has(info.state));
   if (open.length) timer = setTimeout(() => void ask(), open.some(({ info }) => MOVING.has(info?.state ?? "")) ? ASK_MS : IDLE_MS);
+}
+
+/** @param {Going} one */
+async function askAbout(one) {
+  if (one.local || one.lost || !one.info || (ENDED.has(one.info.state) && one.info.plan)) return;
+  try {
+    take(one, await request("GET", `/imports/${one.info.id}`));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // The server may be restarting; the next question tells. What it does not know any more is over.
+    if (error.status === 404) forget(one);
+    else one.trouble = error.message;
+    notify("imports");
+  }
 }
 
 /**

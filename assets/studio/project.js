@@ -46,8 +46,23 @@ export async function openProject(id, address = "push") {
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 0) throw error;
     const message = error.status === 404 || error.status === 422 ? say("page.project.unknown") : error.message;
-    state.problem = { message, projects: await listProjects(), retry: false };
+    state.problem = await instead(message);
     notify("problem");
+  }
+}
+
+/**
+ * What to offer where a project cannot be opened.
+ * @param {string} message
+ * @returns {Promise<NonNullable<typeof state.problem>>}
+ */
+async function instead(message) {
+  try {
+    return { message, projects: await listProjects(), retry: false };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.key !== "room_members_only") throw error;
+    // A pupil who was removed, or a link of one: there are no projects of their own to choose from.
+    return { message: say("page.project.not_joined"), projects: [], retry: true, join: true };
   }
 }
 

@@ -83,11 +83,13 @@ async function ask() {
     const status = await request("GET", `/projects/${id}/status`);
     took = performance.now() - asked;
     if (state.project?.id !== id) again = true;
+    // The teacher has brought back who was removed.
+    else if (state.problem?.join) await openProject(id, "keep");
     else await take(status);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     // Deleted from elsewhere: opening it again says so. Else the server may be restarting, and the next question tells.
-    if (error.status === 404 && state.project?.id === id) await openProject(id, "keep");
+    if (error.status === 404 && state.project?.id === id && !state.problem) await openProject(id, "keep");
   } finally {
     asking = false;
     soon(again ? busy() : pace());

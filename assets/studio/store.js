@@ -23,7 +23,10 @@ export const state = {
   project: null,
   /** @type {Status | null} */
   status: null,
-  /** `retry`: nothing is known, asking again may help. @type {{ message: string, projects: Project[], retry: boolean } | null} */
+  /**
+   * `retry`: nothing is known, asking again may help. `join`: this is a classroom that does not know who asks.
+   * @type {{ message: string, projects: Project[], retry: boolean, join?: boolean } | null}
+   */
   problem: null,
   /** Train was pressed and the server has not answered yet. */
   starting: false,

@@ -5,6 +5,7 @@
 
 import { ApiError, request } from "./api.js";
 import { button, icon, make, write } from "./dom.js";
+import { limitFiles } from "./imports.js";
 import { openProject, words } from "./project.js";
 import { state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
@@ -109,6 +110,7 @@ function visiting(place, visitor) {
     starter.say(told.starter ? say("page.visitor.starter", { name: told.starter.name }) : "");
     near.say(nearly(told));
     pause(told.locked);
+    limitFiles(told.limits.bytes);
     if (before.locked && !told.locked) {
       tell(say("page.visitor.unlocked"));
       // What was recorded in the moment of the pause is still here, and goes now.

@@ -160,10 +160,13 @@ def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Ente
 
     card(teacher, "Ada").get_by_test_id("pupil-remove").click()
     expect(teacher.at("pupil")).to_have_count(0)
-    # What the phone asks about in the meantime is not there.
-    phone.watch.allow("404")
+    # What the phone asks about in the meantime is not there; it says so, and goes on by itself.
+    phone.watch.allow("40[34]")
+    expect(phone.at("to-join")).to_be_visible()
     teacher.at("undo").click()
     expect(card(teacher, "Ada").get_by_test_id("pupil-photos")).to_contain_text(say("page.room.photos", count=3))
+    expect(phone.at("to-join")).to_be_hidden()
+    studio.expect_samples(0, 3)
 
 
 def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) -> None:
@@ -173,6 +176,11 @@ def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) ->
     tablet.go("/join").state("back")
     tablet.at("go-on").click()
     assert tablet.studio().project == project
+    # Who deleted all they had is given a new one.
+    tablet.watch.allow("404")
+    tablet.page.evaluate("path => fetch(path, {method: 'DELETE'})", f"/api/v1/projects/{project}")
+    tablet.go("/join").state("back").at("go-on").click()
+    assert tablet.studio().project != project
     tablet.go("/join").state("back").at("somebody-else").click()
     other = join(tablet, "Zoë").project
     assert other != project

@@ -106,3 +106,29 @@ def test_training_can_be_cancelled(studio: Open, api: Api) -> None:
     expect(page.at("train-status")).to_have_attribute("data-state", "cancelled")
     expect(page.train).to_be_enabled()
     expect(page.at("preview-empty")).to_be_visible()
+
+
+CUT = """
+    const plain = window.fetch;
+    let cut = false;
+    window.fetch = async (path, how) => {
+        const answer = await plain(path, how);
+        if (cut || how?.method !== "POST" || !String(path).endsWith("/samples")) return answer;
+        cut = true;
+        const broken = new ReadableStream({ start: (body) => body.error(new TypeError("network error")) });
+        return new Response(broken, { status: answer.status });
+    };
+"""
+"""Ends a connection in the middle of the answer to the first upload."""
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(studio: Open, api: Api) -> None:
+    project = api.project("Stripes", "Dots")
+    page = studio(project=project["id"], script=CUT)
+    files = [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos("stripes", 3)]
+    page.card(0).get_by_test_id("upload-input").set_input_files(files)
+    expect(page.at("upload-problem")).to_contain_text(say("page.error.offline"))
+    page.at("try-again").click()
+    expect(page.at("upload-problem")).to_be_hidden()
+    page.expect_samples(0, 3)
+    assert page.settled(0) == len(api.stored(project["id"], 0)) == 3
