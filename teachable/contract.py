@@ -83,6 +83,58 @@ def check(path: Path, name: str | None = None) -> Contract:
     return Contract(features[0], features, input_size)
 
 
+# Inputs of operators that say how large a result is; None for all of them.
+_SIZING: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(("ConstantOfShape", "Range", "MelWeightMatrix", "STFT", "DFT", "Split"), None),
+    **dict.fromkeys(("HannWindow", "HammingWindow", "BlackmanWindow"), None),
+    **dict.fromkeys(("Expand", "Tile", "Upsample", "Pad", "OneHot", "AffineGrid", "CenterCropPad"), (1,)),
+    **dict.fromkeys(("Reshape", "TopK"), (1,)),
+    "Resize": (2, 3),
+    "Col2Im": (1, 2),
+    "MaxUnpool": (2,),
+    "Slice": (1, 2, 3, 4),
+}
+# Operators whose results are as large as what they find.
+_FINDING = frozenset({"NonZero", "Compress", "Unique", "NonMaxSuppression", "StringSplit", "ImageDecoder"})
+
+
+def check_modest(path: Path, name: str) -> None:
+    """Refuse a model that is no plain graph in one file, or whose need of memory hangs on what is in a photo.
+
+    Whatever a photo shows, such a model needs as much as for any other of that size: trying it tells something.
+
+    Args:
+        path: of the file.
+        name: what to call it in an error.
+
+    Raises:
+        ModelFileError: it is another kind of file.
+    """
+    data = path.read_bytes()
+    model = _parse(data, name)
+    _check_one_file(model, name)
+    _check_operators(model, name)
+    _check_sizes(model, len(data), name)
+    seen = {port.name for port in model.graph.input} - {tensor.name for tensor in model.graph.initializer}
+    known = {"", *seen, *(tensor.name for tensor in model.graph.initializer)}
+    for node in model.graph.node:
+        places = _SIZING.get(node.op_type, ())
+        sizes = [one for place, one in enumerate(node.input) if _sizes(node.op_type, places, place)]
+        if not seen.isdisjoint(sizes) or node.op_type in _FINDING or not known.issuperset(node.input):
+            raise ModelFileError("network_operators", name=name, found=short(node.op_type))
+        # How large something is, is not what is in it.
+        if node.op_type not in {"Shape", "Size"} and not seen.isdisjoint(node.input):
+            seen.update(node.output)
+        known.update(node.output)
+
+
+def _sizes(kind: str, places: tuple[int, ...] | None, place: int) -> bool:
+    """Say whether an input tells how large a result is. Of these operators the first input can be the picture."""
+    if places is None:
+        return place > 0 or kind not in {"Split", "STFT", "DFT"}
+    return place in places
+
+
 def _parse(data: bytes, name: str) -> "onnx.ModelProto":
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]

@@ -88,10 +88,12 @@ def _work(messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
 def _tried(task: Mapping[str, Any]) -> tuple[str, ...]:
     import numpy as np
 
+    from teachable import contract
     from teachable.runtime import Classifier
 
     path = Path(task["path"])
     children.limit_memory(MEMORY + FILE_TIMES * path.stat().st_size)
+    contract.check_modest(path, task["name"])
     model = Classifier.load(path, task["name"])
     for height, width in _SIZES:
         model.predict(np.zeros((height, width, 3), np.uint8))
