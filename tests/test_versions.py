@@ -1,7 +1,9 @@
 """Versions of projects: what is told of each, going back, and comparing two on photos that are fair to both."""
 
 import io
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -251,6 +253,23 @@ def test_photos_that_are_new_to_both_come_next(desk: Desk) -> None:
     found = desk.compare(first, second)
     assert (found.way, found.photos, found.recordings) == ("unseen", 15, 3)
     assert {one.sample for one in found.apart} <= {one.id for one in desk.project.all_samples()[30:]}
+
+
+def test_embeddings_that_come_late_or_are_damaged_are_taken_as_they_are_then(desk: Desk) -> None:
+    first, second = desk.train(), desk.train(TrainSettings(epochs=6))
+    desk.add(desk.red, RED, 6, 8)
+    desk.add(desk.blue, BLUE, 18)
+    wait_for_embeddings(desk)
+    assert desk.compare(first, second).photos == 15
+    cache = desk.space._backlog.cache(desk.project, desk.project.versions.find(first).record.backbone)
+    shas = [one.sha256 for one in desk.project.all_samples()[30:32]]
+    kept = dict(zip(shas, cache.get(shas), strict=True))
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        connection.execute("UPDATE embeddings SET crc = 0 WHERE sha256 IN (?, ?)", shas)
+    desk.space.versions._compared.clear()
+    assert desk.compare(first, second).photos == 13
+    cache.put(kept)
+    assert desk.compare(first, second).photos == 15
 
 
 def wait_for_embeddings(desk: Desk) -> None:

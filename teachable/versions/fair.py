@@ -5,6 +5,7 @@ What it says about any other photo its head says, from the embedding. About a ph
 its test said: heads that learned from other recordings only.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +20,10 @@ from teachable.outcomes import Kept
 from teachable.projects import Project
 from teachable.projects.models import KeptVersion
 from teachable.projects.snapshots import Snapshot
-from teachable.types import Head, Layer, Sample
+from teachable.types import Embeddings, Head, Layer, Sample
 from teachable.versions.records import Way
+
+log = logging.getLogger(__name__)
 
 ENOUGH = 10
 """Photos that a way has to offer to be taken, if it comes before others."""
@@ -152,19 +155,16 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
     """Return which class a version names for photos it has not seen the like of; `UNKNOWN` for the others."""
     learned = asked.learned
     groups = {one.group for one in learned.values()}
-    missing = set(asked.cache.missing(sample.sha256 for sample in samples))
-    new = [
-        row
-        for row, sample in enumerate(samples)
-        if sample.sha256 not in learned and sample.group not in groups and sample.sha256 not in missing
-    ]
+    unlike = [row for row, one in enumerate(samples) if one.sha256 not in learned and one.group not in groups]
+    kept, embeddings = _embedded(asked.cache, [samples[row].sha256 for row in unlike])
+    new = [unlike[place] for place in kept]
     answers = np.full(len(samples), UNKNOWN, np.int64)
     if not new:
         return answers
     shas = [samples[row].sha256 for row in new]
-    embeddings = asked.cache.get(shas)
-    absent = set(asked.cache.missing(learned))
-    known = [one for one in learned.values() if one.sha256 not in absent]
+    everything = list(learned.values())
+    kept, of_known = _embedded(asked.cache, list(learned))
+    known = [everything[place] for place in kept]
     classes = {id_: place for place, id_ in enumerate(asked.version.record.class_ids)}
     seen = np.zeros(len(new), np.bool_)
     if known:
@@ -176,7 +176,7 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
                 [samples[row].group for row in new],
             ),
             duplicates.Photos(
-                asked.cache.get([one.sha256 for one in known]),
+                of_known,
                 asked.hashes([one.sha256 for one in known]),
                 np.array([classes.get(one.class_id, UNKNOWN) for one in known], np.int64),
                 [one.group for one in known],
@@ -184,6 +184,17 @@ def _direct(asked: Asked, samples: Sequence[Sample]) -> NDArray[np.int64]:
         )
     answers[new] = np.where(seen, UNKNOWN, heads.logits(asked.head, embeddings).argmax(axis=1))
     return answers
+
+
+def _embedded(cache: EmbeddingCache, hashes: Sequence[str]) -> tuple[list[int], Embeddings]:
+    """Return the places of photos that have an embedding, and those; one that is damaged counts as missing."""
+    while True:
+        missing = set(cache.missing(hashes))
+        places = [place for place, sha256 in enumerate(hashes) if sha256 not in missing]
+        try:
+            return places, cache.get([hashes[place] for place in places])
+        except KeyError:
+            log.warning("embeddings in %s were damaged", cache.path)
 
 
 def ask(project: Project, version: KeptVersion, held: Snapshot, cache: EmbeddingCache, hashes: Hashes) -> Asked:

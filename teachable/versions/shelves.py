@@ -45,7 +45,8 @@ class Versions:
         self._on_photos = on_photos
         self._lock = threading.Lock()
         self._classes: dict[tuple[str, str], tuple[ClassThen, ...]] = {}
-        self._compared: dict[tuple[str, str, str, float], Compared] = {}
+        self._comparing = threading.Lock()
+        self._compared: dict[tuple[str, str, str, float, int], Compared] = {}
 
     def of(self, project_id: str) -> VersionList:
         """Return all versions of a project, newest first."""
@@ -139,16 +140,17 @@ class Versions:
         if first == second:
             raise Conflict("version_same")
         one, other = project.versions.find(first), project.versions.find(second)
-        key = (project.id, first, second, project.info().updated)
-        with self._lock:
-            known = self._compared.get(key)
-        if known is None:
-            known = comparing.compare(project, self._backlog, one, other)
-            with self._lock:
-                self._compared[key] = known
+        # One at a time: of fifty thousand photos each takes half a gigabyte.
+        with self._comparing:
+            # Photos that were added are embedded a little later, which changes nothing but what can be asked.
+            known = sum(self._backlog.cache(project, version.record.backbone).changes for version in (one, other))
+            key = (project.id, first, second, project.info().updated, known)
+            found = self._compared.get(key)
+            if found is None:
+                found = self._compared[key] = comparing.compare(project, self._backlog, one, other)
                 for old in list(self._compared)[:-_REMEMBERED]:
                     del self._compared[old]
-        return known
+            return found
 
     def _network(self, record: ModelRecord) -> ProjectNetwork:
         """Return what a project notes of the network of a version, be it here or not."""
