@@ -79,7 +79,9 @@ class Guard:
         # rebound, and a foreign name is still refused.
         self._open = not is_loopback(self._bound)
         own = socket.gethostname().lower()
-        self._own_names: Collection[str] = {own, f"{own}.local"} if self._open else ()
+        # What the network calls it may be long: "laptop.school.example" answers to "laptop.local".
+        short = own.partition(".")[0]
+        self._own_names: Collection[str] = {own, f"{own}.local", short, f"{short}.local"} if self._open else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request and pass it on, or answer with the reason."""

@@ -337,6 +337,16 @@ def test_the_password_is_asked_for_and_attempts_are_limited(school: Class) -> No
     assert school.guest().get("/api/v1/room", headers=kept).status_code == 403
 
 
+def test_pupils_who_guess_do_not_keep_the_teacher_out(school: Class) -> None:
+    for _ in range(40):
+        school.room._logins_of_all.count(rooms._EVERYBODY)
+    assert key(school.guest().post("/api/v1/room/login", json={"password": PASSWORD}), 429) == "room_wait"
+    here = school.room.log_in(PASSWORD, "127.0.0.1")
+    assert school.room.visit("", here, "127.0.0.1").teacher
+    # Whoever knows the password has shown that all is well.
+    school.room._logins_of_all.forgive(rooms._EVERYBODY)
+
+
 def test_the_teacher_sees_everybody_and_helps(school: Class) -> None:
     web, hers = school.pupil("Lea")
     project = web.get(f"/api/v1/projects/{hers}").json()

@@ -107,6 +107,12 @@ def test_open_to_the_network_addresses_and_the_own_name_are_answered(
     for host in ("192.168.1.5:7860", "[fe80::1]:7860", "laptop:7860", "laptop.local"):
         assert open_to_all.get("/", headers={"Host": host}).status_code == 200
     assert open_to_all.get("/", headers={"Host": "evil.example"}).status_code == 403
+    # Networks give long names, and change them.
+    monkeypatch.setattr(guards.socket, "gethostname", lambda: "Laptop.school.example")
+    elsewhere = client(bound)
+    for host in ("laptop.local:7860", "laptop.school.example:7860"):
+        assert elsewhere.get("/", headers={"Host": host}).status_code == 200
+    assert elsewhere.get("/", headers={"Host": "other.school.example"}).status_code == 403
 
 
 @pytest.mark.parametrize(

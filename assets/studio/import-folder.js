@@ -169,6 +169,8 @@ export function folderImport(found) {
           repeats: info.repeats + result.repeats,
           rejected,
           rejected_total: info.rejected_total + result.rejected.length,
+          // Of what was given up meanwhile, this was on its way.
+          undo: info.state === "cancelled" && added.length ? one.key : info.undo,
         });
         next();
       },

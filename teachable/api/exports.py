@@ -136,7 +136,7 @@ def _here(request: Request, bound: str) -> str:
     if asked.hostname is not None and not is_loopback(asked.hostname):
         return f"{asked.scheme}://{asked.netloc}"
     port: int = request.scope["server"][1]
-    return url(network_name(bound), port)
+    return url(network_name(bound), port, asked.scheme)
 
 
 def _qr(text: str) -> str:

@@ -24,6 +24,7 @@ from teachable.classroom.register import Register, Visitor
 from teachable.classroom.rules import Access, Rule
 from teachable.classroom.watch import Watch
 from teachable.errors import Conflict, Forbidden, Locked, NotFound, TeachableError
+from teachable.guards import is_loopback
 from teachable.projects.names import clean_name
 from teachable.settings import VisitorLimits
 from teachable.shelf import ShelfView
@@ -313,7 +314,11 @@ class Room:
             Forbidden: it is another one.
             TooMany: it was tried too often, by this device or by all together.
         """
-        for patience, device in ((self._logins, address), (self._logins_of_all, _EVERYBODY)):
+        counted = [(self._logins, address)]
+        # However often pupils try, at this computer itself the teacher is not kept out.
+        if not is_loopback(address):
+            counted.append((self._logins_of_all, _EVERYBODY))
+        for patience, device in counted:
             patience.require(device)
             # Counted before it is checked: attempts that run beside each other are no way around.
             patience.count(device)

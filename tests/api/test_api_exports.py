@@ -192,6 +192,9 @@ def test_a_phone_opens_the_page_and_learns_nothing_else(
     assert re.fullmatch(r"http://192\.168\.7\.5:7860/api/v1/pages/[\w-]{22,}", link["address"])
     assert base.rpartition("/")[2] not in link["address"]
     assert open_to_all.post(f"{base}/exports/page/half/phone").json() == link
+    # Where everything is encrypted, a page that is asked for without would not come.
+    secured = served(space, "0.0.0.0", "https://127.0.0.1:7860").post(f"{base}/exports/page/half/phone").json()
+    assert secured["address"] == link["address"].replace("http://", "https://")
 
     phone = served(space, "0.0.0.0", "http://192.168.7.5:7860")
     page = phone.get(link["address"].removeprefix("http://192.168.7.5:7860"))
