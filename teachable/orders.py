@@ -215,7 +215,11 @@ class Orders(Generic[Ordered]):
             return "failed", TeachableError(self._died)
 
     def _end(self, order: Ordered, state: str, error: TeachableError | None) -> None:
-        self._tidy(order)
+        try:
+            self._tidy(order)
+        except Exception:
+            # Whoever waits for the end of it must not wait for ever, nor those whose turn it is next.
+            log.exception("%s left something behind for %s", self._name, order.owner)
         with self.lock:
             if self._working is order:
                 self._working = None

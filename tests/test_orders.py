@@ -182,3 +182,20 @@ def test_what_can_wait_waits_for_what_people_wait_for_but_not_for_ever() -> None
     assert passed.wait(DEADLINE)
     thread.join()
     precedence.give_way(DEADLINE)
+
+
+def test_what_cannot_be_tidied_up_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    def tidy(order: Pieces) -> None:
+        if order.owner == "a":
+            raise OSError("in use")
+
+    orders = Orders[Pieces]("tests", lambda order: "done", died="report_died", closing="report_closing", tidy=tidy)
+    first, second = Pieces("a"), Pieces("b")
+    orders.put(first)
+    orders.put(second)
+    assert first.ended.wait(DEADLINE)
+    assert second.ended.wait(DEADLINE)
+    assert (first.state, second.state) == ("done", "done")
+    assert "left something behind for a" in caplog.text
+    for thread in orders.close():
+        thread.join(DEADLINE)

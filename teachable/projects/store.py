@@ -273,7 +273,11 @@ class ProjectStore:
             if alone is not None:
                 self._clear_away()
         connection = schema.connect(path)
-        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        try:
+            connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _clear_away(self) -> None:
