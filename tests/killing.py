@@ -103,8 +103,17 @@ def undo(space: Workspace, project: str, chance: random.Random) -> None:
         say(done=what)
 
 
+def provide(space: Workspace, project: str, chance: random.Random) -> None:
+    """See to it that there is something to train on, whatever was deleted and moved before."""
+    for one in space.project(project).classes:
+        number = chance.randrange(10**9)
+        added = space.add_photos(project, one.id, f"provided {number}", [(f"{number}.jpg", photo(number))]).added
+        say(added=[sample.sha256 for sample in added])
+
+
 def train(space: Workspace, project: str, chance: random.Random) -> None:
     """Train, again and again."""
+    provide(space, project, chance)
     while True:
         space.start_training(project, TrainSettings(epochs=3, seed=chance.randrange(1000)))
         training = space.wait_for_training(project).training
@@ -125,6 +134,7 @@ def export(space: Workspace, project: str, chance: random.Random) -> None:
 
 
 def train_once(space: Workspace, project: str, chance: random.Random) -> None:
+    provide(space, project, chance)
     space.start_training(project, TrainSettings(epochs=2, seed=chance.randrange(1000)))
     space.wait_for_training(project)
 

@@ -209,7 +209,7 @@ def test_closing_in_the_middle_of_an_export_ends_it(tmp_path: Path, monkeypatch:
         assert halt.entered.wait(30)
         closing_ = threading.Thread(target=space.close)
         closing_.start()
-        until(lambda: space._exports._closed)
+        until(lambda: space._exports._queue._closed)
     closing_.join(30)
     assert not closing_.is_alive()
     assert not [one.name for one in threading.enumerate() if one.name == "make-exports"]

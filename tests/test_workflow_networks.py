@@ -89,7 +89,7 @@ def test_a_project_from_before_networks_could_be_chosen_has_the_built_in_one(
     train(space, project)
     install(networks, BEST)  # must not be what it gets
     with closing(sqlite3.connect(tmp_path / "home" / "projects" / project / "project.sqlite")) as connection:
-        connection.execute("UPDATE project SET network = NULL")
+        connection.execute("UPDATE project SET network = NULL, updated = updated + 1")
         connection.commit()
     status = space.status(project).network
     assert (status.id, status.renewed) == ("slim-v1", False)
@@ -298,7 +298,7 @@ def test_what_replaces_the_built_in_network_replaces_it_in_projects(tmp_path: Pa
     for one in (project, empty):
         with closing(sqlite3.connect(tmp_path / "home" / "projects" / one / "project.sqlite")) as connection:
             old = f'{{"id": "slim-v0", "fingerprint": "{"0" * 64}", "builtin": true, "renewed": false}}'
-            connection.execute("UPDATE project SET network = ?", (old,))
+            connection.execute("UPDATE project SET network = ?, updated = updated + 1", (old,))
             connection.commit()
     status = space.status(project).network
     assert (status.id, status.present, status.renewed) == ("slim-v1", True, True)

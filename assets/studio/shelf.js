@@ -135,6 +135,11 @@ function show() {
       card.update(id === state.project?.id ? { ...one, project: state.project } : one);
       return card.element;
     });
+    // Who is writing a name is not disturbed: a field that is moved loses the focus, and with it what Escape takes back.
+    if (document.activeElement instanceof HTMLInputElement && list.contains(document.activeElement)) {
+      const places = new Map([...list.children].map((element, place) => [element, place]));
+      elements.sort((one, other) => (places.get(one) ?? Infinity) - (places.get(other) ?? Infinity) || 0);
+    }
     arrange(list, elements);
     write(found, sought ? say("page.shelf.found", { count: fits.length }) : "");
     broken.replaceChildren(...known.damaged.map(({ message }) => make("li", { className: "t-notice t-notice-problem" }, icon("warning"), make("p", {}, message))));

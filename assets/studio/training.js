@@ -58,7 +58,10 @@ export function mountTraining({ element, trigger, props, watch }) {
   );
   element.replaceChildren(root);
 
+  /** Cancel was pressed before the server had begun: it counts all the same, as soon as it has. */
+  let stopping = false;
   async function stop() {
+    stopping = state.starting;
     try {
       await request("DELETE", `/projects/${state.project?.id}/training`);
     } catch (error) {
@@ -86,6 +89,10 @@ export function mountTraining({ element, trigger, props, watch }) {
     const status = state.status;
     const running = state.starting || status?.training.state === "running";
     const can = !running && status?.ready.ok === true && !state.problem;
+    if (stopping && !state.starting) {
+      stopping = false;
+      if (running) void stop();
+    }
     // What a finished training said gives way to the progress of the next one: the place it took stays, nothing jumps.
     if (running && !root.style.minBlockSize) root.style.minBlockSize = `${root.offsetHeight}px`;
     if (!running) root.style.minBlockSize = "";

@@ -304,7 +304,7 @@ def test_a_renewed_network_is_noted_until_it_is_read(school: School, visit: Call
     database = school.server.home / "projects" / project / "project.sqlite"
     old = json.dumps({"id": "slim-v0", "fingerprint": "0" * 64, "builtin": True, "renewed": False})
     with closing(sqlite3.connect(database)) as connection:
-        connection.execute("UPDATE project SET network = ?", (old,))
+        connection.execute("UPDATE project SET network = ?, updated = updated + 1", (old,))
         connection.commit()
     page = visit(project)
     expect(page.at("network-notice")).to_contain_text(say("page.network.renewed", title=BUILTIN.title))
