@@ -295,6 +295,8 @@ class Imports:
         except Conflict as error:
             if error.key != "import_undone":
                 raise
+            if isinstance(intake, PhotoIntake):
+                intake.taken_back()
             order.error = error
             return "cancelled"
         order.report(intake.counts.fraction)

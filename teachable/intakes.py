@@ -127,6 +127,10 @@ class PhotoIntake:
         """Token that takes all of it back, or None where there is nothing to take back."""
         return self._action if self.counts.added or self._made else None
 
+    def taken_back(self) -> None:
+        """Note that everything that was added is gone again: nothing is left to take back."""
+        self.counts.added, self._made = 0, False
+
     def step(self, cancelled: threading.Event) -> bool:
         """Take the next batch; return whether there may be more.
 

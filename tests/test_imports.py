@@ -219,6 +219,8 @@ def test_taking_it_back_while_it_runs_ends_it(space: Workspace, tmp_path: Path) 
         ended = space.imports.wait(found.id, DEADLINE)
     assert ended.state == "cancelled"
     assert ended.message
+    # Nothing of it is there any more, so that nothing is offered to be taken back either.
+    assert (ended.added, ended.undo) == (0, None)
     assert [one.samples for one in space.project(info.id).classes] == [0, 0]
 
 

@@ -264,10 +264,10 @@ function before(info) {
 export function outcome(info) {
   const classes = info.plan?.classes.length ?? 0;
   const said = [];
-  if (info.state === "failed" && info.message) said.push(info.message);
+  if (info.state !== "done" && info.message) said.push(info.message);
   if (info.plan?.kind === "project" && !info.undo && info.state === "done") said.push(say("page.import.project_done", { count: info.added }));
   else if (info.state === "done") said.push(classes > 1 ? say("page.import.done_classes", { photos: say("page.photos", { count: info.added }), count: classes }) : say("page.import.done", { count: info.added }));
-  else if (info.added || info.state === "cancelled") said.push(say("page.import.stopped", { count: info.added }));
+  else if (info.added || (info.state === "cancelled" && !info.message)) said.push(say("page.import.stopped", { count: info.added }));
   if (info.repeats) said.push(say("page.import.repeats", { count: info.repeats }));
   if (info.rejected_total) said.push(say("page.import.rejected", { count: info.rejected_total }));
   return said;
