@@ -36,7 +36,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from teachable import __version__, guards, images
+from teachable import __version__, connections, guards, images
 from teachable.errors import InvalidInput, TeachableError, TooLarge
 from teachable.model_guard import Guard
 from teachable.resources import assets
@@ -317,8 +317,6 @@ def serve(
         SystemExit: host and port cannot be listened on; the reason was logged.
     """
     import uvicorn
-
-    from teachable import connections
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
