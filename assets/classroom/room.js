@@ -18,6 +18,8 @@ import { chooseStarter } from "./starter.js";
 /** @typedef {ReturnType<typeof pupilCard>} Card */
 
 const LOOK_MS = 1500;
+/** So many of those who were removed are offered in the menu, when the message that offers it has gone. */
+const BRING_BACK = 3;
 const COLLECT = "/api/v1/room/collect";
 
 /**
@@ -36,6 +38,8 @@ export async function openRoom(page, { out }) {
   /** Answers of what was pressed are newer than an answer on its way. */
   let number = 0;
   let helpOnly = false;
+  /** Who was removed here, the latest first. @type {{ name: string, undo: string }[]} */
+  let removed = [];
 
   const place = joinPanel(() => room && showLarge(room, (told) => (watching = told)));
   /** @type {((room: Room) => void) | null} */
@@ -76,6 +80,12 @@ export async function openRoom(page, { out }) {
         testid: "room-open",
         press: () => void attempt(() => request("POST", "/room/open", { open: !joining })),
       },
+      ...removed.slice(0, BRING_BACK).map((one) => ({
+        text: say("page.room.bring_back", { name: one.name }),
+        icon: icon("undo"),
+        testid: "bring-back",
+        press: () => void bringBack(one),
+      })),
       { text: say("page.room.own"), icon: icon("photo"), testid: "room-own", press: () => location.assign("/") },
       { text: say("page.room.sign_out"), icon: icon("close"), testid: "sign-out", press: () => void signOut() },
     ];
@@ -100,6 +110,11 @@ export async function openRoom(page, { out }) {
     if (await attempt(() => request("POST", "/room/starter", { project: chosen }))) {
       tell(say(chosen ? "page.room.starter_given" : "page.room.starter_none"));
     }
+  }
+
+  /** @param {{ name: string, undo: string }} one */
+  async function bringBack(one) {
+    if (await attempt(() => request("POST", "/room/visitors/restore", { undo: one.undo }))) removed = removed.filter((other) => other !== one);
   }
 
   async function signOut() {
@@ -130,7 +145,9 @@ export async function openRoom(page, { out }) {
     remove: async (pupil) => {
       await attempt(async () => {
         const { undo } = await request("DELETE", `/room/visitors/${encodeURIComponent(pupil.id)}`);
-        offerUndo(say("page.room.removed", { name: pupil.name }), () => void attempt(() => request("POST", "/room/visitors/restore", { undo })));
+        const one = { name: pupil.name, undo };
+        removed = [one, ...removed];
+        offerUndo(say("page.room.removed", { name: pupil.name }), () => void bringBack(one));
         return request("GET", "/room");
       });
       empty.focus();

@@ -103,7 +103,15 @@ def command(teacher: Device, testid: str) -> None:
     teacher.at(testid).click()
 
 
-def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Enter) -> None:
+def open_file(device: Device, name: str, data: bytes) -> None:
+    """Choose a file in the menu of a project."""
+    device.at("project-menu").click()
+    with device.page.expect_file_chooser() as chooser:
+        device.at("project-file").click()
+    chooser.value.set_files([{"name": name, "mimeType": "application/octet-stream", "buffer": data}])
+
+
+def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Enter, room: Classroom) -> None:
     teacher = enter("/classroom").state("password")
     teacher.watch.allow("40[13]")
     teacher.at("password").fill("three")
@@ -164,9 +172,30 @@ def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Ente
     phone.watch.allow("40[34]")
     expect(phone.at("to-join")).to_be_visible()
     teacher.at("undo").click()
+    expect(teacher.at("pupil")).to_have_count(1)
+    teacher.at("room-menu").click()
+    expect(teacher.at("bring-back")).to_have_count(0)
+    teacher.page.keyboard.press("Escape")
+    # The menu offers it longer than the message does.
+    card(teacher, "Ada").get_by_test_id("pupil-remove").click()
+    expect(teacher.at("pupil")).to_have_count(0)
+    command(teacher, "bring-back")
     expect(card(teacher, "Ada").get_by_test_id("pupil-photos")).to_contain_text(say("page.room.photos", count=3))
     expect(phone.at("to-join")).to_be_hidden()
     studio.expect_samples(0, 3)
+
+    # What somebody took home goes into the project they have here; a file that is too large is not even sent.
+    packed = phone.page.request.get(f"{room.address}/api/v1/projects/{studio.project}/archive").body()
+    open_file(phone, "mine.zip", packed)
+    expect(phone.at("import-dialog")).to_have_attribute("data-state", "planned")
+    expect(phone.at("plan-class")).to_have_count(2)
+    phone.at("import-start").click()
+    expect(phone.at("import-dialog")).to_have_attribute("data-state", "done")
+    expect(phone.at("import-end")).to_contain_text(say("page.import.repeats", count=3))
+    phone.at("import-finish").click()
+    phone.page.evaluate("() => Object.defineProperty(File.prototype, 'size', {value: 3 * 2 ** 30})")
+    open_file(phone, "long.mp4", b"x")
+    expect(phone.at("import-problem")).to_have_text(say("error.visitor_file", allowed="1,024"))
 
 
 def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) -> None:
