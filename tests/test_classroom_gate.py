@@ -402,6 +402,10 @@ def test_what_is_handed_out_is_copied_for_everybody(school: Class) -> None:
     assert school.space.project(second).classes[0].samples == 1
     assert late.get("/api/v1/room/me").json()["visitor"]["starter"] is None
     assert early.get("/api/v1/room/me").json()["visitor"]["starter"] == {"name": "Leaves"}
+    school.room.lock(None, True)
+    assert key(early.post("/api/v1/room/starter/answer", json={"take": True}), 423) == "room_locked"
+    school.room.lock(None, False)
+    assert early.get("/api/v1/room/me").json()["visitor"]["starter"] == {"name": "Leaves"}
     copy = early.post("/api/v1/room/starter/answer", json={"take": True}).json()["project"]
     me = early.get("/api/v1/room/me").json()["visitor"]
     assert (me["project"], me["starter"]) == (copy, None)

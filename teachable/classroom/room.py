@@ -287,8 +287,11 @@ class Room:
         Raises:
             NotFound: nothing is handed out.
             Conflict: they have as many projects as they can have.
+            Locked: the teacher has paused changes; the offer stays.
         """
         one = self._register.visitor(visit.visitor or "")
+        if take and (one.locked or self._register.state.locked):
+            raise Locked("room_locked")
         starter = self._starter()
         if take and starter is None:
             raise NotFound("room_no_starter")
