@@ -88,14 +88,20 @@ function visiting(place, visitor) {
     }
   }
 
+  let answering = false;
   /** @param {boolean} take */
   async function answer(take) {
+    // Copying many photos takes a moment, in which it is pressed again.
+    if (answering) return;
+    answering = true;
     try {
       const { project } = await request("POST", "/room/starter/answer", { take });
       show({ ...now, starter: null });
       if (project) await openProject(project);
     } catch (error) {
       tell(words(error), "problem");
+    } finally {
+      answering = false;
     }
   }
 

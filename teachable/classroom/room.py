@@ -292,7 +292,8 @@ class Room:
         one = self._register.visitor(visit.visitor or "")
         if take and (one.locked or self._register.state.locked):
             raise Locked("room_locked")
-        starter = self._starter()
+        # Who presses twice takes it once.
+        starter = self._starter() if one.answered != self._register.state.handed else None
         if take and starter is None:
             raise NotFound("room_no_starter")
         made = None
