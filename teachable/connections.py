@@ -12,6 +12,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 20.0
 """For the head of a request, and for the first byte of a connection."""
 
+IDLE_SECONDS = 30
+"""Between two requests. Greeting each other anew takes longer than most requests do, where it is encrypted."""
+
 
 class Connection(H11Protocol):
     """One connection. A head has at most 64 KB, the bound of h11; the other reader that uvicorn knows has none."""
@@ -52,4 +55,4 @@ class Connection(H11Protocol):
 
 def options() -> dict[str, Any]:
     """Return what `uvicorn.Config` is told about connections: these, and no sockets, which nothing here uses."""
-    return {"http": Connection, "ws": "none"}
+    return {"http": Connection, "ws": "none", "timeout_keep_alive": IDLE_SECONDS}

@@ -22,7 +22,8 @@ BATCH = 8
 _PATIENCE = 120.0
 # How often a page asks while something moves: that often, and not more than a third of the time (`status.js`).
 _BUSY_SECONDS, _BUSY_PATIENCE, _IDLE_SECONDS = 0.15, 3, 2.0
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+# Shorter than the server keeps them, so that none is closed while a request is on its way; browsers ask again then.
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=10)
 
 
 @dataclass(frozen=True)
