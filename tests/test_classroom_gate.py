@@ -407,6 +407,7 @@ def test_what_is_handed_out_is_copied_for_everybody(school: Class) -> None:
     school.room.lock(None, False)
     assert early.get("/api/v1/room/me").json()["visitor"]["starter"] == {"name": "Leaves"}
     copy = early.post("/api/v1/room/starter/answer", json={"take": True}).json()["project"]
+    assert school.space.project(copy).name.endswith(" (2)")
     assert key(early.post("/api/v1/room/starter/answer", json={"take": True}), 404) == "room_no_starter"
     me = early.get("/api/v1/room/me").json()["visitor"]
     assert (me["project"], me["starter"]) == (copy, None)

@@ -27,6 +27,7 @@ def test_a_folder_becomes_a_project_that_can_be_packed_and_imported(pets: Path, 
     looked = teachable("import", pets, "--dry-run", "--home", home)
     assert looked.exit_code == 0
     assert "Cat: 3 photos, 2 recordings" in looked.stdout
+    assert "Nothing was added" in looked.stdout
     assert "Nothing" not in teachable("projects", "--home", home).stdout
 
     made = teachable("import", pets, "--home", home)

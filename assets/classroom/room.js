@@ -86,7 +86,7 @@ export async function openRoom(page, { out }) {
         testid: "bring-back",
         press: () => void bringBack(one),
       })),
-      { text: say("page.room.own"), icon: icon("photo"), testid: "room-own", press: () => location.assign("/") },
+      { text: say("page.room.own"), icon: icon("photo"), testid: "room-own", press: () => location.assign("/?projects") },
       { text: say("page.room.sign_out"), icon: icon("close"), testid: "sign-out", press: () => void signOut() },
     ];
   }
@@ -220,6 +220,7 @@ export async function openRoom(page, { out }) {
     help.setAttribute("aria-pressed", String(helpOnly));
     write(/** @type {Element} */ (help.lastElementChild), say("page.room.need_help", { count: waiting.length }));
     write(/** @type {Element} */ (lock.lastElementChild), say(told.locked ? "page.room.unlock_all" : "page.room.lock_all"));
+    if (before?.locked !== told.locked) lock.firstElementChild?.replaceWith(icon(told.locked ? "next" : "pause"));
     lock.setAttribute("aria-pressed", String(told.locked));
     starter.hidden = !told.starter;
     if (told.starter) write(starter, say("page.room.starter_is", { name: told.starter.name }));

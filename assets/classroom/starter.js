@@ -47,6 +47,7 @@ export async function chooseStarter(current) {
       make("header", { className: "t-dialog-head" }, title, close),
       make("p", { className: "t-muted" }, say("page.room.starter.text")),
       make("ul", { className: "c-rows" }, none, ...rows),
+      rows.length ? null : make("p", { className: "t-muted", "data-testid": "starter-nothing" }, say("page.room.starter.nothing")),
     );
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     dialog.addEventListener("close", () => {

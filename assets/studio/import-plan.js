@@ -12,6 +12,8 @@ import { decimal, say, size } from "./words.js";
 /** Choices beside the classes of the project: a new one, and none. */
 const NEW = "+";
 const OUT = "-";
+/** The note about what the switch for mirrored photos mends. */
+const MIRRORED = "note.import.machine_mirrored";
 const RATE = 2;
 const RATES = { min: 0.1, max: 30, step: 0.1 };
 
@@ -30,7 +32,9 @@ export function planForm(one, plan, chosen) {
   let fresh = whole || !here || (!guest && plan.kind === "teachable-machine" && used);
 
   const elements = /** @type {HTMLElement[]} */ ([make("p", { className: "t-import-about", "data-testid": "import-about" }, about(plan, whole))]);
-  for (const note of plan.notes) elements.push(make("p", { className: "t-notice t-calm", "data-testid": "import-note" }, icon("info"), make("span", {}, note.text ?? say(note.key, note.values))));
+  // What a switch further down says anyway.
+  const said = plan.options.includes("unmirror") ? MIRRORED : null;
+  for (const note of plan.notes.filter(({ key }) => key !== said)) elements.push(make("p", { className: "t-notice t-calm", "data-testid": "import-note" }, icon("info"), make("span", {}, note.text ?? say(note.key, note.values))));
 
   const target = targetChoice();
   if (!whole && here && !guest) elements.push(target);

@@ -144,7 +144,8 @@ function show() {
     write(found, sought ? say("page.shelf.found", { count: fits.length }) : "");
     broken.replaceChildren(...known.damaged.map(({ message }) => make("li", { className: "t-notice t-notice-problem" }, icon("warning"), make("p", {}, message))));
     bin.update(known.bin, known.days);
-    write(room, say("page.shelf.room", { used: size(known.bytes), free: size(known.free) }));
+    const guest = document.documentElement.dataset.visitor !== undefined;
+    write(room, say(guest ? "page.shelf.room_visitor" : "page.shelf.room", { used: size(known.bytes), free: size(known.free) }));
     if (wanted !== null) cards.get(wanted)?.focus();
     if (wanted !== null && cards.has(wanted)) wanted = null;
   }

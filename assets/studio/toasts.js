@@ -90,9 +90,9 @@ function show(text, kind, undo, token = null) {
   toast.append(make("span", { className: "t-toast-text" }, text));
   if (undo) {
     latest = offer;
-    toast.append(button({ text: say("page.undo"), look: "toast", testid: "undo", press: offer.undo }));
+    toast.append(button({ text: say("page.undo"), look: "on-toast", testid: "undo", press: offer.undo }));
   }
-  toast.append(button({ icon: "close", label: say("page.close"), look: "toast", press: close }));
+  toast.append(button({ icon: "close", label: say("page.close"), look: "on-toast", press: close }));
   for (const other of [...shelf.children]) if (other.firstElementChild?.textContent === text) other.remove();
   // Below an open dialog nothing can be reached; in it, a removal can be taken back.
   const dialog = [...document.querySelectorAll("dialog:modal")].at(-1);

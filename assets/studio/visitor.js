@@ -105,10 +105,19 @@ function visiting(place, visitor) {
     }
   }
 
+  /** Removed from the class: what the page offers then, joining for one, is not held still. */
+  function gone() {
+    now = { ...now, locked: false };
+    hand.hidden = true;
+    for (const one of [locked, starter, near]) one.say("");
+    pause(false);
+  }
+
   /** @param {Visitor} told */
   function show(told) {
     const before = now;
     now = told;
+    hand.hidden = false;
     write(/** @type {Element} */ (hand.lastElementChild), say(told.hand ? "page.visitor.hand_up" : "page.visitor.hand"));
     hand.setAttribute("aria-pressed", String(told.hand));
     hand.title = told.hand ? say("page.visitor.hand_up.help") : "";
@@ -128,6 +137,7 @@ function visiting(place, visitor) {
     /** @type {Me | null} */
     const told = await ask(here());
     if (told?.visitor) show(told.visitor);
+    else if (told) gone();
   });
   show(visitor);
 }
@@ -168,7 +178,7 @@ async function helping(place) {
     /** @type {Room | null} */
     const room = id && (await ask("/room"));
     const pupil = room?.visitors.find((one) => one.project === id);
-    if (id === asked) write(whose, pupil ? say("page.visitor.helping", { name: pupil.name }) : "");
+    if (id === asked) write(whose, pupil ? say("page.visitor.helping", { name: pupil.name }) : say("page.visitor.own"));
   }
   subscribe("project", () => void show());
   await show();

@@ -25,7 +25,7 @@ from teachable.classroom.rules import Access, Rule
 from teachable.classroom.watch import Watch
 from teachable.errors import Conflict, Forbidden, Locked, NotFound, TeachableError
 from teachable.guards import is_loopback
-from teachable.projects.names import clean_name
+from teachable.projects.names import clean_name, free_name, name_key
 from teachable.settings import VisitorLimits
 from teachable.shelf import ShelfView
 from teachable.types import ProjectInfo
@@ -299,7 +299,10 @@ class Room:
         made = None
         if take and starter is not None:
             self.quota.require_within("projects", one, None)
-            made = self._space.duplicate_project(starter.project, say("note.room_project", name=one.name)).id
+            # Beside what they have made: two projects of one name could not be told apart.
+            taken = {name_key(mine.name) for mine in self.projects(visit)}
+            name = free_name(say("note.room_project", name=one.name), taken)
+            made = self._space.duplicate_project(starter.project, name).id
             self._register.give(one.id, made)
         self._register.update(one.id, answered=self._register.state.handed)
         return made

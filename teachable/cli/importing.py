@@ -47,6 +47,8 @@ def import_file(
         if not quiet:
             _show(found.plan)
         if dry_run:
+            if not quiet:
+                typer.echo(say("cli.import.dry"))
             return
         ended = take(workspace, found, choices(workspace, found.plan, target, rate, unmirror, independent), quiet)
         if ended.state != "done":

@@ -176,9 +176,16 @@ def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Ente
     teacher.at("room-menu").click()
     expect(teacher.at("bring-back")).to_have_count(0)
     teacher.page.keyboard.press("Escape")
-    # The menu offers it longer than the message does.
+    # The menu offers it longer than the message does. What was paused does not hold still the way back into the class.
+    teacher.at("lock-all").click()
+    expect(phone.page.locator("#studio-classes")).to_have_attribute("inert", "")
     card(teacher, "Ada").get_by_test_id("pupil-remove").click()
     expect(teacher.at("pupil")).to_have_count(0)
+    expect(phone.at("to-join")).to_be_visible()
+    expect(phone.page.locator("#studio-classes")).not_to_have_attribute("inert", "")
+    expect(phone.at("visitor-locked")).to_have_attribute("data-empty", "true")
+    expect(phone.at("hand")).to_be_hidden()
+    teacher.at("lock-all").click()
     command(teacher, "bring-back")
     expect(card(teacher, "Ada").get_by_test_id("pupil-photos")).to_contain_text(say("page.room.photos", count=3))
     expect(phone.at("to-join")).to_be_hidden()
@@ -235,6 +242,7 @@ def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) ->
     tablet.at("starter-take").click()
     expect(tablet.at("visitor-starter")).to_have_attribute("data-empty", "true")
     expect(tablet.page).not_to_have_url(re.compile(other))
+    expect(tablet.at("project-name")).to_have_value(re.compile(r"Zoë.*\(2\)"))
 
     # Everybody is paused at once, and everything is taken home.
     teacher.at("lock-all").click()
