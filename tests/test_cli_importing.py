@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from bringing import video
 from commanding import teachable
 from making import photo
 
@@ -87,3 +88,9 @@ def test_what_cannot_be_imported_is_said(pets: Path, tmp_path: Path) -> None:
     assert turned.exit_code == 2
     assert "Teachable Machine" in turned.stderr
     assert teachable("pack", "Nobody", "--home", home).exit_code == 2
+
+
+def test_what_is_shown_of_a_video_counts_the_photos_at_the_rate(tmp_path: Path) -> None:
+    clip = video(tmp_path / "clip.mp4", frames=40, fps=10)
+    shown = teachable("import", clip, "--rate", "1", "--dry-run", "--home", tmp_path / "home")
+    assert "clip: 4 photos, 1 recording" in shown.stdout

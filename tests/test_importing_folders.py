@@ -240,6 +240,7 @@ def test_files_without_photos_and_single_photos_are_refused_in_words(tmp_path: P
         ({}, "source_empty"),
         ({"a/readme.txt": b"x"}, "source_empty"),
         ({"inner.zip": b"PK\3\4rest"}, "archive_in_archive"),
+        ({"Ada.zip": b"PK\3\4rest", "Ben.zip": b"PK\3\4rest"}, "archive_of_archives"),
     ):
         with pytest.raises(InvalidInput) as error:
             opened(tmp_path, files)

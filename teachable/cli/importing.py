@@ -45,7 +45,7 @@ def import_file(
             _fail(found)
             return
         if not quiet:
-            _show(found.plan)
+            _show(found.plan, rate)
         if dry_run:
             if not quiet:
                 typer.echo(say("cli.import.dry"))
@@ -100,11 +100,13 @@ def choices(
     return Choices(target, classes, Options(turned, rate, independent), settings=target is None)
 
 
-def _show(plan: "Plan") -> None:
-    """Say what would be made."""
+def _show(plan: "Plan", rate: float) -> None:
+    """Say what would be made with so many photos from each second of video."""
     typer.echo(_heading(plan))
     for one in plan.classes:
-        photos = say("cli.import.photos", count=one.photos)
+        stills = max(0, one.photos - round(one.seconds * USUAL_RATE))
+        filmed = max(1, round(one.seconds * rate)) if one.seconds else 0
+        photos = say("cli.import.photos", count=stills + filmed)
         recordings = say("cli.import.recordings", count=one.groups)
         typer.echo(say("cli.import.class", name=one.name, photos=photos, recordings=recordings))
     for note in plan.notes:

@@ -38,8 +38,11 @@ def gather(files: Sequence[File], name: str, scratch: Path, skipped: Skipped, cl
     shown = [file for file in files if kinds[file.parts] != "other"]
     others = [file for file in files if kinds[file.parts] == "other"]
     if not shown:
-        packed = len(others) == 1 and others[0].ending in {".zip", ".tm"}
-        raise InvalidInput("archive_in_archive" if packed else "source_empty", name=name)
+        packed = sum(file.ending in {".zip", ".tm"} for file in others)
+        if packed > 1:
+            # What was collected from a class is such a file.
+            raise InvalidInput("archive_of_archives", name=name, count=packed)
+        raise InvalidInput("archive_in_archive" if packed == len(others) == 1 else "source_empty", name=name)
     layout = folders.arrange(shown, others, title_of(name), skipped)
     contents = _contents(layout, kinds, scratch, skipped)
     if not contents:
