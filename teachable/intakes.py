@@ -8,7 +8,7 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from teachable.errors import Cancelled, Conflict, InvalidInput, NotFound, TeachableError, TooLarge
@@ -239,7 +239,10 @@ class ProjectIntake:
         """
         if self._unpacking is None or self._steps is None:
             self._folder.mkdir()
-            self._unpacking = Unpacking(self._folder, self._source.packed, self._source.read, cancelled)
+            packed = self._source.packed
+            # Of two that are called the same, nobody could tell which was deleted.
+            packed = replace(packed, name=self._store.free_name(packed.name))
+            self._unpacking = Unpacking(self._folder, packed, self._source.read, cancelled)
             self._steps = self._unpacking.steps()
         left_out = next(self._steps, None)
         if cancelled.is_set():

@@ -75,7 +75,9 @@ class Workspace(Shelf):
         self._imports = Imports(
             home,
             self._store,
-            lambda name: self._store.create(name, ProjectNetwork.of(self._library.default()), ()),
+            lambda name: self._store.create(
+                None if name is None else self._store.free_name(name), ProjectNetwork.of(self._library.default()), ()
+            ),
             self._prepare,
             self._precedence,
         )

@@ -55,6 +55,11 @@ def test_a_folder_becomes_a_project_that_can_be_packed_and_imported(pets: Path, 
     opened = teachable("import", target, "--quiet", "--home", other)
     assert (opened.exit_code, opened.stdout) == (0, "")
     assert "Cat (3), Dog (3)" in teachable("projects", "--home", other).stdout
+    # Called the same as one that is here, it is numbered, from a folder as from a packed project.
+    assert teachable("import", target, "--home", other).exit_code == 0
+    assert teachable("import", pets, "--home", other).exit_code == 0
+    listed = teachable("projects", "--home", other).stdout
+    assert all(f"{name}: " in listed for name in ("Pets", "Pets (2)", "Pets (3)"))
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []
 
 

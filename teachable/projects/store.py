@@ -246,6 +246,14 @@ class ProjectStore:
             return project.glimpse()
         return self._glance.at(folder)
 
+    def free_name(self, name: str) -> str:
+        """Return a name for a project that comes from elsewhere: numbered where one that is here is called the same.
+
+        Raises:
+            InvalidInput: the name cannot be used.
+        """
+        return names.free_name(names.clean_name(name), self._taken())
+
     def _taken(self) -> set[str]:
         return {names.name_key(info.name) for info in self.list()}
 
