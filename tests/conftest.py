@@ -12,7 +12,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Each process that browses has a server and browsers of its own, so that two files are browsed at a time.
     """
+    skipped = pytest.mark.skip(reason="takes long; TEACHABLE_THOROUGH=1 runs it")
     for item in items:
+        if item.get_closest_marker("thorough") and os.environ.get("TEACHABLE_THOROUGH") != "1":
+            item.add_marker(skipped)
         item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(Path(__file__).parent))))
 
 

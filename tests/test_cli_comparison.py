@@ -103,6 +103,7 @@ def test_progress_goes_to_stderr(compared: Result) -> None:
     assert "Comparing" not in compared.stdout
 
 
+@pytest.mark.thorough
 def test_a_project_is_also_known_by_its_id(home: Path) -> None:
     (id_,) = ids(home, "Colours")
     result = compare(home, id_)
@@ -135,6 +136,7 @@ def test_one_recording_per_class_still_gives_speeds(home: Path) -> None:
     assert "needs at least 1 sample" in empty.stderr
 
 
+@pytest.mark.thorough
 def test_a_network_that_cannot_be_used_does_not_stop_the_others(broken: Path) -> None:
     result = compare(broken, "Colours")
     assert result.exit_code == 1

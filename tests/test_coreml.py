@@ -65,6 +65,7 @@ def test_the_package_says_what_it_is(archive: Path) -> None:
     assert "files for phones cannot" in bundle.read_archive(archive, "README.md").decode()
 
 
+@pytest.mark.thorough
 def test_the_same_model_gives_the_same_bytes(made: tuple[ModelMetadata, bytes], archive: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
     EXPORTER.write(source_of(*made), HALF, again, watch())

@@ -418,6 +418,7 @@ def test_the_recommended_network_is_fetched_broken_off_resumed_converted_and_use
     assert list((library.folder / "partial").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_weights_from_a_stick_and_a_graph_are_imported_offline(tmp_path: Path) -> None:
     data = random_weights(SMALL.architecture)
     digest = hashlib.sha256(data).hexdigest()

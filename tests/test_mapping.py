@@ -70,6 +70,7 @@ def test_umap_of_too_few_photos_is_refused_in_words() -> None:
 
 
 @needs_umap
+@pytest.mark.thorough
 def test_umap_keeps_classes_together_and_repeats_itself() -> None:
     embeddings, labels, _ = recordings(3, 4, 5, apart=6.0)
     points = mapping.umap(embeddings, 3)

@@ -206,6 +206,7 @@ def test_the_program_in_the_archive_skips_what_is_no_photo(unpacked: Path, photo
     assert "node classify.mjs photo.jpg" in done.stderr
 
 
+@pytest.mark.thorough
 def test_the_python_program_skips_what_is_no_photo(unpacked: Path, photos: list[Path]) -> None:
     """With a stand-in for optimum, which would bring its own torch: only what becomes of bad files is looked at."""
     stand_in = unpacked / "optimum" / "onnxruntime"

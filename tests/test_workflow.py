@@ -616,6 +616,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.thorough
 def test_a_kill_in_the_middle_of_training_loses_nothing(tmp_path: Path) -> None:
     with Workspace(tmp_path) as first:
         taught = Taught(first, 10, 10)

@@ -18,7 +18,11 @@ from teachable.graphs import Preprocessing
 
 ARCHITECTURES = [network.architecture for network in official.catalogue()]
 # One of each kind: bilinear and cut out, bicubic, no gates. All seven take a minute.
-THROUGH_ONNX = ["mobilenet_v3_small", "efficientnet_b0", "resnet18"]
+THROUGH_ONNX = [
+    "mobilenet_v3_small",
+    pytest.param("efficientnet_b0", marks=pytest.mark.thorough),
+    pytest.param("resnet18", marks=pytest.mark.thorough),
+]
 # Odd and even, portrait and landscape, smaller and larger than the networks see, up to four times as long as wide.
 PHOTOS = [(300, 300), (481, 640), (333, 250), (97, 131), (701, 400), (151, 590)]
 # Of the distance between two different photos; what Pillow and ONNX round differently grows in an untrained network.

@@ -23,6 +23,7 @@ class Sizes:
         self._known: dict[str, tuple[float, int]] = {}
         self._waiting: deque[tuple[str, float]] = deque()
         self._busy = False
+        self._measured: tuple[str, float] | None = None
         self._closed = False
 
     def of(self, projects: Iterable[tuple[str, float]]) -> dict[str, int]:
@@ -39,7 +40,9 @@ class Sizes:
             queued = dict(self._waiting)
             for project_id, updated in asked:
                 known = self._known.get(project_id)
-                if (known is None or known[0] != updated) and project_id not in queued:
+                if known is not None and known[0] == updated:
+                    continue
+                if project_id not in queued and (project_id, updated) != self._measured:
                     self._waiting.append((project_id, updated))
             if self._waiting and not self._busy and not self._closed:
                 self._busy = True
@@ -62,10 +65,10 @@ class Sizes:
         while True:
             with self._change:
                 if not self._waiting:
-                    self._busy = False
+                    self._busy, self._measured = False, None
                     self._change.notify_all()
                     return
-                project_id, updated = self._waiting.popleft()
+                project_id, updated = self._measured = self._waiting.popleft()
             try:
                 size = self._measure(project_id)
             except OSError:

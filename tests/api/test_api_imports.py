@@ -81,8 +81,10 @@ def test_a_project_goes_out_and_comes_in_again(web: TestClient, base: str, first
     assert (ended["state"], ended["added"], ended["undo"]) == ("done", 3, None)
     old, new = web.get(base).json(), web.get(f"/api/v1/projects/{ended['project']}").json()
     assert old["id"] != new["id"]
-    assert [old[key] for key in ("name", "classes", "settings", "updated")] == [
-        new[key] for key in ("name", "classes", "settings", "updated")
+    # Beside the one it was made from it has a name of its own.
+    assert (old["name"], new["name"]) == ("Früchte", "Früchte (2)")
+    assert [old[key] for key in ("classes", "settings", "updated")] == [
+        new[key] for key in ("classes", "settings", "updated")
     ]
     with zipfile.ZipFile(io.BytesIO(web.get(f"{base}/photos").content)) as archive:
         assert len(archive.namelist()) == 3

@@ -129,6 +129,7 @@ def test_speeds_that_the_page_measured_are_kept(web: TestClient) -> None:
     refused(web.put(f"{NETWORKS}/mobilenet-v2/speed", json={"browser_ms": 3.0}), 404, "network_absent")
 
 
+@pytest.mark.thorough
 def test_a_training_can_switch(web: TestClient, workspace: Workspace, folder: Path, base: str, project: Json) -> None:
     for place, one in enumerate(project["classes"]):
         for group in range(2):
@@ -152,6 +153,7 @@ def test_the_note_of_a_renewal_can_be_dismissed(web: TestClient, base: str) -> N
     assert (answer.status_code, answer.json()["network"]["renewed"]) == (200, False)
 
 
+@pytest.mark.thorough
 def test_networks_are_compared(web: TestClient, workspace: Workspace, folder: Path, base: str, project: Json) -> None:
     colors = ((200, 60, 60), (60, 60, 200))
     for place, one in enumerate(project["classes"]):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ FLAGS = (
     # Nothing can leave this computer; what tries to is seen by `Watch`.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+LONGEST = ("test_page_networks.py", "test_classroom.py", "test_page_interrupted.py")
+"""Files of few tests that take long."""
+
 ALLOWED = "--use-fake-ui-for-media-stream"
 CAMERA = "--use-fake-device-for-media-stream"
 
@@ -35,7 +39,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     driven = [item for item in items if here in item.path.parents]
     for item in driven:
         item.add_marker(pytest.mark.browser)
-    items[:] = [item for item in items if item not in driven] + driven
+    # The longest files first, so that two processes end at about the same time.
+    tests = Counter(item.path for item in driven)
+    driven.sort(key=lambda item: (item.path.name not in LONGEST, -tests[item.path], item.path))
+    items[:] = [item for item in items if here not in item.path.parents] + driven
 
 
 @pytest.fixture(scope="session")

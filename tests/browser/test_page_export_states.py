@@ -50,6 +50,7 @@ def slow(**values: Any) -> tuple[Json, Json]:
 # Preparing
 
 
+@pytest.mark.thorough
 def test_a_slow_file_is_made_when_it_is_asked_for(visit: Visit) -> None:
     page, shelf = visit(*slow())
     body = choose(page, "web")
@@ -216,6 +217,7 @@ def test_a_lighter_file_that_gets_fewer_right_says_so(visit: Visit) -> None:
     expect(body.get_by_test_id("export-loses")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_of_which_photos_the_figures_are_is_said_once(visit: Visit, api: Api, trained: dict[str, Any]) -> None:
     total = api.ask("GET", f"/projects/{trained['id']}/status")["model"]["held_out"]
     assert total > 2

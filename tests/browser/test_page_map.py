@@ -82,6 +82,7 @@ def test_photos_are_drawn_around_moved_and_brought_back(mapped: Callable[..., St
     expect(page.at("map-class").first).to_contain_text("12")
 
 
+@pytest.mark.thorough
 def test_photos_are_deleted_and_kept_for_testing(mapped: Callable[..., Studio]) -> None:
     page = mapped()
     for button in ("map-delete", "map-test"):

@@ -201,6 +201,7 @@ def assert_told(page: Studio, model: dict[str, Any]) -> None:
 # Notices
 
 
+@pytest.mark.thorough
 def test_an_offer_moves_nothing_and_is_not_made_again_when_it_was_declined(
     school: School, visit: Callable[..., Studio]
 ) -> None:
@@ -226,6 +227,7 @@ def test_an_offer_moves_nothing_and_is_not_made_again_when_it_was_declined(
     expect(page.at("network-notice")).to_be_hidden()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_offer_can_be_read_under_the_mouse(school: School, visit: Callable[..., Studio], theme: str) -> None:
     page = visit(school.project(train=True), color_scheme=theme, reduced_motion="reduce")
@@ -236,6 +238,7 @@ def test_an_offer_can_be_read_under_the_mouse(school: School, visit: Callable[..
     assert_readable(page, 12)
 
 
+@pytest.mark.thorough
 def test_a_network_that_cannot_be_fetched_is_said_once(school: School, visit: Callable[..., Studio]) -> None:
     school.weights.faults.append(ws.status(404))
     page = visit(school.project(train=False), reduced_motion="reduce")
@@ -262,6 +265,7 @@ def test_a_network_that_cannot_be_fetched_is_said_once(school: School, visit: Ca
     expect(notice).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_a_notice_waits_until_the_mouse_is_elsewhere(school: School, visit: Callable[..., Studio]) -> None:
     # The preview stands below the training, and would be pushed down.
     page = visit(school.project(train=True), viewport={"width": 1000, "height": 900})
@@ -276,6 +280,7 @@ def test_a_notice_waits_until_the_mouse_is_elsewhere(school: School, visit: Call
     expect(page.at("network-notice")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_fetching_can_be_cancelled_and_does_not_begin_again_by_itself(
     school: School, visit: Callable[..., Studio]
 ) -> None:
@@ -403,7 +408,13 @@ def test_removing_a_network_that_is_used_names_the_projects_and_can_be_mended(
     expect(page.train).to_be_enabled()
 
 
-@pytest.mark.parametrize(("options", "theme"), [({}, "light"), (PHONE, "dark")], ids=["desktop", "dark phone"])
+@pytest.mark.parametrize(
+    ("options", "theme"),
+    [
+        pytest.param({}, "light", id="desktop"),
+        pytest.param(PHONE, "dark", id="dark phone", marks=pytest.mark.thorough),
+    ],
+)
 def test_networks_are_compared_on_the_photos_of_the_project(
     school: School, visit: Callable[..., Studio], options: dict[str, Any], theme: str
 ) -> None:

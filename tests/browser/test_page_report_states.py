@@ -54,6 +54,7 @@ def test_record_leads_to_the_camera_of_the_class(studio: Open, single: dict[str,
     expect(page.tab.locator("[data-testid=webcam]:focus")).to_have_count(1)
 
 
+@pytest.mark.thorough
 def test_a_cancelled_report_can_be_made(studio: Open, api: Api, single: dict[str, Any]) -> None:
     api.train(single["id"])
     api.ask("POST", f"/projects/{single['id']}/report")

@@ -25,6 +25,14 @@ START_SECONDS = 60
 Visit = Callable[..., Page]
 
 
+# The one that shows most always, the others where there is time.
+FAMILIAR = [
+    True,
+    pytest.param(None, marks=pytest.mark.thorough),
+    pytest.param(False, marks=pytest.mark.thorough),
+]
+
+
 def end(process: subprocess.Popen[str]) -> None:
     """End a process and all it started: the Node of a wheel, for one, is a program that starts the real one."""
     try:
@@ -114,7 +122,7 @@ def assert_names_photos(page: Page, folder: Path, familiar: bool | None = None) 
         assert_printed(page.locator("output").evaluate("(output) => output.textContent"), expected, familiar)
 
 
-@pytest.mark.parametrize("familiar", [None, True, False])
+@pytest.mark.parametrize("familiar", FAMILIAR)
 def test_the_web_page_runs_as_shown(
     visit: Visit, tmp_path: Path, pytestconfig: pytest.Config, familiar: bool | None
 ) -> None:
@@ -126,7 +134,7 @@ def test_the_web_page_runs_as_shown(
         assert_names_photos(visit(address), tmp_path, familiar)
 
 
-@pytest.mark.parametrize("familiar", [None, True, False])
+@pytest.mark.parametrize("familiar", FAMILIAR)
 def test_the_npm_program_runs_as_shown(
     visit: Visit, tmp_path: Path, pytestconfig: pytest.Config, familiar: bool | None
 ) -> None:
@@ -167,7 +175,7 @@ STILL = """async () => {
 }"""
 
 
-@pytest.mark.parametrize("familiar", [None, True])
+@pytest.mark.parametrize("familiar", FAMILIAR[:2])
 def test_the_p5_sketch_runs_as_shown(
     visit: Visit, tmp_path: Path, pytestconfig: pytest.Config, familiar: bool | None
 ) -> None:
