@@ -113,8 +113,11 @@ def test_what_is_not_sound_is_as_good_as_none(change: Callable[[Json, Json], obj
     assert snapshots.unpack(changed(change)) is None
 
 
+# A packed file tells the time, so it cannot be its own name.
 @pytest.mark.parametrize(
-    "data", [b"", b"no zip", gzip.compress(b""), gzip.compress(b"[]\n[]"), snapshots.pack(held())[:-30]]
+    "data",
+    [b"", b"no zip", gzip.compress(b""), gzip.compress(b"[]\n[]"), snapshots.pack(held())[:-30]],
+    ids=["nothing", "no zip", "nothing packed", "lists", "cut"],
 )
 def test_a_damaged_file_is_as_good_as_none(data: bytes) -> None:
     assert snapshots.unpack(data) is None
