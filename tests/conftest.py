@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from resting import lasting_trainers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,3 +31,9 @@ def _away_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(name, raising=False)
         yield
         assert os.environ["TEACHABLE_HOME"] == str(home)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lasting_trainers(_away_from_home: None) -> Iterator[None]:
+    with lasting_trainers():
+        yield

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 from making import photo, photos, until
 
-from teachable import backbones, heads, jobs, runtime
+from teachable import backbones, heads, jobs, runtime, workflow
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, InvalidInput, NotFound, PhotoError
 from teachable.runtime import Classifier
@@ -588,7 +588,10 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         until(lambda: second.status(taught.id).embedding.done == 80, "the rest of the embeddings")
 
 
-def test_closing_in_the_middle_of_everything_is_quick_and_final(tmp_path: Path) -> None:
+def test_closing_in_the_middle_of_everything_is_quick_and_final(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "Trainer", Trainer)
     workspace = Workspace(tmp_path)
     taught = Taught(workspace, 30, 30)
     workspace.start_training(taught.id, ENDLESS)
