@@ -6,7 +6,6 @@
 
 import { make } from "../studio/dom.js";
 import { startToasts } from "../studio/toasts.js";
-import { say } from "../studio/words.js";
 
 /** Begin a page, and return where it is drawn. */
 export function startPage() {
@@ -30,13 +29,6 @@ export function show(page, name, ...content) {
   page.replaceChildren(...content);
   page.dataset.state = name;
   page.setAttribute("aria-busy", "false");
-}
-
-/** Our mark and name. */
-export function brand() {
-  const mark = make("span", { className: "t-mark", "aria-hidden": "true" });
-  for (let corner = 0; corner < 4; corner += 1) mark.append(make("i"));
-  return make("div", { className: "t-brand" }, mark, make("span", { className: "c-brand" }, say("app.title")));
 }
 
 /**

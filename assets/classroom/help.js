@@ -3,10 +3,11 @@
  * browser is shown; the pictures are drawn in `drawings.js`.
  */
 
+import { brand } from "../studio/brand.js";
 import { arrowKeys, button, icon, make } from "../studio/dom.js";
 import { say } from "../studio/words.js";
 import { drawing } from "./drawings.js";
-import { brand, show, startPage } from "./frame.js";
+import { show, startPage } from "./frame.js";
 
 /** Browsers that warn each in their own way; `steps` of them have a picture. */
 const BROWSERS = /** @type {const} */ ([

@@ -4,9 +4,10 @@
  */
 
 import { ApiError, request } from "../studio/api.js";
+import { brand } from "../studio/brand.js";
 import { button, icon, make } from "../studio/dom.js";
 import { say } from "../studio/words.js";
-import { asking, brand, show, startPage } from "./frame.js";
+import { asking, show, startPage } from "./frame.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
 

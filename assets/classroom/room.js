@@ -4,12 +4,13 @@
  */
 
 import { ApiError, request } from "../studio/api.js";
+import { brand } from "../studio/brand.js";
 import { arrange, button, icon, make, speaker, write } from "../studio/dom.js";
 import { menu } from "../studio/menu.js";
 import { offerUndo, tell } from "../studio/toasts.js";
 import { say } from "../studio/words.js";
 import { showLarge } from "./beamer.js";
-import { brand, show } from "./frame.js";
+import { show } from "./frame.js";
 import { pupilCard } from "./pupil.js";
 import { chooseStarter } from "./starter.js";
 

@@ -1,9 +1,10 @@
 /** The teacher's page: the password first, then the room. It owns which of the two is shown. */
 
 import { ApiError, request } from "../studio/api.js";
+import { brand } from "../studio/brand.js";
 import { button, make } from "../studio/dom.js";
 import { say } from "../studio/words.js";
-import { asking, brand, show, startPage } from "./frame.js";
+import { asking, show, startPage } from "./frame.js";
 import { openRoom } from "./room.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */

@@ -1,6 +1,7 @@
 /** The top of the page: the project's name and menu, and the line about privacy. */
 
 import { projectZipUrl } from "./api.js";
+import { brand } from "./brand.js";
 import { button, icon, make } from "./dom.js";
 import { historyButtons } from "./history.js";
 import { chooseFile } from "./import.js";
@@ -26,7 +27,7 @@ export function mountHeader({ element, trigger }) {
   const root = make(
     "header",
     { className: "t-root t-header" },
-    make("div", { className: "t-brand" }, mark(), make("h1", {}, say("app.title"))),
+    brand("h1"),
     holder,
     historyButtons(),
     importChips(),
@@ -65,11 +66,4 @@ export function mountHeader({ element, trigger }) {
   });
   update();
   return root;
-}
-
-/** Our mark: a frame with four corners, one for each of the first colours. */
-function mark() {
-  const holder = make("span", { className: "t-mark", "aria-hidden": "true" });
-  for (let corner = 0; corner < 4; corner += 1) holder.append(make("i"));
-  return holder;
 }

@@ -23,7 +23,7 @@ from teachable.resources import assets
 from teachable.words import say
 
 _MODEL = re.compile(r'<script type="text/plain" id="model">([^<]*)</script>')
-_STYLES = (*(f"studio/styles/{name}.css" for name in ("tokens", "base", "heat", "slider")), "page/page.css")
+_STYLES = (*(f"studio/styles/{name}.css" for name in ("tokens", "base", "brand", "heat", "slider")), "page/page.css")
 
 
 class OfflinePage(Exporter):
