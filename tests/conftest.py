@@ -9,15 +9,13 @@ from resting import lasting_trainers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares its preparations in one process when tests run in several: a file.
-
-    Each process that browses has a server and browsers of its own, so that two files are browsed at a time.
-    """
+    """Leave out what takes long, unless it is asked for."""
+    if os.environ.get("TEACHABLE_THOROUGH") == "1":
+        return
     skipped = pytest.mark.skip(reason="takes long; TEACHABLE_THOROUGH=1 runs it")
     for item in items:
-        if item.get_closest_marker("thorough") and os.environ.get("TEACHABLE_THOROUGH") != "1":
+        if item.get_closest_marker("thorough"):
             item.add_marker(skipped)
-        item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(Path(__file__).parent))))
 
 
 @pytest.fixture(scope="session", autouse=True)
