@@ -51,14 +51,16 @@ class Standing:
         if job is not None and not job.ended.is_set() and job.backbone != network:
             # It is being switched: what the person waits for is the other network.
             progress = self._backlog.progress(project, job.backbone.fingerprint)
-        record = project.latest_model()
+        # In this order: who is told that a training is done is told of its model too.
+        training = job.training if job else Training()
         checking = job is not None and job.checking
+        record = project.latest_model()
         noted = info.network or ProjectNetwork.of(self._library.builtin())
         title, stale = self._library.title, record is not None and self.stale(project, info, record)
         return Status(
             embedding=progress,
             ready=ready(info, None if network else title(noted.id)),
-            training=job.training if job else Training(),
+            training=training,
             model=None
             if record is None
             else model_status(

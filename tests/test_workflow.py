@@ -17,6 +17,7 @@ from making import photo, photos, until
 from teachable import backbones, heads, jobs, runtime, workflow
 from teachable.embeddings import Embedder
 from teachable.errors import Conflict, InvalidInput, NotFound, PhotoError
+from teachable.projects import Project
 from teachable.runtime import Classifier
 from teachable.training import Outcome, Task, Trainer
 from teachable.types import ModelRecord, TrainSettings
@@ -656,3 +657,25 @@ def test_status_is_plain_data(trained: Taught) -> None:
     from dataclasses import asdict
 
     json.dumps(asdict(trained.status), allow_nan=False)
+
+
+def test_a_training_that_ends_in_the_middle_of_a_question_is_not_done_without_a_model(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = Taught(workspace, 5, 5)
+    read = Project.latest_model
+    here = threading.current_thread()
+
+    def read_and_wait(self: Project) -> ModelRecord | None:
+        found = read(self)
+        if threading.current_thread() is here:
+            until(lambda: workspace.training(taught.id).state != "running")
+        return found
+
+    workspace.start_training(taught.id, QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "latest_model", read_and_wait)
+        status = taught.status
+    assert (status.training.state, status.model) == ("running", None)
+    assert taught.status.training.state == "done"
+    assert taught.status.model
