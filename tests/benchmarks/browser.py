@@ -50,3 +50,8 @@ def ready(page: Page, address: str) -> Page:
 def warm(page: Page) -> None:
     """Wait until the runtime in the page is loaded, as it is by the time somebody has taken photos."""
     page.wait_for_function("probe.prepared.length > 0", timeout=60_000)
+
+
+def rate(frames: list[float]) -> float:
+    """Return frames a second, of the milliseconds at which each was drawn."""
+    return 1000 * (len(frames) - 1) / (frames[-1] - frames[0])

@@ -44,7 +44,7 @@ def measure() -> list[Row]:
             page.wait_for_function("probe.answers.length > 5", timeout=30_000)
             moving = _count(page)
             model = client.get(f"/projects/{project}/model.onnx").raise_for_status().content
-    return [*_rows(_rate(alone["frames"]), _rate(still["frames"]), moving, _native(model)), _heat(turns)]
+    return [*_rows(browser.rate(alone["frames"]), browser.rate(still["frames"]), moving, _native(model)), _heat(turns)]
 
 
 def _train(client: httpx.Client, project: str) -> None:
@@ -88,7 +88,7 @@ def _native(model: bytes, runs: int = 40) -> float:
 def _rows(alone: float, still: float, moving: dict[str, Any], native: float) -> list[Row]:
     predictions = len(moving["answers"]) / SECONDS
     wasm = statistics.median(answer["milliseconds"] for answer in moving["answers"])
-    during = _rate(moving["frames"])
+    during = browser.rate(moving["frames"])
     gap = max(np.diff(moving["frames"]))
     what = f"{SECONDS} s, camera of {scene.CAMERA[1]}x{scene.CAMERA[0]} at {scene.CAMERA_RATE} frames/s"
     return [
@@ -134,7 +134,3 @@ def _heat(turns: dict[str, list[float]]) -> Row:
         f"median of {len(turns['heat'])} frames of {FRAME_SIDE}x{FRAME_SIDE}; of it {drawing:.2f} ms drawing",
         met=cost < HEAT_MS,
     )
-
-
-def _rate(frames: list[float]) -> float:
-    return 1000 * (len(frames) - 1) / (frames[-1] - frames[0])

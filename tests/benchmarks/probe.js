@@ -27,6 +27,41 @@
       requestAnimationFrame(tick);
     },
 
+    /**
+     * Scroll at a steady pace, whatever the frames do.
+     * @param {{ of: string, pace: number, seconds: number }} task `of` is a selector; `pace` in pixels a second
+     * @returns {Promise<number[]>} when each frame was drawn
+     */
+    glide({ of, pace, seconds }) {
+      const view = document.querySelector(of);
+      const frames = [];
+      return new Promise((done) => {
+        const tick = (now) => {
+          frames.push(now);
+          const gone = now - frames[0];
+          view.scrollTop = (gone * pace) / 1000;
+          if (gone < 1000 * seconds) requestAnimationFrame(tick);
+          else done(frames);
+        };
+        requestAnimationFrame(tick);
+      });
+    },
+
+    /**
+     * Show small pictures as a page does that was written in five minutes: all of them, the browser fetches those in sight.
+     * @param {string[]} addresses
+     */
+    listAll(addresses) {
+      document.body.innerHTML =
+        "<ul id=all style='block-size: 300px; inline-size: 310px; overflow-y: auto; display: flex; flex-wrap: wrap; gap: 6px'></ul>";
+      const list = document.getElementById("all");
+      for (const address of addresses) {
+        const item = document.createElement("li");
+        item.innerHTML = `<button><img width=46 height=46 loading=lazy decoding=async alt="" src="${address}"></button>`;
+        list.append(item);
+      }
+    },
+
     /** Show the camera as the page does, and nothing else. */
     async showCamera() {
       const video = document.createElement("video");

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.benchmarks import capture, embedding, live, memory, networks, startup, training
+from tests.benchmarks import capture, embedding, live, memory, networks, scroll, startup, training
 from tests.benchmarks.table import Row, render
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "embedding": embedding.measure,
     "capture": capture.measure,
     "live": live.measure,
+    "scroll": scroll.measure,
     "memory": memory.measure,
     "page": startup.measure_page,
     "commands": startup.measure_commands,
