@@ -37,15 +37,15 @@ def routes(static: str) -> list[Route]:
         InstallationError: a page is missing.
     """
     return [
-        Route("/join", _endpoint("join.html", static)),
-        Route("/join/help", _endpoint("help.html", static)),
-        Route("/classroom", _endpoint("teacher.html", static)),
+        Route("/join", _endpoint("join", "join", static)),
+        Route("/join/help", _endpoint("help", "help", static)),
+        Route("/classroom", _endpoint("teacher", "room", static)),
     ]
 
 
 def explaining(static: str) -> ASGIApp:
     """Return what answers whoever comes without encryption: why a warning comes next, and the way on."""
-    template = _template("help.html", static)
+    template = _template("help", "help", static)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         # The guards let only names of this server pass.
@@ -56,8 +56,8 @@ def explaining(static: str) -> ASGIApp:
     return answer
 
 
-def _endpoint(name: str, static: str) -> Callable[[Request], Awaitable[Response]]:
-    template = _template(name, static)
+def _endpoint(script: str, style: str, static: str) -> Callable[[Request], Awaitable[Response]]:
+    template = _template(script, style, static)
 
     async def page(request: Request) -> Response:
         return HTMLResponse(_filled(template, ""), headers=_HEADERS)
@@ -65,11 +65,13 @@ def _endpoint(name: str, static: str) -> Callable[[Request], Awaitable[Response]
     return page
 
 
-def _template(name: str, static: str) -> str:
-    path = assets() / "classroom" / name
+def _template(script: str, style: str, static: str) -> str:
+    """Return the frame that all of them have, with what one of them loads."""
+    path = assets() / "classroom" / "page.html"
     if not path.is_file():
         raise InstallationError("assets_missing", folder="classroom")
-    return path.read_text(encoding="utf-8").replace("@static", static)
+    frame = path.read_text(encoding="utf-8")
+    return frame.replace("@static", static).replace("@script", script).replace("@style", style)
 
 
 def _filled(template: str, secure: str) -> str:
