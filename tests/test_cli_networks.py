@@ -215,7 +215,7 @@ def test_stopping_keeps_what_came_and_says_so(server: WeightsServer, library: Li
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE)
-    assert time.monotonic() - began < 3, err
+    assert time.monotonic() - began < 10, err
     assert (process.returncode, out) == (2, ""), err
     assert "Stopped. What came is kept" in err
     assert f"“{SMALL.id}”" in err

@@ -507,7 +507,7 @@ def test_cancelling_is_prompt_and_keeps_what_came(one: Fetch, fault: ws.Fault) -
     began = time.monotonic()
     one.cancelled.set()
     thread.join(DEADLINE)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert [type(error) for error in raised] == [Cancelled]
     assert one.left() == (one.seen[-1][0] if one.seen else 0)
 

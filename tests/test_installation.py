@@ -418,7 +418,7 @@ def test_giving_up_while_waiting_is_prompt(shop: Workshop) -> None:
         began = time.monotonic()
         shop.cancelled.set()
         assert isinstance(waiting.join(), Cancelled)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
 
 
 def test_a_program_that_is_killed_holds_nobody_up(shop: Workshop) -> None:

@@ -263,7 +263,7 @@ def test_who_cancels_the_recommended_network_is_not_sent_it_again(
     installer.fetch(name)
     began = time.monotonic()
     installer.cancel()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     ended = installer.state
     assert (ended.state, ended.key, ended.message) == ("cancelled", None, None)
     assert installer.networks().automatic == (name != BEST.id)
@@ -327,7 +327,7 @@ def test_closing_gives_up_promptly_and_decides_nothing(installer: Installer, lib
     until(lambda: steps.asked)
     began = time.monotonic()
     installer.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert installer.state.state == "cancelled"
     assert library.choices().automatic
     with pytest.raises(Conflict, match="closing"):
@@ -462,7 +462,7 @@ def test_converting_is_cancelled_promptly_and_leaves_only_the_weights(
         until(lambda: installer.state.state == "converting")
         began = time.monotonic()
         installer.cancel()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
     assert installer.state.state == "cancelled"
     assert library.present() == (library.builtin(),)
     assert [path.name for path in (library.folder / "partial").iterdir()] == [small.file]

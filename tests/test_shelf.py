@@ -67,9 +67,9 @@ def test_a_list_of_projects_is_not_read_again_where_nothing_changed(
         with monkeypatch.context() as patch:
             patch.setattr("time.time", lambda: later)
             before = space.shelf()
-        start = time.perf_counter()
-        again = space.shelf()
-        assert time.perf_counter() - start < 0.5
+            # Whoever reads a database connects to it first.
+            patch.setattr("teachable.projects.schema.connect", None)
+            again = space.shelf()
         assert [one.project for one in again.projects] == [one.project for one in before.projects]
         changed = again.projects[-1].project.id
         with Workspace(tmp_path, offline=True) as other:

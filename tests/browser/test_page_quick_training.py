@@ -34,7 +34,8 @@ def test_a_training_that_ends_between_two_questions_is_shown(studio: Open, api: 
         }""",
         arg=[f"/api/v1/projects/{project['id']}/status?page=no", model["id"] if model else None],
     )
+    # Sooner than the page would give up waiting for the training to begin, which takes 8 seconds.
     over = True
     for route in held:
         route.continue_()
-    expect(page.at("train-status")).to_have_attribute("data-state", "done", timeout=3000)
+    expect(page.at("train-status")).to_have_attribute("data-state", "done", timeout=6000)
