@@ -70,9 +70,9 @@ class Class:
         )
 
     def pupil(self, name: str = "Anna") -> tuple[TestClient, str]:
-        """A browser that joined, and the id of its project."""
+        """A browser that joined as somebody new, and the id of its project."""
         web = self.guest()
-        answer = web.post("/api/v1/room/join", json={"name": name})
+        answer = web.post("/api/v1/room/join", json={"name": name, "back": False})
         assert answer.status_code == 200, answer.text
         return web, answer.json()["project"]
 
@@ -177,6 +177,7 @@ def test_a_guest_is_led_to_joining_and_sees_nothing(school: Class) -> None:
         "open": True,
         "teacher": False,
         "visitor": None,
+        "claim": None,
     }
     assert key(guest.get("/api/v1/projects"), 403) == "room_members_only"
     assert key(guest.post("/api/v1/projects", json={}), 403) == "room_members_only"

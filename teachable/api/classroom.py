@@ -1,5 +1,6 @@
 """Routes of a classroom. Without one they say so; who may use which is decided in `teachable.classroom.rules`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -8,7 +9,18 @@ from starlette.responses import Response, StreamingResponse
 from teachable.api.access import binary
 from teachable.api.downloads import attachment
 from teachable.api.records import Projects, Token, Undo
-from teachable.api.rooms import Answered, Answering, Hand, HandingOut, Joined, Joining, Locking, LoggingIn, Opening
+from teachable.api.rooms import (
+    Answered,
+    Answering,
+    AnsweringClaims,
+    Hand,
+    HandingOut,
+    Joined,
+    Joining,
+    Locking,
+    LoggingIn,
+    Opening,
+)
 from teachable.classroom import Room, cookies
 from teachable.classroom.records import Me, RoomView, Visit
 from teachable.errors import NotFound
@@ -29,6 +41,10 @@ def _visit(request: Request) -> Visit:
     return cookies.visit_of(request.scope) if request.app.state.room is not None else Visit("teacher")
 
 
+def _secure(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
 ThisRoom = Annotated[Room, Depends(_room)]
 ThisVisit = Annotated[Visit, Depends(_visit)]
 VisitorId = Annotated[str, Path(description="Id of the visitor.", max_length=100)]
@@ -37,14 +53,29 @@ VisitorId = Annotated[str, Path(description="Id of the visitor.", max_length=100
 @router.get("/room/me", summary="See what the classroom is to you")
 def me(
     request: Request,
+    response: Response,
     visit: ThisVisit,
     project: Annotated[
         str | None, Query(description="Id of the open project; its link makes one who opened it.", max_length=100)
     ] = None,
 ) -> Me:
-    """Return whether this server serves a classroom, whether others can join, and who you are in it."""
+    """Return whether this server serves a classroom, whether others can join, and who you are in it.
+
+    Where the teacher has let you have your place back, the answer brings the cookie of it.
+    """
     room: Room | None = request.app.state.room
-    return Me(False, "", False, False, None) if room is None else room.me(visit, project)
+    if room is None:
+        return Me(False, "", False, False, None)
+    claim = cookies.claim_of(request.scope)
+    taken = room.reception.take(visit, claim)
+    if taken is not None:
+        visitor, cookie = taken
+        cookies.keep_visitor(response, cookie, _secure(request))
+        visit = replace(visit, role="teacher" if visit.teacher else "visitor", visitor=visitor, moved=False)
+    told = room.me(visit, project, claim)
+    if claim and taken is None and told.claim is None:
+        cookies.forget_claim(response)
+    return told
 
 
 @router.get("/room/projects", summary="List your projects")
@@ -61,23 +92,33 @@ def own_shelf(room: ThisRoom, visit: ThisVisit) -> ShelfView:
 
 @router.post("/room/join", summary="Join")
 def join(request: Request, response: Response, room: ThisRoom, visit: ThisVisit, body: Joining) -> Joined:
-    """Join with a name and get a project whose link nobody can guess, or the same again from the same browser."""
-    project, cookie = room.join(body.name, visit)
-    if cookie is not None:
-        cookies.keep_visitor(response, cookie, request.url.scheme == "https")
-    return Joined(project)
+    """Join with a name and get a project whose link nobody can guess, or the same again from the same browser.
+
+    Where somebody of that name is in already, say with `back` whether that is you.
+    """
+    claim = cookies.claim_of(request.scope)
+    admitted = room.reception.join(body.name, visit, body.back, claim)
+    if admitted.visitor is not None:
+        cookies.keep_visitor(response, admitted.visitor, _secure(request))
+    if admitted.claim is not None:
+        cookies.keep_claim(response, admitted.claim, _secure(request))
+    elif claim and admitted.project is not None:
+        cookies.forget_claim(response)
+    return Joined(admitted.project, admitted.project is None)
 
 
 @router.post("/room/leave", summary="Leave", status_code=204)
-def leave(response: Response, room: ThisRoom) -> None:
-    """Have this browser forget who joined from it, so that somebody else can. The project stays."""
+def leave(request: Request, response: Response, room: ThisRoom) -> None:
+    """Have this browser forget who joined from it, so that somebody else can, and what was asked. The project stays."""
+    room.reception.leave(cookies.claim_of(request.scope))
     cookies.forget_visitor(response)
+    cookies.forget_claim(response)
 
 
 @router.post("/room/login", summary="Log in as the teacher", status_code=204)
 def log_in(request: Request, response: Response, room: ThisRoom, visit: ThisVisit, body: LoggingIn) -> None:
     """Show the password. Too many wrong ones have to wait."""
-    cookies.keep_teacher(response, room.log_in(body.password, visit.address), request.url.scheme == "https")
+    cookies.keep_teacher(response, room.log_in(body.password, visit.address), _secure(request))
 
 
 @router.post("/room/logout", summary="Log out", status_code=204)
@@ -97,6 +138,16 @@ def view(room: ThisRoom) -> RoomView:
 def lock(room: ThisRoom, body: Locking) -> RoomView:
     """Pause the changes of one visitor, or of all, or let them go on. Nothing is lost by it."""
     room.lock(body.visitor, body.locked)
+    return room.view()
+
+
+@router.post("/room/claims", summary="Let pupils have their place back")
+def answer_claims(room: ThisRoom, body: AnsweringClaims) -> RoomView:
+    """Let those who ask have their place back, or not. A device that had a place before loses it.
+
+    Where several ask for one place and all are to have it, they go on waiting: allow one.
+    """
+    room.reception.answer(body.ids, body.allow)
     return room.view()
 
 

@@ -1,6 +1,7 @@
 """What the routes of a classroom take and give that is not a record of `teachable.classroom`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
@@ -13,10 +14,12 @@ class Joined:
     """Where somebody who has joined goes on.
 
     Attributes:
-        project: id of the project that is theirs.
+        project: id of the project that is theirs, or null while the teacher has not let them have their place back.
+        waiting: the teacher was asked; `room/me` tells the answer.
     """
 
-    project: str
+    project: str | None
+    waiting: bool
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,21 @@ class Joining(Body):
     name: str = Field(
         "", description=f"Up to {LONGEST_NAME} characters. Whoever has joined from this browser may leave it out."
     )
+
+    back: bool | None = Field(
+        None,
+        description="Where somebody of that name is in already: whether that is you. `true` asks the teacher to give "
+        "you your place back, `false` joins as somebody else. Left out, it is refused.",
+    )
+
+
+class AnsweringClaims(Body):
+    """What to do about those who want their place back."""
+
+    ids: list[Annotated[str, Field(max_length=100)]] = Field(
+        description="Of claims; those that are over are passed over.", max_length=200
+    )
+    allow: bool = Field(description="Let them have it; `false` refuses.")
 
 
 class LoggingIn(Body):

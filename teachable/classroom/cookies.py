@@ -1,4 +1,7 @@
-"""What browsers keep: by one cookie a visitor is known again, by another the teacher. Scripts can read neither."""
+"""What browsers keep: by one cookie a visitor is known again, by another the teacher, by a third who waits for a place.
+
+Scripts can read none of them.
+"""
 
 from typing import Literal
 
@@ -12,18 +15,29 @@ from teachable.classroom.register import SESSION_SECONDS
 
 VISITOR = "teachable_visitor"
 TEACHER = "teachable_teacher"
+CLAIM = "teachable_claim"
 
 _VISITOR_SECONDS = 180 * 24 * 3600
+_CLAIM_SECONDS = 4 * 3600
 _LONGEST = 8192
 _KEY = "teachable.visit"
 
 
 def read(scope: Scope) -> tuple[str, str]:
     """Return the cookies of a visitor and of a teacher that come with a request, empty where there are none."""
+    kept = _kept(scope)
+    return kept.get(VISITOR, ""), kept.get(TEACHER, "")
+
+
+def claim_of(scope: Scope) -> str:
+    """Return the cookie of a claim that comes with a request, empty where there is none."""
+    return _kept(scope).get(CLAIM, "")
+
+
+def _kept(scope: Scope) -> dict[str, str]:
     # Cookies are shared by all programs of an address, whatever their port. `http.cookies` takes none where one of them
     # is written in a way it does not know.
-    kept = cookie_parser("; ".join(Headers(scope=scope).getlist("cookie"))[:_LONGEST])
-    return kept.get(VISITOR, ""), kept.get(TEACHER, "")
+    return cookie_parser("; ".join(Headers(scope=scope).getlist("cookie"))[:_LONGEST])
 
 
 def note_visit(scope: Scope, visit: Visit) -> None:
@@ -46,6 +60,16 @@ def keep_visitor(response: Response, cookie: str, secure: bool) -> None:
 def keep_teacher(response: Response, cookie: str, secure: bool) -> None:
     """Have a browser keep a teacher's cookie for a day of school."""
     _keep(response, TEACHER, cookie, SESSION_SECONDS, secure, "strict")
+
+
+def keep_claim(response: Response, cookie: str, secure: bool) -> None:
+    """Have a browser keep the cookie of a claim; how long it is worth something is decided elsewhere."""
+    _keep(response, CLAIM, cookie, _CLAIM_SECONDS, secure, "lax")
+
+
+def forget_claim(response: Response) -> None:
+    """Have a browser forget what it asked for."""
+    response.delete_cookie(CLAIM, httponly=True, samesite="lax")
 
 
 def forget_visitor(response: Response) -> None:

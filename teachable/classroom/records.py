@@ -19,11 +19,13 @@ class Visit:
         role: teacher, visitor or guest.
         visitor: id of the visitor, if they have joined.
         address: of the device, for counting attempts.
+        moved: the browser had a place that was given to another.
     """
 
     role: Role
     visitor: str | None = None
     address: str = ""
+    moved: bool = False
 
     @property
     def teacher(self) -> bool:
@@ -70,6 +72,36 @@ class Membership:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """A place in the class that whoever asks wants back.
+
+    Attributes:
+        name: of the visitor they say they are.
+        state: the teacher has not answered yet, or has said no.
+    """
+
+    name: str
+    state: Literal["waiting", "refused"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A place in the class that somebody wants back, as the teacher sees it.
+
+    Attributes:
+        id: to answer it by.
+        name: of the visitor they say they are.
+        visitor: id of that visitor.
+        asked: when, in seconds since 1970.
+    """
+
+    id: str
+    name: str
+    visitor: str
+    asked: float
+
+
+@dataclass(frozen=True)
 class Me:
     """What the classroom is to whoever asks.
 
@@ -79,6 +111,7 @@ class Me:
         open: others can join.
         teacher: whoever asks is logged in as the teacher.
         visitor: whoever asks has joined.
+        claim: the place they want back, where the teacher has not said yes, or null.
     """
 
     classroom: bool
@@ -86,6 +119,7 @@ class Me:
     open: bool
     teacher: bool
     visitor: Membership | None
+    claim: Claimed | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +183,7 @@ class RoomView:
         starter: what is handed out, or None.
         limits: what each visitor may use.
         visitors: in the order they joined.
+        claims: who wants a place back and has had no answer, the newest last.
     """
 
     name: str
@@ -159,3 +194,4 @@ class RoomView:
     starter: Starter | None
     limits: VisitorLimits
     visitors: tuple[Pupil, ...]
+    claims: tuple[Wanted, ...]

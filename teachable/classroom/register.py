@@ -122,8 +122,26 @@ class Register:
 
     def by_cookie(self, cookie: str) -> Visitor | None:
         """Return whose browser keeps a cookie."""
-        found = self._cookies.get(_digest(cookie)) if cookie else None
+        found = self._cookies.get(digest(cookie)) if cookie else None
         return self._visitors.get(found) if found else None
+
+    def is_there(self, visitor_id: str) -> bool:
+        """Say whether somebody has joined and was not removed."""
+        return visitor_id in self._visitors
+
+    def called(self, name: str) -> tuple[Visitor, ...]:
+        """Return those who may have typed a name; the one who is called just that comes first.
+
+        Raises:
+            InvalidInput: nobody can be called that.
+        """
+        name = _name(name)
+        alike = [one for one in self.visitors() if is_called(one, name)]
+        return tuple(sorted(alike, key=lambda one: one.name.casefold() != name.casefold()))
+
+    def free_name(self, name: str) -> str:
+        """Return what somebody would be called who joins with a name now."""
+        return _told_apart(_name(name), {one.name.casefold() for one in self.visitors()})
 
     def owner(self, project_id: str) -> Visitor | None:
         """Return whose project it is."""
@@ -138,9 +156,7 @@ class Register:
             InvalidInput: the name cannot be used.
             Conflict: nobody can join, or nobody else.
         """
-        name = clean_name(name)
-        if len(name) > LONGEST_NAME:
-            raise InvalidInput("name_long", length=len(name), allowed=LONGEST_NAME)
+        name = _name(name)
         cookie = secrets.token_urlsafe(24)
         with self._change() as state:
             if not state.open:
@@ -149,9 +165,24 @@ class Register:
             if len(present) >= MOST_VISITORS:
                 raise Conflict("room_full", count=MOST_VISITORS)
             name = _told_apart(name, {one.name.casefold() for one in present})
-            one = Visitor(secrets.token_hex(8), name, _digest(cookie), (), self._clock(), answered=state.handed)
+            one = Visitor(secrets.token_hex(8), name, digest(cookie), (), self._clock(), answered=state.handed)
             self._state = replace(state, visitors=(*state.visitors, one))
         return one, cookie
+
+    def hand_over(self, visitor_id: str) -> tuple[str, str]:
+        """Give the seat of a visitor to another browser.
+
+        Returns:
+            The cookie for that browser, and the digest of the one that is worthless now.
+
+        Raises:
+            NotFound: they are not there.
+        """
+        cookie = secrets.token_urlsafe(24)
+        with self._lock:
+            before = self.visitor(visitor_id).cookie
+            self.update(visitor_id, cookie=digest(cookie))
+        return cookie, before
 
     def give(self, visitor_id: str, project_id: str) -> None:
         """Note that a project is a visitor's, and the one that is shown."""
@@ -189,18 +220,18 @@ class Register:
         with self._change() as state:
             # One that ends later than any can was made while the clock was wrong.
             lasting = {key: end for key, end in state.sessions.items() if now < end <= now + SESSION_SECONDS}
-            self._state = replace(state, sessions={**lasting, _digest(cookie): now + SESSION_SECONDS})
+            self._state = replace(state, sessions={**lasting, digest(cookie): now + SESSION_SECONDS})
         return cookie
 
     def end_session(self, cookie: str) -> None:
         """Make a cookie worthless."""
         with self._change() as state:
-            kept = {key: end for key, end in state.sessions.items() if key != _digest(cookie)}
+            kept = {key: end for key, end in state.sessions.items() if key != digest(cookie)}
             self._state = replace(state, sessions=kept)
 
     def is_teacher(self, cookie: str) -> bool:
         """Say whether a cookie is a teacher's."""
-        end = self._state.sessions.get(_digest(cookie), 0.0) if cookie else 0.0
+        end = self._state.sessions.get(digest(cookie), 0.0) if cookie else 0.0
         return self._clock() < end <= self._clock() + SESSION_SECONDS
 
     # Inside
@@ -227,8 +258,21 @@ class Register:
         self._owners = {project: one.id for one in present for project in one.projects}
 
 
-def _digest(cookie: str) -> str:
+def digest(cookie: str) -> str:
+    """Return what a secret of a browser is known by."""
     return hashlib.sha256(cookie.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _name(name: str) -> str:
+    """Return a visitor's name as it is kept.
+
+    Raises:
+        InvalidInput: it cannot be used.
+    """
+    name = clean_name(name)
+    if len(name) > LONGEST_NAME:
+        raise InvalidInput("name_long", length=len(name), allowed=LONGEST_NAME)
+    return name
 
 
 def is_called(one: Visitor, name: str) -> bool:

@@ -15,17 +15,18 @@ from pathlib import Path
 
 from teachable import archives, project_zip
 from teachable.archives import Entry
-from teachable.classroom import passwords, register
+from teachable.classroom import passwords
 from teachable.classroom.passwords import Hashed
 from teachable.classroom.patience import Patience
 from teachable.classroom.quota import Quota
+from teachable.classroom.reception import Reception
 from teachable.classroom.records import Me, Membership, Offered, RoomView, Starter, Visit
 from teachable.classroom.register import Register, Visitor
 from teachable.classroom.rules import Access, Rule
 from teachable.classroom.watch import Watch
 from teachable.errors import Conflict, Forbidden, Locked, NotFound, TeachableError
 from teachable.guards import is_loopback
-from teachable.projects.names import clean_name, free_name, name_key
+from teachable.projects.names import free_name, name_key
 from teachable.settings import VisitorLimits
 from teachable.shelf import ShelfView
 from teachable.types import ProjectInfo
@@ -39,7 +40,6 @@ FOLDER = "classroom"
 
 _WRONG_PASSWORDS, _PASSWORD_SECONDS = 5, 60.0
 _WRONG_PASSWORDS_OF_ALL = 40
-_JOINS, _JOIN_SECONDS = 60, 60.0
 # Wrong links are free for those who mistype, and slow for those who try them out.
 _MISSES, _MISS_SECONDS, _SLOWEST_SECONDS = 10, 600.0, 5.0
 _EVERYBODY = "*"
@@ -51,6 +51,7 @@ class Room:
     Attributes:
         name: of the classroom, as it is shown.
         quota: counts what visitors use.
+        reception: lets people in.
         find_address: returns where others join at this moment; may be set, once that is known.
         secure: it is used over HTTPS only.
         password: the teacher's, where it was made up and has to be told, else None.
@@ -86,9 +87,9 @@ class Room:
         self.password = None if password is not None else passwords.made_up()
         self._set_password(password if password is not None else self.password or "")
         self._watch = Watch(workspace, self._register, self.quota, clock)
+        self.reception = Reception(workspace, self._register, self._watch, self._starter, clock)
         self._logins = Patience(_WRONG_PASSWORDS, _PASSWORD_SECONDS)
         self._logins_of_all = Patience(_WRONG_PASSWORDS_OF_ALL, _PASSWORD_SECONDS)
-        self._joins = Patience(_JOINS, _JOIN_SECONDS)
         self._misses = Patience(_MISSES, _MISS_SECONDS)
 
     def _set_password(self, password: str) -> None:
@@ -110,14 +111,17 @@ class Room:
         one = self._register.by_cookie(visitor_cookie)
         if self._register.is_teacher(teacher_cookie):
             return Visit("teacher", one.id if one else None, address)
-        return Visit("visitor", one.id, address) if one else Visit("guest", None, address)
+        if one is not None:
+            return Visit("visitor", one.id, address)
+        return Visit("guest", None, address, self.reception.has_moved(visitor_cookie))
 
     def require(self, visit: Visit, rule: Rule, project_id: str | None) -> None:
         """Go on only if this visit may do what a rule is about. Reads nothing from disk but where something is counted.
 
         Raises:
             Forbidden: it is for the teacher, or for those who have joined.
-            NotFound: the project is not one of this classroom, or there is none.
+            NotFound: the project is not one of this classroom, or there is none; or the place of whoever asks was given
+                to another device.
             Locked: the teacher has paused changes.
             TooLarge, Conflict: a limit is reached.
         """
@@ -138,6 +142,8 @@ class Room:
     def _owner(self, visit: Visit, project_id: str | None) -> Visitor | None:
         """Return whose project is asked for, or who asks where it is about none."""
         if project_id is not None:
+            if visit.moved:
+                raise NotFound("room_place_moved")
             owner = self._register.owner(project_id)
             if owner is None:
                 self._misses.count(visit.address)
@@ -169,50 +175,7 @@ class Room:
             self._misses.count(visit.address)
             raise
 
-    # Joining
-
-    def join(self, name: str, visit: Visit) -> tuple[str, str | None]:
-        """Let somebody in, or in again.
-
-        Who comes with the cookie of a visitor and their name, or none, is that visitor. With another name it is the
-        next one at the same computer.
-
-        Args:
-            name: as they typed it.
-            visit: who asks.
-
-        Returns:
-            Id of their project, and the cookie for their browser, or None where it keeps the right one.
-
-        Raises:
-            Conflict: nobody else can join.
-            InvalidInput: the name cannot be used.
-            TooMany: too many joined from this device.
-        """
-        known = self._register.visitor(visit.visitor) if visit.visitor is not None else None
-        if known is not None and (not name.strip() or register.is_called(known, clean_name(name))):
-            return self._watch.shown(known) or self._first_project(known), None
-        self._joins.require(visit.address)
-        one, cookie = self._register.join(name)
-        self._joins.count(visit.address)
-        try:
-            project_id = self._first_project(one)
-        except BaseException:
-            self._register.drop(one.id)
-            raise
-        self._watch.note(one)
-        return project_id, cookie
-
-    def _first_project(self, one: Visitor) -> str:
-        """Make a project for a visitor: a copy of what is handed out, or an empty one."""
-        starter = self._starter()
-        name = say("note.room_project", name=one.name)
-        if starter is not None:
-            info = self._space.duplicate_project(starter.project, name)
-        else:
-            info = self._space.create_project(name)
-        self._register.give(one.id, info.id)
-        return info.id
+    # Visitors
 
     def adopt(self, visit: Visit, project_id: str, copied: str | None = None) -> None:
         """Note that a project somebody just made is theirs; the teacher's belong to nobody.
@@ -252,19 +215,21 @@ class Room:
         free = max(0, min(view.free, self.quota.limits.bytes - taken))
         return replace(view, projects=shown, bin=(), damaged=(), bytes=taken, free=free)
 
-    def me(self, visit: Visit, project_id: str | None = None) -> Me:
+    def me(self, visit: Visit, project_id: str | None = None, claim: str = "") -> Me:
         """Say what the classroom is to whoever asks.
 
         Args:
             visit: who asks.
             project_id: the project they have open; whoever opened a visitor's by its link sees it as they do.
+            claim: cookie of the claim their browser made, or "".
         """
         one = self._register.visitor(visit.visitor) if visit.visitor is not None else None
-        if one is None and project_id is not None and not visit.teacher:
+        if one is None and project_id is not None and not visit.teacher and not visit.moved:
             one = self._register.owner(project_id)
         state = self._register.state
         self._watch.note(one)
-        return Me(True, self.name, state.open, visit.teacher, None if one is None else self._membership(one))
+        member = None if one is None else self._membership(one)
+        return Me(True, self.name, state.open, visit.teacher, member, self.reception.claimed(claim))
 
     def _membership(self, one: Visitor) -> Membership:
         state = self._register.state
@@ -353,6 +318,7 @@ class Room:
             starter=self._starter(),
             limits=self.quota.limits,
             visitors=tuple(map(self._watch.pupil, self._register.visitors())),
+            claims=self.reception.wanted(),
         )
 
     def lock(self, visitor_id: str | None, locked: bool) -> None:
@@ -395,6 +361,7 @@ class Room:
         one = self._register.visitor(visitor_id)
         tokens = tuple((project_id, self._space.delete_project(project_id)) for project_id in self.quota.present(one))
         self._register.update(one.id, removed=tokens)
+        self.reception.forget_visitor(one.id)
         return one.id
 
     def restore(self, token: str) -> None:

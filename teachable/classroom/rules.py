@@ -209,6 +209,7 @@ _TABLE: tuple[tuple[Rule, tuple[str, ...]], ...] = (
             f"DELETE {_API}/bin/{{**}}",
             f"GET {_API}/room",
             f"GET {_API}/room/collect",
+            f"POST {_API}/room/claims",
             f"POST {_API}/room/lock",
             f"POST {_API}/room/open",
             f"POST {_API}/room/starter",
