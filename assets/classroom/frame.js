@@ -34,10 +34,10 @@ export function show(page, name, ...content) {
 /**
  * A field with its label, and a button that sends what was written.
  * @param {{ label: string, hint?: string, text: string, testid: string, type?: "text" | "password",
- *   autocomplete?: "username" | "current-password" | "off", longest?: number, send: (value: string) => Promise<void> }} options
+ *   autocomplete?: "username" | "current-password" | "off", longest?: number, value?: string, send: (value: string) => Promise<void> }} options
  *   `send` throws where it was refused; the reason is shown below the field
  */
-export function asking({ label, hint, text, testid, type = "text", autocomplete = "off", longest = 200, send }) {
+export function asking({ label, hint, text, testid, type = "text", autocomplete = "off", longest = 200, value = "", send }) {
   const input = make("input", {
     id: testid,
     className: "c-input",
@@ -46,6 +46,7 @@ export function asking({ label, hint, text, testid, type = "text", autocomplete 
     autocomplete,
     maxLength: longest,
     required: true,
+    value,
     "autocapitalize": type === "text" ? "words" : "off",
     spellcheck: false,
     dir: "auto",

@@ -1,42 +1,91 @@
 /**
  * Where a pupil comes in: a name, one button, and their own project. It owns the states of this page; who may join and
- * what they get is the server's decision.
+ * what they get is the server's decision, and whether somebody gets their place back the teacher's.
  */
 
 import { ApiError, request } from "../studio/api.js";
 import { brand } from "../studio/brand.js";
-import { button, icon, make } from "../studio/dom.js";
+import { button, icon, make, write } from "../studio/dom.js";
 import { say } from "../studio/words.js";
 import { asking, show, startPage } from "./frame.js";
+import { askedCard, knownCard, refusedCard } from "./seat.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
+/** @typedef {import("./types.d.ts").Joined} Joined */
+/** @typedef {import("./types.d.ts").Known} Known */
 
 const LOOK_AGAIN_MS = 4000;
+/** While the teacher is asked, a class waits. */
+const LOOK_SOON_MS = 1500;
 const LONGEST_NAME = 40;
 
 const page = startPage();
+const spoken = make("p", { className: "t-spoken", role: "status" });
+page.after(make("div", { className: "t-root" }, spoken));
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
+/** What was pressed is newer than an answer on its way. */
+let number = 0;
+/** Somebody new may join. */
+let joining = true;
+let typed = "";
+/** The field with the name, and the card of who waits, while they are shown. @type {HTMLInputElement | null} */
+let field = null;
+/** @type {ReturnType<typeof askedCard> | null} */
+let waiting = null;
+/** Whose place was asked for, and whether the server has said that it knows of it. */
+let asked = "";
+let confirmed = false;
 
-/** Ask how the room stands, and show it. While it is closed or silent, ask again by itself. */
+/** Ask how the room stands, and show it. While it is closed or silent, or the teacher is asked, ask again by itself. */
 async function look() {
   clearTimeout(timer);
+  const mine = ++number;
   /** @type {Me} */
   let me;
   try {
     me = await request("GET", "/room/me");
   } catch (error) {
+    if (mine !== number) return undefined;
+    if (waiting) {
+      waiting.say(why(error));
+      return later(LOOK_SOON_MS);
+    }
     later();
     return showPlain("unreachable", say("page.join.unreachable.title"), why(error));
   }
+  if (mine !== number) return undefined;
+  joining = me.open;
+  if (me.claim) {
+    asked = me.claim.name;
+    confirmed = true;
+    return me.claim.state === "waiting" ? showAsked(me.claim.name) : showRefused(me.claim.name);
+  }
+  if (waiting) return waited(me);
   if (me.visitor) return showBack(me.visitor.name, me.open);
-  if (me.open) return showForm(me.name);
-  later();
-  return showPlain("closed", say("page.join.closed.title"), say("page.join.closed.text"));
+  if (!me.open) later();
+  return showForm(me);
 }
 
-function later() {
-  timer = setTimeout(look, LOOK_AGAIN_MS);
+/**
+ * Nothing is waited for any more.
+ * @param {Me} me
+ */
+async function waited(me) {
+  const again = confirmed;
+  confirmed = false;
+  try {
+    if (me.visitor?.name === asked) return await goOn();
+    // Teachable was started anew and knows of nobody who waits: they go on waiting. Not where the browser keeps nothing.
+    if (again) return await ask(asked);
+  } catch (error) {
+    if (!me.visitor) return showForm(me, error instanceof Error ? error.message : String(error));
+  }
+  return me.visitor ? showBack(me.visitor.name, me.open) : showForm(me);
+}
+
+function later(delay = LOOK_AGAIN_MS) {
+  timer = setTimeout(look, delay);
 }
 
 /**
@@ -48,63 +97,150 @@ function why(error) {
   return error.status === 0 ? say("page.join.unreachable.text") : error.message;
 }
 
-/** @param {string} name of the room, may be empty */
-function showForm(name) {
-  if (page.dataset.state === "form") return;
+/**
+ * Join, or ask for a place.
+ * @param {{ name: string, back?: boolean }} body
+ */
+async function join(body) {
+  number += 1;
+  clearTimeout(timer);
+  try {
+    /** @type {Joined} */
+    const { project } = await request("POST", "/room/join", body);
+    if (project !== null) return open(project);
+    asked = body.name;
+    confirmed = false;
+    return showAsked(asked);
+  } catch (error) {
+    if (error instanceof ApiError && error.key === "room_name_known") return showKnown(body.name, /** @type {Known} */ (error.values));
+    if (page.dataset.state === "closed") later();
+    throw new Error(why(error));
+  }
+}
+
+/** @param {string} name */
+function ask(name) {
+  return join({ name, back: true });
+}
+
+function goOn() {
+  // Not to the project that was told: who deleted all they had is given a new one.
+  return join({ name: "" });
+}
+
+/** Somebody else is here now, or the teacher is not to be asked any more. */
+async function leave() {
+  number += 1;
+  clearTimeout(timer);
+  try {
+    await request("POST", "/room/leave", {});
+  } catch (error) {
+    if (waiting) later(LOOK_SOON_MS);
+    throw new Error(why(error));
+  }
+  waiting = null;
+  delete page.dataset.state;
+  await look();
+}
+
+/**
+ * The field for a name. Where nobody new can join, it lets back in who was here before.
+ * @param {{ name: string, open: boolean }} room
+ * @param {string} [trouble] what went wrong before
+ */
+function showForm(room, trouble = "") {
+  const state = room.open ? "form" : "closed";
+  if (page.dataset.state === state) return;
+  // The door was opened while somebody was writing.
+  const value = field?.value || typed;
   const { form, input } = asking({
-    label: say("page.join.name"),
-    hint: say("page.join.name.hint"),
-    text: say("page.join.start"),
+    label: say(room.open ? "page.join.name" : "page.join.closed.name"),
+    hint: room.open ? say("page.join.name.hint") : undefined,
+    text: say(room.open ? "page.join.start" : "page.join.closed.start"),
     testid: "join-name",
     longest: LONGEST_NAME,
-    send: async (value) => {
-      try {
-        open((await request("POST", "/room/join", { name: value })).project);
-      } catch (error) {
-        throw new Error(why(error));
-      }
+    value,
+    send: (name) => {
+      typed = name;
+      return join({ name });
     },
   });
-  card("form", name ? say("page.join.title_of", { name }) : say("page.join.title"), form, privacy(), camera());
+  const problem = form.querySelector("[role=alert]");
+  if (problem) problem.textContent = trouble;
+  if (room.open) card(state, room.name ? say("page.join.title_of", { name: room.name }) : say("page.join.title"), form, privacy(), camera());
+  else {
+    const text = say("page.join.closed.text");
+    card(state, say("page.join.closed.title"), make("p", {}, text), make("p", { className: "t-muted" }, say("page.join.waiting")), form);
+    write(spoken, text);
+  }
+  field = input;
   input.focus();
+}
+
+/**
+ * @param {string} name as it was typed
+ * @param {Known} known
+ */
+function showKnown(name, known) {
+  seat("known", knownCard(name, known, { open: joining, ask, other: () => join({ name, back: false }), again: restart }));
+}
+
+/** @param {string} name whose place it is */
+function showAsked(name) {
+  later(LOOK_SOON_MS);
+  if (page.dataset.state === "asked") return waiting?.say("");
+  const made = askedCard(name, { cancel: leave });
+  seat("asked", made);
+  waiting = made;
+  return undefined;
+}
+
+/** @param {string} name whose place it is */
+function showRefused(name) {
+  if (page.dataset.state === "refused") return;
+  const other = () => (typed ? join({ name: typed, back: false }) : leave());
+  seat("refused", refusedCard(name, { open: joining, ask: () => ask(name), other, again: () => void leave().catch(() => look()) }));
+}
+
+/** To the field again, with what was written in it. */
+function restart() {
+  delete page.dataset.state;
+  void look();
+}
+
+/**
+ * A card about a place in the class. Where it begins is where one goes on reading.
+ * @param {string} state
+ * @param {import("./seat.js").Card} content
+ */
+function seat(state, { title, text, content }) {
+  card(state, title, make("p", {}, text), ...content);
+  write(spoken, text);
+  const heading = page.querySelector("h1");
+  if (heading) heading.tabIndex = -1;
+  heading?.focus();
 }
 
 /**
  * This browser has been here before.
  * @param {string} name
- * @param {boolean} joining whether somebody new may join
+ * @param {boolean} open whether somebody new may join
  */
-function showBack(name, joining) {
-  const go = button({
-    text: say("page.join.go_on"),
-    look: "primary",
-    testid: "go-on",
-    press: async () => {
-      try {
-        // Not to the project that was told: who deleted all they had is given a new one.
-        open((await request("POST", "/room/join", { name: "" })).project);
-      } catch (error) {
-        problem.textContent = why(error);
-      }
-    },
-  });
+function showBack(name, open) {
+  /** @param {() => Promise<unknown>} action */
+  const attempt = (action) => async () => {
+    try {
+      await action();
+    } catch (error) {
+      problem.textContent = error instanceof Error ? error.message : String(error);
+    }
+  };
+  const go = button({ text: say("page.join.go_on"), look: "primary", testid: "go-on", press: attempt(goOn) });
   go.classList.add("c-big");
-  const other = button({
-    text: say("page.join.somebody_else"),
-    testid: "somebody-else",
-    press: async () => {
-      try {
-        await request("POST", "/room/leave", {});
-      } catch (error) {
-        problem.textContent = why(error);
-        return;
-      }
-      await look();
-    },
-  });
+  const other = button({ text: say("page.join.somebody_else"), testid: "somebody-else", press: attempt(leave) });
   const problem = make("p", { className: "c-problem", role: "alert" });
   const text = make("p", {}, say("page.join.back.text"));
-  card("back", say("page.join.back.title", { name }), text, go, problem, ...(joining ? [other] : []), camera());
+  card("back", say("page.join.back.title", { name }), text, go, problem, ...(open ? [other] : []), camera());
   go.focus();
 }
 
@@ -125,6 +261,9 @@ function showPlain(state, title, text) {
  * @param {...Element | null} content
  */
 function card(state, title, ...content) {
+  if (field) typed = field.value.trim();
+  field = null;
+  waiting = null;
   const there = content.filter((one) => one !== null);
   document.title = say("page.title", { name: title });
   show(page, state, brand(), make("section", { className: "c-card c-narrow" }, make("h1", { className: "c-title", dir: "auto" }, title), ...there));
@@ -153,4 +292,6 @@ function open(project) {
 
 // A page that the browser kept aside knows nothing of what was done since.
 addEventListener("pageshow", (event) => event.persisted && void look());
+// Phones let no page ask while it is not seen.
+document.addEventListener("visibilitychange", () => void (waiting && !document.hidden && look()));
 await look();

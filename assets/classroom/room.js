@@ -1,6 +1,6 @@
 /**
  * The room as the teacher sees it: how to join, everybody who is in, and what can be done for all. It owns asking the
- * server how things stand; a card of one pupil is `pupil.js`.
+ * server how things stand; a card of one pupil is `pupil.js`, who wants their place back `claims.js`.
  */
 
 import { ApiError, request } from "../studio/api.js";
@@ -10,6 +10,7 @@ import { menu } from "../studio/menu.js";
 import { offerUndo, tell } from "../studio/toasts.js";
 import { say } from "../studio/words.js";
 import { showLarge } from "./beamer.js";
+import { claimsNotice } from "./claims.js";
 import { show } from "./frame.js";
 import { pupilCard } from "./pupil.js";
 import { chooseStarter } from "./starter.js";
@@ -65,11 +66,15 @@ export async function openRoom(page, { out }) {
   const trouble = make("p", { className: "c-note c-trouble", role: "alert", hidden: true, "data-testid": "room-trouble" });
   const starter = make("p", { className: "c-starter", hidden: true, "data-testid": "room-starter" });
 
-  const title = make("h1", { className: "t-spoken" }, say("page.room.title"));
+  const title = make("h1", { className: "t-spoken", tabIndex: -1 }, say("page.room.title"));
+  const claims = claimsNotice({
+    answer: (ids, allow) => attempt(() => request("POST", "/room/claims", { ids, allow })),
+    leave: () => title.focus(),
+  });
   const tools = make("div", { className: "c-tools" }, lock, collect, menu(more, items, { label: say("page.room.menu") }));
   const head = make("header", { className: "c-head" }, brand(), title, tools);
   const line = make("div", { className: "c-line" }, summary, help, starter);
-  show(page, "room", head, place.element, trouble, make("section", { className: "c-people" }, line, empty, grid), spoken);
+  show(page, "room", head, claims.element, place.element, trouble, make("section", { className: "c-people" }, line, empty, grid), spoken);
 
   function items() {
     const joining = room?.open ?? true;
@@ -227,9 +232,12 @@ export async function openRoom(page, { out }) {
     if (told.starter) write(starter, say("page.room.starter_is", { name: told.starter.name }));
     place.update(told);
     watching?.(told);
-    // Hands that went up, and nothing else, are worth an interruption.
+    // Hands that went up and who stands at the door, and nothing else, are worth an interruption.
     const up = waiting.filter((pupil) => before && !before.visitors.find((one) => one.id === pupil.id)?.hand);
-    if (up.length) speak(say("page.room.hand_up", { name: up.map((pupil) => pupil.name).join(", ") }));
+    const back = claims.update(told);
+    const news = up.length ? [say("page.room.hand_up", { name: up.map((pupil) => pupil.name).join(", ") })] : [];
+    if (back.length) news.push(say("page.claims.spoken", { name: back.join(", ") }));
+    if (news.length) speak(news.join(" "));
   }
 
   empty.tabIndex = -1;

@@ -7,6 +7,8 @@ export interface Me {
   open: boolean;
   teacher: boolean;
   visitor: Visitor | null;
+  /** The place they want back, where the teacher has not said yes. */
+  claim: { name: string; state: "waiting" | "refused" } | null;
 }
 
 export interface Visitor {
@@ -38,6 +40,26 @@ export interface Pupil {
   problem: string | null;
 }
 
+/** Somebody who wants a place back, as the teacher sees it. */
+export interface Claim {
+  id: string;
+  name: string;
+  visitor: string;
+  asked: number;
+}
+
+/** What became of joining; `project` is null while the teacher is asked. */
+export interface Joined {
+  project: string | null;
+  waiting: boolean;
+}
+
+/** Somebody of the name that was typed is in already: who it may be, and what somebody else would be called. */
+export interface Known {
+  names: string[];
+  otherwise: string;
+}
+
 export interface Room {
   name: string;
   address: string;
@@ -46,4 +68,5 @@ export interface Room {
   locked: boolean;
   starter: { project: string; name: string } | null;
   visitors: Pupil[];
+  claims: Claim[];
 }

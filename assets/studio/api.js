@@ -13,11 +13,13 @@ export class ApiError extends Error {
    * @param {number} status
    * @param {string} key
    * @param {string} message
+   * @param {Record<string, any>} [values] what the server said besides
    */
-  constructor(status, key, message) {
+  constructor(status, key, message, values = {}) {
     super(message);
     this.status = status;
     this.key = key;
+    this.values = values;
   }
 }
 
@@ -93,7 +95,7 @@ async function failure(response) {
   const answer = await response.json().catch(() => null);
   if (!answer?.error) return new ApiError(response.status, "unexpected", say("page.error.unexpected"));
   const { key, values = {}, message = null } = answer.error;
-  return new ApiError(response.status, key, explain(key, values, message));
+  return new ApiError(response.status, key, explain(key, values, message), values);
 }
 
 /**

@@ -96,6 +96,14 @@ export function day(time) {
 }
 
 /**
+ * A time of this day.
+ * @param {number} time seconds since 1970
+ */
+export function clockTime(time) {
+  return new Intl.DateTimeFormat(LOCALE, { timeStyle: "short" }).format(time * 1000);
+}
+
+/**
  * A point in time as the reader's calendar writes it.
  * @param {number} time seconds since 1970
  */

@@ -263,6 +263,74 @@ def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) ->
     teacher.state("password")
 
 
+def test_in_the_next_lesson_the_teacher_gives_places_back(enter: Enter) -> None:
+    teacher = sign_in(enter)
+    old = enter("/join", **PHONE)
+    mias = join(old, "Mia").project
+    tom = enter("/join").state("form")
+    toms = tom.page.evaluate(
+        """async () => (await (await fetch("/api/v1/room/join", {
+            method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({name: "Tom"})
+        })).json()).project"""
+    )
+    # One browser has forgotten who it was, by keyboard; the other pupil sits at another device.
+    tom.page.context.clear_cookies()
+    mia = enter("/join", color_scheme="dark", **PHONE)
+    for device, name in ((tom, "tom"), (mia, "Mia")):
+        device.watch.allow("409")
+        device.go("/join").state("form")
+        device.at("join-name").fill(name)
+        device.at("join-name").press("Enter")
+        device.state("known")
+        expect(device.page.get_by_role("heading")).to_be_focused()
+        assert device.fits()
+    expect(tom.at("join-other")).to_contain_text("tom 2")
+    tom.page.keyboard.press("Tab")
+    tom.page.keyboard.press("Enter")
+    tom.state("asked")
+    expect(tom.page.get_by_role("status")).to_have_text(say("page.join.asked.text", name="Tom"))
+    expect(teacher.at("claim")).to_have_count(1)
+    expect(teacher.at("claims-all")).to_be_hidden()
+    mia.at("join-back").click()
+    mia.state("asked")
+    expect(teacher.at("claims-title")).to_have_text(say("page.claims.title", count=2))
+    expect(teacher.at("claim-name")).to_have_text(["Tom", "Mia"])
+
+    # What the class sees on the wall says nothing of it.
+    teacher.at("large").click()
+    expect(teacher.at("beamer")).to_be_visible()
+    covered = """one => {
+        const box = one.getBoundingClientRect();
+        return Boolean(document.elementFromPoint(box.x + box.width / 2, box.y + 9).closest("dialog"));
+    }"""
+    assert teacher.at("claims").evaluate(covered)
+    teacher.page.keyboard.press("Escape")
+
+    # By keyboard, and the answer stays where it was pressed.
+    refuse = teacher.at("claim").nth(1).get_by_test_id("claim-refuse")
+    refuse.focus()
+    refuse.press("Enter")
+    expect(teacher.at("claim-outcome").nth(1)).to_have_text(say("page.claims.refused"))
+    expect(teacher.at("claim-allow").first).to_be_focused()
+    mia.state("refused")
+    expect(mia.page.get_by_role("heading")).to_be_focused()
+    assert mia.fits()
+    mia.at("join-again").click()
+    mia.state("asked")
+    expect(teacher.at("claims-title")).to_have_text(say("page.claims.title", count=2))
+    old.watch.allow("40[34]")
+    teacher.at("claims-all").click()
+    expect(teacher.at("claims")).to_be_hidden()
+    assert tom.studio().project == toms
+    assert mia.studio().project == mias
+    expect(mia.at("visitor-name")).to_have_text("Mia")
+
+    # The device that had the place is out, and another pupil can use it.
+    expect(old.at("to-join")).to_be_visible()
+    old.at("to-join").click()
+    old.state("form")
+
+
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
 def test_the_warning_of_each_browser_is_explained_in_words_and_pictures(enter: Enter, options: dict[str, Any]) -> None:
     device = enter("/join/help", **options).state("help")
