@@ -81,6 +81,8 @@ export function confusionMatrix() {
    * @param {number[]} shown indices of classes
    */
   function draw(report, shown) {
+    const held = document.activeElement;
+    const focused = held instanceof HTMLElement && body.contains(held) ? held.dataset.testid : undefined;
     const names = shown.map((at) => report.classes[at]);
     head.replaceChildren(
       make("th", { scope: "col" }, make("span", { className: "t-spoken" }, say("page.report.class"))),
@@ -99,6 +101,9 @@ export function confusionMatrix() {
     );
     const first = body.querySelector("button");
     if (first) tabTo(first);
+    // The keyboard goes on from the same cell, or where the matrix begins.
+    const again = focused ? (body.querySelector(`[data-testid="${CSS.escape(focused)}"]`) ?? first) : null;
+    if (again instanceof HTMLElement) again.focus({ preventScroll: true });
   }
 
   return {
@@ -119,6 +124,7 @@ export function confusionMatrix() {
   function drawPairs() {
     const report = known;
     if (!report) return;
+    const focused = [...pairs.querySelectorAll("button")].findIndex((one) => one === document.activeElement);
     pairs.replaceChildren(
       ...mixedUp(report)
         .slice(0, PAIRS)
@@ -127,6 +133,7 @@ export function confusionMatrix() {
           return make("li", {}, make("button", { type: "button", className: "t-link", "data-testid": "report-pair", on: { click: () => open(report, given, said) } }, text));
         }),
     );
+    if (focused >= 0) (pairs.querySelectorAll("button")[focused] ?? body.querySelector("button"))?.focus({ preventScroll: true });
   }
 }
 
