@@ -41,7 +41,8 @@ class Server:
         self.home = home
         self.log = log
         self.program = program
-        self.environment = {**os.environ, **(environment or {})}
+        # Where it hangs, SIGABRT makes it say where.
+        self.environment = {**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})}
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -87,9 +88,9 @@ class Server:
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.send_signal(signal.SIGABRT)
             process.wait()
-            raise
+            raise AssertionError(f"The server did not stop:\n{self.log.read_text()}") from None
         finally:
             if process.stdout is not None:
                 process.stdout.close()
