@@ -227,6 +227,24 @@ def test_with_a_pupil_who_is_removed_their_claims_are_over(school: Class) -> Non
 # The teacher's word
 
 
+def test_what_is_allowed_is_taken_by_going_on_too(school: Class) -> None:
+    _, project = school.pupil("Anna")
+    web = school.guest()
+    claim(web)
+    answer(school.teacher())
+    assert web.post(JOIN, json={}).json() == {"project": project, "waiting": False}
+    assert me(web)["visitor"]["project"] == project
+
+
+def test_who_joins_as_somebody_else_takes_nothing(school: Class) -> None:
+    old, _ = school.pupil("Anna")
+    web = school.guest()
+    claim(web)
+    answer(school.teacher())
+    assert web.post(JOIN, json={"name": "Anna", "back": False}).status_code == 200
+    assert [me(one)["visitor"]["name"] for one in (web, old)] == ["Anna 2", "Anna"]
+
+
 def test_the_device_that_had_the_place_loses_it(school: Class) -> None:
     old, project = school.pupil("Anna")
     new = school.guest()

@@ -81,7 +81,7 @@ async function waited(me) {
   } catch (error) {
     if (!me.visitor) return showForm(me, error instanceof Error ? error.message : String(error));
   }
-  return me.visitor ? showBack(me.visitor.name, me.open) : showForm(me);
+  return me.visitor ? showBack(me.visitor.name, me.open) : showForm(me, say("page.join.forgotten"));
 }
 
 function later(delay = LOOK_AGAIN_MS) {

@@ -45,6 +45,16 @@ def _secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
+def _taken(request: Request, response: Response, room: Room, visit: Visit) -> Visit:
+    """Give a browser the place that the teacher has allowed it, and return who it is then."""
+    taken = room.reception.take(visit, cookies.claim_of(request.scope))
+    if taken is None:
+        return visit
+    visitor, cookie = taken
+    cookies.keep_visitor(response, cookie, _secure(request))
+    return replace(visit, role="teacher" if visit.teacher else "visitor", visitor=visitor, moved=False)
+
+
 ThisRoom = Annotated[Room, Depends(_room)]
 ThisVisit = Annotated[Visit, Depends(_visit)]
 VisitorId = Annotated[str, Path(description="Id of the visitor.", max_length=100)]
@@ -67,13 +77,9 @@ def me(
     if room is None:
         return Me(False, "", False, False, None)
     claim = cookies.claim_of(request.scope)
-    taken = room.reception.take(visit, claim)
-    if taken is not None:
-        visitor, cookie = taken
-        cookies.keep_visitor(response, cookie, _secure(request))
-        visit = replace(visit, role="teacher" if visit.teacher else "visitor", visitor=visitor, moved=False)
-    told = room.me(visit, project, claim)
-    if claim and taken is None and told.claim is None:
+    now = _taken(request, response, room, visit)
+    told = room.me(now, project, claim)
+    if claim and now == visit and told.claim is None:
         cookies.forget_claim(response)
     return told
 
@@ -97,6 +103,8 @@ def join(request: Request, response: Response, room: ThisRoom, visit: ThisVisit,
     Where somebody of that name is in already, say with `back` whether that is you.
     """
     claim = cookies.claim_of(request.scope)
+    if not body.name.strip():
+        visit = _taken(request, response, room, visit)
     admitted = room.reception.join(body.name, visit, body.back, claim)
     if admitted.visitor is not None:
         cookies.keep_visitor(response, admitted.visitor, _secure(request))

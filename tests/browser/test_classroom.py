@@ -295,6 +295,13 @@ def test_in_the_next_lesson_the_teacher_gives_places_back(enter: Enter) -> None:
     mia.state("asked")
     expect(teacher.at("claims-title")).to_have_text(say("page.claims.title", count=2))
     expect(teacher.at("claim-name")).to_have_text(["Tom", "Mia"])
+    # A server that was started anew knows of nobody who waits: the page asks again by itself.
+    with mia.page.expect_response("**/room/me"):
+        pass
+    anew = {"classroom": True, "name": "", "open": True, "teacher": False, "visitor": None, "claim": None}
+    with mia.page.expect_response("**/room/join") as again:
+        mia.page.route("**/room/me", lambda route: route.fulfill(json=anew), times=1)
+    assert again.value.json() == {"project": None, "waiting": True}
 
     # What the class sees on the wall says nothing of it.
     teacher.at("large").click()
