@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import logging
 import os
 import signal
@@ -43,6 +44,8 @@ PORTS_TRIED = 100
 
 # Open pages hold a connection that only ends when they are told; what else is running gets this long to finish.
 _GRACE_SECONDS = 3
+# Stopping takes a second. Whatever takes so long is stuck.
+_STUCK_SECONDS = 15
 # Number of that parameter in glibc's malloc.h.
 _MMAP_THRESHOLD = -3
 
@@ -145,6 +148,8 @@ def serve(
             _run(home, host, listening, offline, announce, _Ready(address, home, browser, announce), classroom)
         except KeyboardInterrupt:
             log.debug("told to stop")
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         announce(say("cli.serve.stopped"))
 
 
@@ -174,6 +179,7 @@ def _run(
                 _fetch_recommended(workspace, announce)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            _end_at_last()
             _end_streams(app)
             if self.entrance is not None:
                 self.entrance.close()
@@ -354,6 +360,15 @@ def _told_to_stop() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _end_at_last() -> None:
+    """Have this process ended should stopping get stuck, with what each thread was doing in its error output.
+
+    Whoever stops it wants port and home folder back. Nothing is lost: what was acknowledged is on the disk.
+    """
+    if sys.__stderr__ is not None:
+        faulthandler.dump_traceback_later(_STUCK_SECONDS, file=sys.__stderr__, exit=True)
 
 
 def return_memory() -> None:

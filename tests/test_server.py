@@ -233,6 +233,31 @@ def test_a_busy_port_is_told_at_once(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+STUCK = """
+import sys, threading
+from pathlib import Path
+from teachable import server, workflow
+
+def close(self):
+    threading.Event().wait()
+
+server._STUCK_SECONDS = 1
+workflow.Workspace.close = close
+server.serve(Path(sys.argv[1]), "127.0.0.1", 0, False, lambda line: print(line, flush=True), offline=True)
+"""
+
+
+def test_a_server_that_gets_stuck_while_it_stops_ends_and_says_where(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STUCK, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("http://" in line for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "in close" in err
+
+
 def test_a_home_that_is_served_already_is_told_at_once(tmp_path: Path) -> None:
     lines: list[str] = []
     with (
