@@ -32,6 +32,14 @@ export function show(page, name, ...content) {
 }
 
 /**
+ * What went wrong, as it is shown.
+ * @param {unknown} error
+ */
+export function reason(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
  * A field with its label, and a button that sends what was written.
  * @param {{ label: string, hint?: string, text: string, testid: string, type?: "text" | "password",
  *   autocomplete?: "username" | "current-password" | "off", longest?: number, value?: string, send: (value: string) => Promise<void> }} options
@@ -78,7 +86,7 @@ export function asking({ label, hint, text, testid, type = "text", autocomplete 
     try {
       await send(value);
     } catch (error) {
-      problem.textContent = error instanceof Error ? error.message : String(error);
+      problem.textContent = reason(error);
       input.setAttribute("aria-invalid", "true");
       input.select();
       // Not where it was taken: until the next page is there, an impatient second press would send it again.

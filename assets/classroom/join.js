@@ -7,7 +7,7 @@ import { ApiError, request } from "../studio/api.js";
 import { brand } from "../studio/brand.js";
 import { button, icon, make, write } from "../studio/dom.js";
 import { say } from "../studio/words.js";
-import { asking, show, startPage } from "./frame.js";
+import { asking, reason, show, startPage } from "./frame.js";
 import { askedCard, knownCard, refusedCard } from "./seat.js";
 
 /** @typedef {import("./types.d.ts").Me} Me */
@@ -79,7 +79,7 @@ async function waited(me) {
     // Teachable was started anew and knows of nobody who waits: they go on waiting. Not where the browser keeps nothing.
     if (again) return await ask(asked);
   } catch (error) {
-    if (!me.visitor) return showForm(me, error instanceof Error ? error.message : String(error));
+    if (!me.visitor) return showForm(me, reason(error));
   }
   return me.visitor ? showBack(me.visitor.name, me.open) : showForm(me, say("page.join.forgotten"));
 }
@@ -232,7 +232,7 @@ function showBack(name, open) {
     try {
       await action();
     } catch (error) {
-      problem.textContent = error instanceof Error ? error.message : String(error);
+      problem.textContent = reason(error);
     }
   };
   const go = button({ text: say("page.join.go_on"), look: "primary", testid: "go-on", press: attempt(goOn) });

@@ -5,6 +5,7 @@
 
 import { button, icon, make, write } from "../studio/dom.js";
 import { say } from "../studio/words.js";
+import { reason } from "./frame.js";
 
 /** @typedef {import("./types.d.ts").Known} Known */
 /** @typedef {{ title: string, text: string, content: HTMLElement[] }} Card */
@@ -108,7 +109,7 @@ function oneAtATime(choices, problem) {
       try {
         await press();
       } catch (error) {
-        problem.textContent = error instanceof Error ? error.message : String(error);
+        problem.textContent = reason(error);
       } finally {
         busy = false;
         element.removeAttribute("aria-busy");

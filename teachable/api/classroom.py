@@ -45,9 +45,9 @@ def _secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-def _taken(request: Request, response: Response, room: Room, visit: Visit) -> Visit:
+def _taken(request: Request, response: Response, room: Room, visit: Visit, claim: str) -> Visit:
     """Give a browser the place that the teacher has allowed it, and return who it is then."""
-    taken = room.reception.take(visit, cookies.claim_of(request.scope))
+    taken = room.reception.take(visit, claim)
     if taken is None:
         return visit
     visitor, cookie = taken
@@ -77,7 +77,7 @@ def me(
     if room is None:
         return Me(False, "", False, False, None)
     claim = cookies.claim_of(request.scope)
-    now = _taken(request, response, room, visit)
+    now = _taken(request, response, room, visit, claim)
     told = room.me(now, project, claim)
     if claim and now == visit and told.claim is None:
         cookies.forget_claim(response)
@@ -104,7 +104,7 @@ def join(request: Request, response: Response, room: ThisRoom, visit: ThisVisit,
     """
     claim = cookies.claim_of(request.scope)
     if not body.name.strip():
-        visit = _taken(request, response, room, visit)
+        visit = _taken(request, response, room, visit, claim)
     admitted = room.reception.join(body.name, visit, body.back, claim)
     if admitted.visitor is not None:
         cookies.keep_visitor(response, admitted.visitor, _secure(request))
