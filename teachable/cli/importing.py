@@ -104,9 +104,7 @@ def _show(plan: "Plan", rate: float) -> None:
     """Say what would be made with so many photos from each second of video."""
     typer.echo(_heading(plan))
     for one in plan.classes:
-        stills = max(0, one.photos - round(one.seconds * USUAL_RATE))
-        filmed = max(1, round(one.seconds * rate)) if one.seconds else 0
-        photos = say("cli.import.photos", count=stills + filmed)
+        photos = say("cli.import.photos", count=one.photos_at(rate))
         recordings = say("cli.import.recordings", count=one.groups)
         typer.echo(say("cli.import.class", name=one.name, photos=photos, recordings=recordings))
     for note in plan.notes:

@@ -1,4 +1,4 @@
-"""What a file from elsewhere holds, told before anything is made of it. Records only: they do nothing.
+"""What a file from elsewhere holds, told before anything is made of it. Records only: they read nothing.
 
 Who reads them: the page shows a plan, the importer turns items into photos. How each kind of file is read is in the
 other modules of this package; what becomes of the photos is not known here at all.
@@ -68,6 +68,11 @@ class PlannedClass:
     previews: tuple[int, ...]
     tests: int = 0
     seconds: float = 0.0
+
+    def photos_at(self, rate: float) -> int:
+        """Return about how many photos it would get with so many from each second of video."""
+        stills = max(0, self.photos - round(self.seconds * USUAL_RATE))
+        return stills + (max(1, round(self.seconds * rate)) if self.seconds else 0)
 
 
 @dataclass(frozen=True)
