@@ -2,9 +2,12 @@
 
 import asyncio
 import io
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -82,18 +85,24 @@ class Class:
         return web
 
 
-@pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
-    home = tmp_path_factory.mktemp("home")
+@contextmanager
+def opened(home: Path, clock: Callable[[], float] = time.time) -> Iterator[Class]:
+    """A classroom with its app."""
     with Workspace(home) as space:
-        room = Room(space, home, PASSWORD, LIMITS)
-        room.find_address = lambda: "http://192.168.1.5:7860"
+        room = Room(space, home, PASSWORD, LIMITS, clock=clock)
 
         async def make() -> FastAPI:
             return server.create_app(space, room=room)
 
         # Where no event loop runs, Gradio makes some and leaves them behind.
         yield Class(space, room, asyncio.run(make()))
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
+    with opened(tmp_path_factory.mktemp("home")) as found:
+        found.room.find_address = lambda: "http://192.168.1.5:7860"
+        yield found
 
 
 @pytest.fixture(autouse=True)

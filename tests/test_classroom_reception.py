@@ -1,18 +1,14 @@
 """The second lesson: a pupil whose browser is not known any more gets their place back, and nobody else gets it."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
-from test_classroom_gate import LIMITS, PASSWORD, Class, Json, key, upload
+from test_classroom_gate import Class, Json, key, opened, upload
 from test_classroom_register import Clock
 
-from teachable import server
-from teachable.classroom import Room, cookies
+from teachable.classroom import cookies
 from teachable.classroom.claims import LASTING_SECONDS
-from teachable.workflow import Workspace
 
 JOIN, ME, CLAIMS = "/api/v1/room/join", "/api/v1/room/me", "/api/v1/room/claims"
 
@@ -24,14 +20,8 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[Class]:
-    home = tmp_path_factory.mktemp("home")
-    with Workspace(home) as space:
-        room = Room(space, home, PASSWORD, LIMITS, clock=clock)
-
-        async def make() -> FastAPI:
-            return server.create_app(space, room=room)
-
-        yield Class(space, room, asyncio.run(make()))
+    with opened(tmp_path_factory.mktemp("home"), clock) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

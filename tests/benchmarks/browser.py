@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 _FLAGS = (
@@ -12,6 +13,9 @@ _FLAGS = (
     *("--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream"),
     "--use-fake-device-for-media-stream",
 )
+FRAMES = 60
+"""Frames a second of a smooth page."""
+
 _PARTS = 4
 """Columns and header of the page; each says when it is ready."""
 
@@ -55,3 +59,13 @@ def warm(page: Page) -> None:
 def rate(frames: list[float]) -> float:
     """Return frames a second, of the milliseconds at which each was drawn."""
     return 1000 * (len(frames) - 1) / (frames[-1] - frames[0])
+
+
+def longest_gap(frames: list[float]) -> float:
+    """Return the milliseconds of the longest wait for a frame."""
+    return float(max(np.diff(frames)))
+
+
+def is_smooth(rate: float) -> bool:
+    """Say whether that many frames a second are all; Chromium's clock gives 59.9 as often as 60."""
+    return rate >= 0.97 * FRAMES
