@@ -420,10 +420,12 @@ def test_redirects_in_a_circle_are_refused(one: Fetch) -> None:
 
 
 def test_nobody_at_the_address(one: Fetch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(TeachableError, match="could not be reached") as caught:
-        one(url=f"http://teacher:secret@127.0.0.1:{port}/{one.name}?token=secret")
+    # It is held, so that nobody else gets it, but nothing listens there.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        with pytest.raises(TeachableError, match="could not be reached") as caught:
+            one(url=f"http://teacher:secret@127.0.0.1:{port}/{one.name}?token=secret")
     assert caught.value.key == "download_unreachable"
     # Another computer can fetch it from there; what opens the mirror of a school is nobody else's business.
     assert f" http://127.0.0.1:{port}/{one.name} " in str(caught.value)

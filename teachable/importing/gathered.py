@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from teachable.errors import InvalidInput, StorageFull, TeachableError
-from teachable.importing import animations, folders, videos
+from teachable.importing import animations, containers, folders
 from teachable.importing.animations import Animation
 from teachable.importing.folders import Layout
 from teachable.importing.names import class_names, title_of
@@ -105,10 +105,10 @@ class _Sorter:
         if self._looked >= MOST_LOOKED_INTO:
             return "photo" if photo else "other"
         self._looked += 1
-        start = file.start(videos.START)
+        start = file.start(containers.START)
         if photo:
             return "animation" if self._moves(file, start) else "photo"
-        if videos.container(start) is not None:
+        if containers.container(start) is not None:
             return "video"
         return "photo" if _looks_like_photo(start) else "other"
 

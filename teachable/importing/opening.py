@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from teachable.errors import InvalidInput, NotFound
-from teachable.importing import animations, videos
+from teachable.importing import animations, containers
 from teachable.importing.animations import Animation
 from teachable.importing.gathered import gather
 from teachable.importing.machine import machine_source, manifest_of
@@ -26,7 +26,7 @@ def opened(path: Path, name: str, scratch: Path) -> Source:
         return packed_source(found, _nothing) or gather(found, name, scratch, Skipped(), _nothing)
     try:
         with path.open("rb") as file:
-            start = file.read(max(videos.START, animations.START))
+            start = file.read(max(containers.START, animations.START))
     except OSError as error:
         raise NotFound("source_missing", name=name) from error
     if is_zip(start):
@@ -37,7 +37,7 @@ def opened(path: Path, name: str, scratch: Path) -> Source:
         raise InvalidInput("archive_kind", name=name)
     if animations.may_move(start):
         return _animation(path, name)
-    if videos.container(start) is not None:
+    if containers.container(start) is not None:
         return _video(path, name, scratch)
     still = start.startswith(_STILLS) or start[8:12] == b"WEBP" or start[4:8] == b"ftyp"
     raise InvalidInput("source_photo" if still else "source_unknown", name=name)
