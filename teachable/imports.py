@@ -219,6 +219,18 @@ class Imports:
             entries = [one for one in self._entries.values() if one.project == project_id]
         self._give_up(entries)
 
+    def require_idle(self, project_id: str) -> None:
+        """Look that nothing is being taken in by a project, or is about to be.
+
+        Raises:
+            Conflict: something is.
+        """
+        with self._lock:
+            entries = [one for one in self._entries.values() if one.project == project_id and one.taking is not None]
+        for entry in entries:
+            if entry.state not in ENDED:
+                raise Conflict("import_running", name=entry.name)
+
     def close(self) -> list[Callable[[], None]]:
         """Tell all to stop, let none begin any more, and return what is to be called when the others were told too."""
         with self._lock:

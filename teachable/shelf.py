@@ -59,6 +59,8 @@ class Shelf(Contents):
         on_leave: called with the id of a project that is being deleted; gives up whatever is being done with it.
         on_rest: called with the id of a project whose caches are about to be removed; closes them, or raises Conflict
             if they are in use.
+        on_forget: called with the id of a project whose history is about to be removed; raises Conflict if something
+            that is being done needs it.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Shelf(Contents):
         on_photos: Callable[[Project], None],
         on_leave: Callable[[str], None],
         on_rest: Callable[[str], None],
+        on_forget: Callable[[str], None],
     ) -> None:
         super().__init__(store, on_photos)
         self._library = library
         self._on_leave = on_leave
         self._on_rest = on_rest
+        self._on_forget = on_forget
         self._sizes = Sizes(store.size)
 
     # Projects
@@ -168,9 +172,11 @@ class Shelf(Contents):
             caches: delete what can be made again.
 
         Raises:
-            Conflict: the project is being trained.
+            Conflict: the project is being trained, or something is being imported into it.
         """
         project = self._store.open(project_id)
+        if removed:
+            self._on_forget(project_id)
         before = project.storage()
         if caches:
             self._on_rest(project_id)

@@ -58,7 +58,7 @@ class Workspace(Shelf):
     def __init__(self, home: Path, networks: Path | None = None, offline: bool | None = None) -> None:
         self._library = Library(networks or settings.networks_folder(home))
         self._networks = Installer(self._library, settings.offline() if offline is None else offline)
-        super().__init__(ProjectStore(home), self._library, self._prepare, self._leave, self._rest)
+        super().__init__(ProjectStore(home), self._library, self._prepare, self._leave, self._rest, self._forget)
         self._backlog = Backlog(
             lambda fingerprint: Embedder(self._library.read(self._library.find(fingerprint))),
             self._precedence.give_way,
@@ -135,6 +135,10 @@ class Workspace(Shelf):
         self._comparisons.remove(project_id)
         self._exports.remove(project_id)
         self._backlog.forget(project_id)
+
+    def _forget(self, project_id: str) -> None:
+        """Look that nothing going on needs the history: an import knows by it that nobody has taken it back."""
+        self._imports.require_idle(project_id)
 
     # Training
 

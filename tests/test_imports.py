@@ -224,6 +224,22 @@ def test_taking_it_back_while_it_runs_ends_it(space: Workspace, tmp_path: Path) 
     assert [one.samples for one in space.project(info.id).classes] == [0, 0]
 
 
+def test_what_an_import_needs_is_not_cleaned_up_meanwhile(space: Workspace, tmp_path: Path) -> None:
+    info = space.create_project()
+    path = zipped(tmp_path / "a.zip", {"Cat": 6})
+    with gated() as gate:
+        found = planned(space, path)
+        space.imports.start(found.id, everything(found, info.id))
+        until(lambda: bool(gate.came), "the first batch")
+        with pytest.raises(Conflict, match=r"a\.zip is still being imported"):
+            space.clean_up(info.id, removed=True, caches=False)
+        space.clean_up(info.id, removed=False, caches=True)
+        gate.open()
+        ended = space.imports.wait(found.id, DEADLINE)
+    assert (ended.state, ended.added) == ("done", 6)
+    space.clean_up(info.id, removed=True, caches=False)
+
+
 def test_two_imports_take_turns_and_a_deleted_project_ends_its_own(space: Workspace, tmp_path: Path) -> None:
     one, other = space.create_project().id, space.create_project().id
     with gated() as gate:
