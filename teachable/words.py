@@ -46,6 +46,26 @@ def percent(share: float) -> str:
     """Return a share from 0 to 1 in whole per cent, without the sign, rounded as the page rounds it.
 
     A half goes up, and it is a half where the number as it is written is one: 0.725 is 73, although the float of that
-    name lies a little below.
+    name lies a little below. What is not certain is never rounded up to it: 0.998 is "over 99", 0.002 "under 1".
     """
-    return str((100 * Decimal(repr(float(share)))).quantize(Decimal(1), ROUND_HALF_UP))
+    whole = _whole(share)
+    if whole == 100 and share < 1:
+        return say("note.share.over", percent=99)
+    if whole == 0 and share > 0:
+        return say("note.share.under", percent=1)
+    return str(whole)
+
+
+def end(share: float) -> str:
+    """Return an end of an interval in whole per cent, without the sign: as `percent`, but a number in every case.
+
+    "Between 45 and 99" says of 0.998 all that there is to say: certain it is not.
+    """
+    whole = _whole(share)
+    if whole == 100 and share < 1:
+        return "99"
+    return "1" if whole == 0 and share > 0 else str(whole)
+
+
+def _whole(share: float) -> int:
+    return int((100 * Decimal(repr(float(share)))).quantize(Decimal(1), ROUND_HALF_UP))

@@ -19,7 +19,7 @@ from teachable.exporting.exporter import exporters
 from teachable.metadata import ModelMetadata
 from teachable.scores import ClassScore, Evaluation
 from teachable.types import TrainSettings
-from teachable.words import catalogue, percent, say
+from teachable.words import catalogue, end, percent, say
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = catalogue()
@@ -84,12 +84,42 @@ def test_a_value_may_be_called_like_the_parameters(monkeypatch: pytest.MonkeyPat
 def test_a_half_per_cent_goes_up_as_on_the_page() -> None:
     assert percent(174 / 240) == "73"  # 72.5 %
     assert percent(0.285) == "29"  # 100 * 0.285 is a little less than 28.5
-    assert [percent(share) for share in (0, 0.005, 0.00499, 0.994, 0.995, 1)] == ["0", "1", "0", "99", "100", "100"]
+    assert [percent(share) for share in (0, 0.005, 0.994, 1)] == ["0", "1", "99", "100"]
     assert percent(np.float32(0.5)) == "50"
+
+
+# Shares that rounding alone would make certain, and how each is told: as a figure, and as an end of an interval.
+NEARLY = [
+    *((0, "0", "0"), (0.00001, "under 1", "1"), (0.00499, "under 1", "1"), (0.005, "1", "1")),
+    *((0.9949, "99", "99"), (0.995, "over 99", "99"), (0.9967, "over 99", "99"), (0.9998, "over 99", "99")),
+    (1, "100", "100"),
+]
+
+
+def test_what_is_not_certain_is_never_rounded_up_to_it() -> None:
+    for share, figure, limit in NEARLY:
+        assert (percent(share), end(share)) == (figure, limit), share
+
+
+def test_the_page_never_rounds_up_to_certainty_either() -> None:
+    """The page's own module tells every share as Python does; its catalogue comes from the disk here."""
+    module = (ROOT / "assets/studio/words.js").as_uri()
+    shares = [share for share, _, _ in NEARLY] + [correct / 240 for correct in range(241)]
+    code = (
+        "import { readFile } from 'node:fs/promises';"
+        "globalThis.fetch = async (url) => ({ json: async () => JSON.parse(await readFile(url, 'utf-8')) });"
+        f"const {{ stated, end }} = await import({json.dumps(module)});"
+        f"console.log(JSON.stringify({json.dumps(shares)}.map((share) => [stated(share), end(share)])));"
+    )
+    done = subprocess.run(
+        [npm.node(), "--input-type=module", "-e", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == [[f"{percent(share)}%", f"{end(share)}%"] for share in shares]
 
 
 def test_the_page_rounds_every_share_in_the_same_way() -> None:
     shares = [correct / total for total in (7, 8, 200, 240, 1000) for correct in range(total + 1)]
+    shares = [share for share in shares if share in (0, 1) or 0.005 <= share < 0.995]
     code = (
         'const format = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 0 });'
         f"console.log(JSON.stringify({json.dumps(shares)}.map((share) => format.format(share))));"

@@ -38,11 +38,39 @@ export function say(key, values = {}) {
 }
 
 /**
- * A share from 0 to 1 as a percentage.
+ * A share from 0 to 1 as a percentage, for what moves: progress, and the bars of the live preview.
  * @param {number} share
  */
 export function percent(share) {
   return percents.format(share);
+}
+
+/**
+ * A share from 0 to 1 as a percentage, for a figure that is stated: what is not certain is never rounded up to it, so 0.998
+ * is "over 99%" and 0.002 "under 1%".
+ * @param {number} share
+ */
+export function stated(share) {
+  const near = nearlyCertain(share);
+  if (near === null) return percent(share);
+  return say(near > 0.5 ? "note.share.over" : "note.share.under", { percent: percent(near) });
+}
+
+/**
+ * An end of an interval as a percentage: as `stated`, but a number in every case.
+ * @param {number} share
+ */
+export function end(share) {
+  return percent(nearlyCertain(share) ?? share);
+}
+
+/**
+ * The share to name instead of one that only rounding makes certain, or null.
+ * @param {number} share
+ */
+function nearlyCertain(share) {
+  if (share < 1 && percent(share) === percent(1)) return 0.99;
+  return share > 0 && percent(share) === percent(0) ? 0.01 : null;
 }
 
 /**
