@@ -249,6 +249,7 @@ def cross_validate(
         folds=len(np.unique(outcomes.folds)),
         recordings=len(set(recordings)),
         joined=_joined(groups, recordings),
+        merged=_merged(labels, groups, recordings, class_count),
         calibration=calibration.fit(outcomes.logits, truth, outcomes.folds),
     )
     return CrossValidation(evaluation, outcomes, recordings, places)
@@ -301,6 +302,16 @@ def _share_of(
 def _joined(groups: Sequence[str], recordings: Sequence[str]) -> int:
     """Count the photos whose recording became part of another one."""
     return sum(group != recording for group, recording in zip(groups, recordings, strict=True))
+
+
+def _merged(labels: Labels, groups: Sequence[str], recordings: Sequence[str], class_count: int) -> tuple[int, ...]:
+    """Return the classes of several groups that became a single recording."""
+    before: list[set[str]] = [set() for _ in range(class_count)]
+    after: list[set[str]] = [set() for _ in range(class_count)]
+    for label, group, recording in zip(labels.tolist(), groups, recordings, strict=True):
+        before[label].add(group)
+        after[label].add(recording)
+    return tuple(index for index in range(class_count) if len(before[index]) > 1 and len(after[index]) == 1)
 
 
 def test_score(

@@ -134,6 +134,7 @@ class Evaluation:
         joined: photos that near-duplicates brought into a recording together with those of another.
         calibration: of the probabilities, or None where too little was tested.
         test: how the finished model did on the test set, or None where there is none.
+        merged: indices of classes of which a single group was left only by joining near-duplicates.
     """
 
     accuracy: float | None
@@ -150,3 +151,4 @@ class Evaluation:
     joined: int = 0
     calibration: Calibration | None = None
     test: TestScore | None = None
+    merged: tuple[int, ...] = ()

@@ -120,6 +120,7 @@ class ModelStatus:
         held_out: held-out photos.
         correct: how many of them were named correctly.
         unjudged: ids of classes with a single group, which could not be tested.
+        merged: ids of those among them that had several, which count as one because their pictures are nearly the same.
         backbone: the network under it.
         other_network: the project is taught with another one by now.
         before: how the network before it did, if this training switched networks.
@@ -141,6 +142,7 @@ class ModelStatus:
     held_out: int
     correct: int
     unjudged: tuple[str, ...]
+    merged: tuple[str, ...]
     backbone: BackboneName
     other_network: bool
     before: BeforeStatus | None
@@ -224,6 +226,7 @@ def model_status(
         held_out=score.held_out,
         correct=score.correct,
         unjudged=tuple(record.class_ids[index] for index in score.unjudged),
+        merged=tuple(record.class_ids[index] for index in score.unjudged if index in score.merged),
         backbone=BackboneName(record.backbone_id, title(record.backbone_id)),
         other_network=record.backbone != network,
         before=_before(record, title),

@@ -258,7 +258,7 @@ def test_a_second_upload_of_the_same_photos_does_not_make_a_class_judged() -> No
     embeddings, labels, groups = scene([1, 4])
     embeddings, labels = np.concatenate([embeddings[:6], embeddings]), np.concatenate([labels[:6], labels])
     found = evaluation.cross_validate(embeddings, labels, ["uploaded again"] * 6 + groups, 2, FAST)
-    assert found.evaluation.unjudged == (0,)
+    assert (found.evaluation.unjudged, found.evaluation.merged) == ((0,), (0,))
     assert found.evaluation.per_class[0].total == 0
     assert (found.folds[:12] == folds.ALWAYS).all()
     np.testing.assert_array_equal(found.outcomes.rows, np.arange(12, 36))

@@ -172,6 +172,7 @@ export interface ModelStatus {
   held_out: number;
   correct: number;
   unjudged: string[];
+  merged: string[];
   backbone: { id: string; title: string };
   other_network: boolean;
   before: Before | null;

@@ -56,6 +56,7 @@ def evaluation_from(found: Mapping[str, Any]) -> Evaluation:
         **found,
         **_counts(found),
         "unjudged": tuple(found["unjudged"]),
+        "merged": tuple(found.get("merged", ())),
         "history": tuple(EpochPoint(**point) for point in found["history"]),
         "calibration": None if calibration is None else _calibration(calibration),
         "test": None if test is None else TestScore(**{**test, **_counts(test)}),

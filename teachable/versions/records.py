@@ -39,6 +39,7 @@ class Version:
         high: upper end of it.
         held_out: held-out photos.
         correct: how many of them were named correctly.
+        judged: how many of its classes could be tested; `accuracy` is of these alone.
         bytes: it takes on the disk, without its photos.
         restorable: what the project held then was kept, so that classes and photos can go back too.
     """
@@ -56,6 +57,7 @@ class Version:
     high: float | None
     held_out: int
     correct: int
+    judged: int
     bytes: int
     restorable: bool
 

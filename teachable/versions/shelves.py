@@ -178,6 +178,7 @@ class Versions:
             high=score.high,
             held_out=score.held_out,
             correct=score.correct,
+            judged=len(record.class_ids) - len(score.unjudged),
             bytes=sum(path.stat().st_size for path in files.values()),
             restorable="snapshot.gz" in files,
         )
