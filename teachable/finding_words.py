@@ -15,22 +15,10 @@ from teachable.dossier import Found, Photos
 from teachable.report import Action, Finding
 from teachable.study import Advice, Suspect
 from teachable.types import ProjectInfo
-from teachable.words import percent, say
+from teachable.words import LISTED, listed, percent, say
 
-LISTED = 3
-"""Classes that are named in a sentence; of the others it says how many there are."""
 # Recordings of a class from which a good figure is not put down to luck.
 _ENOUGH = 4
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names for a sentence; of many only the first few."""
-    quoted = [f"“{name}”" for name in names]
-    if len(quoted) > LISTED:
-        return say("report.list.more", names=", ".join(quoted[: LISTED - 1]), count=len(quoted) - LISTED + 1)
-    if len(quoted) > 1:
-        return say("report.list.and", names=", ".join(quoted[:-1]), last=quoted[-1])
-    return "".join(quoted)
 
 
 @dataclass(frozen=True)

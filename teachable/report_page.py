@@ -21,7 +21,7 @@ from teachable.charts import Row, Spec
 from teachable.learning import CurvePoint
 from teachable.report import ClassReport, Finding, Report, SampleMap, Share, TestedPhoto
 from teachable.resources import assets
-from teachable.words import percent, say
+from teachable.words import end, percent, say
 
 if TYPE_CHECKING:
     import jinja2
@@ -222,6 +222,7 @@ def _templates() -> "jinja2.Environment":
         say=say,
         percent=_percent,
         number=percent,
+        end=end,
         tenths=_tenths,
         interval=_interval,
         shape=_shape,
@@ -243,7 +244,7 @@ def _tenths(share: float) -> str:
 
 def _interval(one: Share | CurvePoint) -> str:
     low, high = one.low or 0.0, one.high or 0.0
-    return say("report.page.interval", low=percent(low), high=percent(high))
+    return say("report.page.interval", low=end(low), high=end(high))
 
 
 def _matrix(confusion: Sequence[Sequence[int]], labels: Sequence[Label]) -> tuple[MatrixRow, ...]:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from teachable import intervals, trained
 from teachable.dossier import Found, Photos
-from teachable.finding_words import advice, findings, listed
+from teachable.finding_words import advice, findings
 from teachable.learning import Curve
 from teachable.report import ClassReport, Learning, Report, Share, TestReport
 from teachable.scores import Calibration, ClassScore, Evaluation, TestScore
 from teachable.types import ModelRecord, ProjectInfo
-from teachable.words import percent, say
+from teachable.words import listed, percent, say
 
 SHOWN = 6
 """Findings that are shown; of the others it says how many there are."""

@@ -24,7 +24,7 @@ from teachable.report import Learning
 from teachable.resources import assets
 from teachable.scores import Calibration, Evaluation
 from teachable.types import TrainSettings
-from teachable.words import percent, say
+from teachable.words import end, percent, say
 
 if TYPE_CHECKING:
     from teachable.classroom import Room
@@ -359,7 +359,7 @@ def learning_table(learning: Learning | None) -> Table:
         [
             f"{point.photos:.0f}",
             _share(point.share),
-            say("page.hood.range", low=percent(point.low), high=percent(point.high)),
+            say("page.hood.range", low=end(point.low), high=end(point.high)),
             say("page.hood.line.measured" if point.measured else "page.hood.line.expected"),
         ]
         for point in learning.points
@@ -386,7 +386,7 @@ def reliability_table(calibration: Calibration | None, text: str) -> Table:
         return None
     rows = [
         [
-            say("page.hood.range", low=percent(bin.low), high=percent(bin.high)),
+            say("page.hood.range", low=end(bin.low), high=end(bin.high)),
             _share(bin.confidence),
             _share(bin.accuracy),
             str(bin.count),

@@ -6,11 +6,14 @@ It owns the catalogue format: flat JSON, `{name}` places in the text, and for co
 
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from teachable.resources import assets
+
+LISTED = 3
+"""Names that are named in a sentence; of the others it says how many there are."""
 
 
 @cache
@@ -40,6 +43,16 @@ def say(key: str, locale: str = "en", /, **values: object) -> str:
     if "count" in values and key not in texts:
         key = f"{key}.one" if values["count"] == 1 else f"{key}.other"
     return string.Formatter().vformat(texts[key], (), values)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a sentence; of many only the first few."""
+    quoted = [f"“{name}”" for name in names]
+    if len(quoted) > LISTED:
+        return say("report.list.more", names=", ".join(quoted[: LISTED - 1]), count=len(quoted) - LISTED + 1)
+    if len(quoted) > 1:
+        return say("report.list.and", names=", ".join(quoted[:-1]), last=quoted[-1])
+    return "".join(quoted)
 
 
 def percent(share: float) -> str:

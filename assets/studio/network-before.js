@@ -5,7 +5,7 @@ import { findNetwork, switchNetwork, training } from "./networks.js";
 import { words } from "./project.js";
 import { subscribe } from "./store.js";
 import { tell } from "./toasts.js";
-import { percent, say } from "./words.js";
+import { say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
 /** @typedef {import("./types.d.ts").Before} Before */
@@ -64,7 +64,7 @@ export function beforeAndNow() {
  * @param {{ correct: number, held_out: number }} counts
  */
 function sentence(key, title, share, { correct, held_out: total }) {
-  return say(key, { percent: percent(share), title, correct, total });
+  return say(key, { percent: stated(share), title, correct, total });
 }
 
 /**

@@ -11,7 +11,7 @@ import { findNetwork, noteSpeed, switching, switchNetwork, training } from "./ne
 import { timeNetworks } from "./network-speed.js";
 import { words } from "./project.js";
 import { state } from "./store.js";
-import { measured, megabytes, percent, say } from "./words.js";
+import { end, measured, megabytes, percent, say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Comparison} Comparison */
 /** @typedef {import("./types.d.ts").ComparisonRow} ComparisonRow */
@@ -241,8 +241,8 @@ export function comparisonPanel({ switched }) {
  */
 function accuracy(row, now) {
   if (row.accuracy === null) return cell("accuracy", now.state === "running" ? "…" : "–");
-  const values = { correct: row.correct, total: row.held_out, low: percent(row.low ?? 0), high: percent(row.high ?? 0) };
-  const made = cell("accuracy", percent(row.accuracy));
+  const values = { correct: row.correct, total: row.held_out, low: end(row.low ?? 0), high: end(row.high ?? 0) };
+  const made = cell("accuracy", stated(row.accuracy));
   made.firstElementChild?.append(make("span", { className: "t-muted" }, say("page.comparison.range", values)));
   return made;
 }

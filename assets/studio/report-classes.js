@@ -2,7 +2,7 @@
 
 import { button, make } from "./dom.js";
 import { help } from "./help.js";
-import { percent, say } from "./words.js";
+import { end, say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").ClassReport} ClassReport */
 
@@ -60,7 +60,7 @@ function row(label) {
   if (label.judged) {
     const { share, correct, total, low, high } = label.recall;
     const about = [say("page.report.of_all", { correct, total })];
-    if (low !== null && high !== null) about.push(say("page.report.between", { low: percent(low), high: percent(high) }));
+    if (low !== null && high !== null) about.push(say("page.report.between", { low: end(low), high: end(high) }));
     line.append(cell("recall", share, about), cell("precision", label.precision), cell("f1", label.f1));
   } else line.append(make("td", { colSpan: FIGURES.length, className: "t-hood-untested" }, make("span", { className: "t-badge t-badge-warm" }, say("page.report.not_tested"))));
   line.append(make("td", { className: "t-hood-advice" }, label.advice));
@@ -87,6 +87,6 @@ function cell(name, share, about = []) {
   const bar = make("span", { className: "t-hood-bar", "aria-hidden": "true" }, make("span", {}));
   const fill = bar.firstElementChild;
   if (fill instanceof HTMLElement) fill.style.inlineSize = `${100 * (share ?? 0)}%`;
-  const text = make("span", { className: "t-hood-figure" }, share === null ? "–" : percent(share));
+  const text = make("span", { className: "t-hood-figure" }, share === null ? "–" : stated(share));
   return make("td", { "data-figure": name }, make("div", { className: "t-hood-cell", "data-label": say(`page.report.${name}`) }, text, share === null ? null : bar, ...about.map((one) => make("span", { className: "t-muted" }, one))));
 }

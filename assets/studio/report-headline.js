@@ -3,7 +3,7 @@
 import { reportPageUrl } from "./api.js";
 import { icon, make, write } from "./dom.js";
 import { state } from "./store.js";
-import { percent, say } from "./words.js";
+import { end, percent, say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Share} Share */
 
@@ -30,9 +30,9 @@ export function headline() {
     update(report) {
       // A sentence that begins with the figure begins large.
       const { share } = report.accuracy;
-      const lead = share === null ? "" : percent(share);
-      figure.hidden = !lead || !report.headline.startsWith(lead);
-      write(figure, figure.hidden ? "" : lead);
+      const lead = share === null ? "" : stated(share);
+      figure.hidden = !lead || !report.headline.toLowerCase().startsWith(lead);
+      write(figure, figure.hidden ? "" : report.headline.slice(0, lead.length));
       write(sentence, figure.hidden ? report.headline : report.headline.slice(lead.length));
       write(method, report.method);
       download.hidden = report.state !== "done";
@@ -76,9 +76,9 @@ export function range(name, kind) {
       const { share, low, high, correct, total } = score;
       band.hidden = low === null || high === null;
       dot.hidden = false;
-      write(value, percent(share));
+      write(value, stated(share));
       const counted = say("page.report.of", { correct, count: total });
-      write(between, band.hidden ? counted : `${counted}, ${say("page.report.between", { low: percent(low ?? 0), high: percent(high ?? 0) })}`);
+      write(between, band.hidden ? counted : `${counted}, ${say("page.report.between", { low: end(low ?? 0), high: end(high ?? 0) })}`);
       band.style.insetInlineStart = `${100 * (low ?? 0)}%`;
       band.style.inlineSize = `${100 * ((high ?? 0) - (low ?? 0))}%`;
       dot.style.insetInlineStart = `${100 * share}%`;

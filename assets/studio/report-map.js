@@ -16,7 +16,7 @@ import { deleteSamples, moveSamples, words } from "./project.js";
 import { busy } from "./report-store.js";
 import { findClass, state, subscribe } from "./store.js";
 import { testCommands } from "./test-set.js";
-import { percent, say } from "./words.js";
+import { say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Report} Report */
 /** @typedef {import("./types.d.ts").SampleMap} SampleMap */
@@ -185,7 +185,7 @@ export function sampleMap() {
     element.dataset.state = "ready";
     note.hidden = true;
     methods.choose(method, false);
-    write(about, `${say("page.map.about")}${answer.explained === null ? "" : ` ${say("page.map.explained", { share: percent(answer.explained) })}`}`);
+    write(about, `${say("page.map.about")}${answer.explained === null ? "" : ` ${say("page.map.explained", { share: stated(answer.explained) })}`}`);
     showLegend();
     hide();
     stage.show(points, labels.map(({ color }) => color));

@@ -3,7 +3,7 @@
 import { make, write } from "./dom.js";
 import { className } from "./report-classes.js";
 import { range } from "./report-headline.js";
-import { percent, say } from "./words.js";
+import { say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Report} Report */
 
@@ -27,7 +27,7 @@ export function testResult() {
       body.replaceChildren(
         ...(test?.per_class ?? []).map(([id, { share, correct, total }]) => {
           const label = report.classes.find((one) => one.id === id);
-          const result = share === null ? "–" : say("page.report.share_of", { share: percent(share), correct, total });
+          const result = share === null ? "–" : say("page.report.share_of", { share: stated(share), correct, total });
           return make("tr", {}, make("th", { scope: "row" }, label ? className(label) : null), make("td", {}, result));
         }),
       );

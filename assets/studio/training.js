@@ -14,7 +14,7 @@ import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
 import { openVersions } from "./versions.js";
-import { decimal, list, percent, say } from "./words.js";
+import { decimal, end, list, percent, say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Status} Status */
 /** @typedef {import("./types.d.ts").ModelStatus} ModelStatus */
@@ -146,13 +146,22 @@ export function mountTraining({ element, trigger, props, watch }) {
     if (!judged && why.parentElement === summary) unjudged.after(why);
     if (judged) {
       const total = model.class_ids.length;
-      write(figure, say("page.train.accuracy", { percent: percent(model.accuracy ?? 0) }));
-      const values = { low: percent(model.low ?? 0), high: percent(model.high ?? 0), judged: total - model.unjudged.length, total };
+      write(figure, say("page.train.accuracy", { percent: stated(model.accuracy ?? 0) }));
+      const values = { low: end(model.low ?? 0), high: end(model.high ?? 0), judged: total - model.unjudged.length, total };
       write(detail, say(model.unjudged.length ? "page.train.unseen_some" : "page.train.unseen", values));
     }
-    const names = model.unjudged.map((id) => findClass(id)?.name ?? "").filter(Boolean);
+    const names = called(model.unjudged);
     unjudged.hidden = names.length === 0;
-    if (names.length) write(unjudged, say(judged ? "page.train.unjudged" : "page.train.unmeasured", { count: names.length, names: list(names) }));
+    if (!names.length) return;
+    const lacking = say(judged ? "page.train.unjudged" : "page.train.unmeasured", { count: names.length, names: list(names) });
+    // Who recorded twice would not understand the first half without the second.
+    const merged = called(model.merged);
+    write(unjudged, merged.length ? `${lacking} ${say("page.train.merged", { names: list(merged) })}` : lacking);
+  }
+
+  /** @param {string[]} ids of classes, of which some may be gone */
+  function called(ids) {
+    return ids.map((id) => findClass(id)?.name ?? "").filter(Boolean);
   }
 
   /**

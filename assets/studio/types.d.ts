@@ -40,6 +40,7 @@ export interface Version {
   accuracy: number | null;
   low: number | null;
   high: number | null;
+  judged: number;
   bytes: number;
   restorable: boolean;
 }

@@ -4,7 +4,7 @@ import { thumbnailUrl } from "./api.js";
 import { className } from "./bars.js";
 import { icon, make } from "./dom.js";
 import { state } from "./store.js";
-import { percent, say } from "./words.js";
+import { end, say, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Version} Version */
 /** @typedef {import("./types.d.ts").Compared} Compared */
@@ -50,6 +50,9 @@ function title(version) {
 function side(version, score, found, told) {
   const share = score.accuracy ?? 0;
   const better = told && found.better === version.id;
+  const total = found.classes.length;
+  const judged = found.classes.filter((one) => one.total > 0).length;
+  const values = { low: end(score.low ?? 0), high: end(score.high ?? 0), judged, total };
   const bar = make("span", { className: "t-compared-bar", "aria-hidden": "true" }, make("i"), make("b"));
   bar.style.setProperty("--share", String(share));
   bar.style.setProperty("--low", String(score.low ?? 0));
@@ -58,9 +61,9 @@ function side(version, score, found, told) {
     "section",
     { className: `t-compared-side${better ? " t-compared-better" : ""}`, "data-testid": "compared-side" },
     make("h3", { className: "t-small-title", dir: "auto" }, title(version), better ? make("span", { className: "t-badge" }, icon("check"), say("page.versions.better")) : null),
-    make("p", { className: "t-figure" }, percent(share)),
+    make("p", { className: "t-figure" }, stated(share)),
     bar,
-    make("p", { className: "t-muted" }, say("page.versions.correct", { correct: score.correct, total: found.photos }), " ", say("page.versions.range", { low: percent(score.low ?? 0), high: percent(score.high ?? 0) })),
+    make("p", { className: "t-muted" }, say("page.versions.correct", { correct: score.correct, total: found.photos }), " ", say(judged < total ? "page.versions.range_some" : "page.versions.range", values)),
   );
 }
 
@@ -101,7 +104,7 @@ function classTable(first, second, found) {
  * @param {number} total
  */
 function cell(mine, other, total) {
-  return make("td", { className: mine > other ? "t-strong" : "" }, percent(mine / total));
+  return make("td", { className: mine > other ? "t-strong" : "" }, stated(mine / total));
 }
 
 /**

@@ -6,7 +6,7 @@ import { menu } from "./menu.js";
 import { nameField } from "./name.js";
 import { state } from "./store.js";
 import { deleteVersion, nameVersion, restoreVersion } from "./versions-store.js";
-import { moment, percent, say, size } from "./words.js";
+import { end, moment, say, size, stated } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Version} Version */
 /** @typedef {import("./types.d.ts").Versions} Versions */
@@ -141,9 +141,11 @@ export function versionRow(id, { choose, took, left }) {
       name.show(now.name ?? "");
       write(made, moment(now.created));
       const judged = now.accuracy !== null;
-      write(score, judged ? percent(now.accuracy ?? 0) : "");
-      const range = { low: percent(now.low ?? 0), high: percent(now.high ?? 0) };
-      write(scoreText, judged ? say("page.versions.score", range) : say("page.versions.unjudged"));
+      write(score, judged ? stated(now.accuracy ?? 0) : "");
+      const total = now.classes.length;
+      const values = { low: end(now.low ?? 0), high: end(now.high ?? 0), judged: now.judged, total };
+      if (!judged) write(scoreText, say("page.versions.unjudged"));
+      else write(scoreText, say(now.judged < total ? "page.versions.score_some" : "page.versions.score", values));
       const photos = say("page.samples.count", { count: now.samples });
       write(facts, [photos, now.network, size(now.bytes)].join(" · "));
       const shown = now.classes.slice(0, NAMED).map((label) => {

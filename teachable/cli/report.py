@@ -13,7 +13,7 @@ import typer
 from teachable import settings
 from teachable.cli.finding import check_target, find_project
 from teachable.errors import StorageFull
-from teachable.words import percent, say
+from teachable.words import end, percent, say
 
 if TYPE_CHECKING:
     from teachable.report import ClassReport, Report, Share
@@ -122,7 +122,7 @@ def _classes(classes: "Sequence[ClassReport]") -> None:
     rows = [tuple(say(f"cli.report.head.{one}") for one in headings), *map(_cells, classes)]
     typer.echo()
     for name, right, precision, f1, samples, recordings in rows:
-        typer.echo(f"{name:<{_NAME_WIDTH}} {right:>24} {precision:>9} {f1:>5} {samples:>6} {recordings:>10}".rstrip())
+        typer.echo(f"{name:<{_NAME_WIDTH}} {right:>26} {precision:>9} {f1:>8} {samples:>6} {recordings:>10}".rstrip())
     advice = [one.advice for one in classes if one.advice]
     if advice:
         _list(say("cli.report.advice"), advice)
@@ -142,7 +142,7 @@ def _cells(one: "ClassReport") -> tuple[str, ...]:
 def _share(one: "Share") -> str:
     if one.share is None or one.low is None or one.high is None:
         return say("cli.report.nothing")
-    ends = {"low": percent(one.low), "high": percent(one.high)}
+    ends = {"low": end(one.low), "high": end(one.high)}
     return say("cli.report.share", correct=one.correct, total=one.total, percent=percent(one.share), **ends)
 
 

@@ -19,7 +19,7 @@ from teachable.cli.importing import USUAL_RATE, choices, finished, take
 from teachable.errors import StorageFull, TeachableError
 from teachable.scores import Evaluation, TestScore
 from teachable.types import ModelRecord, Rejected, TrainSettings
-from teachable.words import percent, say
+from teachable.words import end, percent, say
 
 if TYPE_CHECKING:
     from teachable.workflow import Status, Workspace
@@ -232,16 +232,18 @@ def _report(out: Path, record: ModelRecord, labels: list[str], independent: bool
     if score.accuracy is None or score.low is None or score.high is None:
         typer.echo(say("cli.train.unjudged_all"))
     else:
-        typer.echo(
-            say(
-                "cli.train.accuracy",
-                correct=score.correct,
-                total=score.held_out,
-                percent=_percent(score.accuracy),
-                low=_percent(score.low),
-                high=_percent(score.high),
-            )
-        )
+        figures = {
+            "correct": str(score.correct),
+            "total": str(score.held_out),
+            "percent": f"{percent(score.accuracy)} %",
+            "low": f"{end(score.low)} %",
+            "high": f"{end(score.high)} %",
+        }
+        if score.unjudged:
+            judged = len(labels) - len(score.unjudged)
+            typer.echo(say("cli.train.accuracy_some", judged=judged, classes=len(labels), **figures))
+        else:
+            typer.echo(say("cli.train.accuracy", **figures))
         _report_classes(score, labels)
         typer.echo(say("cli.train.independent" if independent else "cli.train.groups"))
     if score.test is not None:
@@ -253,8 +255,8 @@ def _report(out: Path, record: ModelRecord, labels: list[str], independent: bool
 def _report_test(test: TestScore) -> None:
     """Say how the finished model did on photos it was never trained on."""
     if test.total:
-        shares = {"percent": test.correct / test.total, "low": test.low, "high": test.high}
-        said = {name: _percent(share) for name, share in shares.items()}
+        said = {"percent": percent(test.correct / test.total), "low": end(test.low), "high": end(test.high)}
+        said = {name: f"{share} %" for name, share in said.items()}
         typer.echo(say("cli.train.test", correct=test.correct, total=test.total, **said))
     if test.leaking:
         typer.echo(say("cli.train.test_leaking", count=test.leaking))
@@ -267,10 +269,6 @@ def _report_classes(score: Evaluation, labels: list[str]) -> None:
     if score.unjudged:
         names = ", ".join(labels[index] for index in score.unjudged)
         typer.echo(say("cli.train.unjudged", names=names, count=len(score.unjudged)))
-
-
-def _percent(share: float) -> str:
-    return f"{percent(share)} %"
 
 
 def _bar(length: int, label: str, quiet: bool) -> Any:

@@ -12,13 +12,14 @@ from teachable import settings
 from teachable.cli.finding import find_project
 from teachable.errors import InvalidInput
 from teachable.types import ProjectInfo
-from teachable.words import percent, say
+from teachable.words import end, percent, say
 
 if TYPE_CHECKING:
     from teachable.versions import Compared, Side, Version, VersionList, Versions
     from teachable.workflow import Workspace
 
 _NAME_WIDTH = 24
+_SCORE_WIDTH = 15
 
 
 def versions(
@@ -92,8 +93,11 @@ def _compare(known: "Versions", info: ProjectInfo, numbers: tuple[int, int], as_
     typer.echo(found.about)
     if found.way != "none":
         typer.echo()
+        judged = sum(one.total > 0 for one in found.classes)
         for version, side in ((first, found.first), (second, found.second)):
-            typer.echo(_side(version, side, found.photos))
+            line = _side(version, side, found.photos)
+            some = {"judged": str(judged), "total": str(len(found.classes))}
+            typer.echo(line if judged == len(found.classes) else say("cli.versions.some", score=line, **some))
         typer.echo()
         _show_classes(first, second, found)
     typer.echo(found.verdict)
@@ -102,8 +106,7 @@ def _compare(known: "Versions", info: ProjectInfo, numbers: tuple[int, int], as_
 
 
 def _side(version: "Version", side: "Side", photos: int) -> str:
-    shares = {"share": side.accuracy or 0.0, "low": side.low or 0.0, "high": side.high or 0.0}
-    values = {name: percent(share) for name, share in shares.items()}
+    values = {"share": percent(side.accuracy or 0.0), "low": end(side.low or 0.0), "high": end(side.high or 0.0)}
     return say("cli.versions.side", number=version.number, correct=side.correct, total=photos, **values)
 
 
@@ -115,7 +118,7 @@ def _show_classes(first: "Version", second: "Version", found: "Compared") -> Non
         if one.total
     ]
     for title, photos, one_share, other_share in (headings, *rows):
-        typer.echo(f"{_short(title):<{_NAME_WIDTH}} {photos:>7} {one_share:>6} {other_share:>6}")
+        typer.echo(f"{_short(title):<{_NAME_WIDTH}} {photos:>7} {one_share:>8} {other_share:>8}")
     typer.echo()
 
 
@@ -126,19 +129,29 @@ def _show(info: ProjectInfo, found: "VersionList") -> None:
         return
     typer.echo(say("cli.versions.title", project=info.name, count=len(found.versions)))
     typer.echo()
-    for one in found.versions:
+    scores = [_score(one) for one in found.versions]
+    width = max(_SCORE_WIDTH, *map(len, scores))
+    for one, score in zip(found.versions, scores, strict=True):
         made = datetime.fromtimestamp(one.created).astimezone().strftime("%Y-%m-%d %H:%M")
-        score = "–"
-        if one.accuracy is not None and one.low is not None and one.high is not None:
-            shares = {"share": one.accuracy, "low": one.low, "high": one.high}
-            score = say("cli.compare.share", **{name: percent(share) for name, share in shares.items()})
         classes = ", ".join(
             label.name if label.photos is None else f"{label.name} ({label.photos})" for label in one.classes
         )
         mark = "*" if one.id == found.current else " "
-        typer.echo(f"{mark} {one.number:>3}  {made}  {score:>15}  {_short(one.name or ''):<{_NAME_WIDTH}} {classes}")
+        typer.echo(
+            f"{mark} {one.number:>3}  {made}  {score:>{width}}  {_short(one.name or ''):<{_NAME_WIDTH}} {classes}"
+        )
     typer.echo()
     typer.echo(say("cli.versions.legend"))
+
+
+def _score(one: "Version") -> str:
+    """Return how good a version is, and of how many of its classes that is known."""
+    if one.accuracy is None or one.low is None or one.high is None:
+        return "–"
+    score = say("cli.compare.share", share=percent(one.accuracy), low=end(one.low), high=end(one.high))
+    if one.judged == len(one.classes):
+        return score
+    return say("cli.versions.some", score=score, judged=one.judged, total=len(one.classes))
 
 
 def _short(title: str) -> str:

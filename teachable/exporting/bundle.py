@@ -15,7 +15,7 @@ from typing import Any
 from teachable import __version__
 from teachable.exporting.exporter import Precision, Variant
 from teachable.metadata import FORMAT_VERSION, ModelMetadata
-from teachable.words import percent, say
+from teachable.words import end, listed, percent, say
 
 # Zip files know no earlier time.
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -147,9 +147,14 @@ def readme(metadata: ModelMetadata, about: str, kept: Precision = "full", *, uns
     if score.accuracy is None or score.low is None or score.high is None:
         good = say("export.readme.unjudged")
     else:
-        shares = {"share": score.accuracy, "low": score.low, "high": score.high}
-        percents = {name: percent(share) for name, share in shares.items()}
-        good = say("export.readme.judged", correct=score.correct, count=score.held_out, **percents)
+        figures = {"share": percent(score.accuracy), "low": end(score.low), "high": end(score.high)}
+        figures |= {"correct": str(score.correct), "count": str(score.held_out)}
+        good = say("export.readme.judged", **figures)
+        if names := untested(metadata):
+            total = len(metadata.labels)
+            left_out = say("export.readme.untested", names=listed([plain(name) for name in names]), count=len(names))
+            some = {"judged": str(total - len(names)), "total": str(total), "untested": left_out}
+            good = say("export.readme.judged_some", **some, **figures)
         if kept == "quarter":
             good = f"{good} {say('export.readme.judged_full')}"
     good = f"{good} {_limits(metadata, unsure)}"
@@ -158,6 +163,11 @@ def readme(metadata: ModelMetadata, about: str, kept: Precision = "full", *, uns
     head = say("export.readme.head", project=plain(metadata.project), date=made, version=__version__)
     parts = (f"# {plain(metadata.project)}", head, about.strip(), say("export.readme.classes"), labels, good)
     return ("\n\n".join(parts) + "\n").encode()
+
+
+def untested(metadata: ModelMetadata) -> list[str]:
+    """Return the classes of which nothing could be kept aside: what is known about accuracy says nothing of them."""
+    return [label for index, label in enumerate(metadata.labels) if index in metadata.evaluation.unjudged]
 
 
 def _limits(metadata: ModelMetadata, unsure: bool) -> str:

@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import html
 import json
-import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from teachable.errors import ModelFileError
+from teachable.exporting.bundle import untested
 from teachable.exporting.exporter import Precision, Source
 from teachable.metadata import ModelMetadata
 from teachable.projects.classes import COLORS
 from teachable.resources import assets
-from teachable.words import catalogue, say
+from teachable.words import catalogue, end, listed, percent, say
 
 LOCALE = "en"
 
@@ -161,9 +161,13 @@ def goodness(metadata: ModelMetadata, kept: Precision) -> str:
     strange = say("offline.good_always" if metadata.unknown_below is None else "offline.good_unsure")
     if score.accuracy is None or score.low is None or score.high is None:
         return f"{say('offline.good_unjudged')} {strange}"
-    shares = {"share": score.accuracy, "low": score.low, "high": score.high}
-    percents = {name: str(math.floor(100 * share + 0.5)) for name, share in shares.items()}
-    judged = say("offline.good_judged", correct=score.correct, count=score.held_out, **percents)
+    figures = {"share": percent(score.accuracy), "low": end(score.low), "high": end(score.high)}
+    figures |= {"correct": str(score.correct), "count": str(score.held_out)}
+    judged = say("offline.good_judged", **figures)
+    if names := untested(metadata):
+        total = len(metadata.labels)
+        left_out = say("offline.good_untested", names=listed(names), count=len(names))
+        judged = say("offline.good_judged_some", judged=total - len(names), total=total, untested=left_out, **figures)
     rounded = f" {say('offline.good_quarter')}" if kept == "quarter" else ""
     return f"{judged}{rounded} {strange}"
 
