@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from teachable.importing import Options, Plan, Source
+from teachable.importing import Options, Plan, Source, Stop
 from teachable.intakes import Into, PhotoIntake, ProjectIntake
 from teachable.orders import Order
 from teachable.projects.names import new_id
@@ -114,6 +114,7 @@ class Arrival:
         self.source: Source | None = None
         self.plan: Plan | None = None
         self.intake: PhotoIntake | ProjectIntake | None = None
+        self.stop = Stop()
         owner = project or self.id
         self.reading = Reading(owner)
         self.taking: Taking | None = None
@@ -136,6 +137,8 @@ class Arrival:
     def drop(self) -> None:
         """Let go of the file, and remove it where it was sent."""
         with self.lock:
+            if self.intake is not None:
+                self.intake.rest()
             if self.source is not None:
                 self.source.close()
             self.source = None

@@ -56,10 +56,21 @@ class Imports:
         self._lock = threading.Lock()
         self._entries: dict[str, Arrival] = {}
         self._reading = Orders[Reading](
-            "read-imports", self._read, died="import_died", closing="import_closing", tidy=self._tidy_reading
+            "read-imports",
+            self._read,
+            died="import_died",
+            closing="import_closing",
+            stop=self._stop,
+            tidy=self._tidy_reading,
         )
         self._taking = Orders[Taking](
-            "take-imports", self._take, died="import_died", closing="import_closing", tidy=lambda one: one.entry.drop()
+            "take-imports",
+            self._take,
+            died="import_died",
+            closing="import_closing",
+            stop=self._stop,
+            rest=self._rest,
+            tidy=lambda one: one.entry.drop(),
         )
 
     # Beginning
@@ -182,6 +193,8 @@ class Imports:
             raise NotFound("preview_unknown")
         try:
             return source.preview(number)
+        except Cancelled as error:
+            raise NotFound("preview_unknown") from error
         except (OSError, ValueError) as error:
             if entry.source is None:  # it ended in this moment, and its file was closed
                 raise NotFound("preview_unknown") from error
@@ -275,13 +288,25 @@ class Imports:
             forgotten = [one for one in self._entries.values() if one.state == "planned" and one.asked < before]
         self._give_up(forgotten)
 
+    def _stop(self, cancelled: threading.Event) -> None:
+        """Wake what is being read for somebody who gave it up."""
+        with self._lock:
+            entries = [one for one in self._entries.values() if one.order.cancelled is cancelled]
+        for entry in entries:
+            entry.stop.set()
+
+    def _rest(self, order: Taking) -> None:
+        """Keep nothing open for an import that is paused, perhaps for hours."""
+        if order.entry.intake is not None:
+            order.entry.intake.rest()
+
     # The threads
 
     def _read(self, order: Reading) -> str:
         entry = order.entry
         scratch = entry.place / "scratch"
         scratch.mkdir()
-        source = open_source(entry.path, entry.name, scratch)
+        source = open_source(entry.path, entry.name, scratch, entry.stop)
         with entry.lock:
             entry.source = source
             entry.plan = source.plan

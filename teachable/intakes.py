@@ -7,7 +7,7 @@ It owns where a batch ends, what is counted and what belongs together. When the 
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class PhotoIntake:
         self._action = self.project.begin("imported")
         self._made = False
         self._waiting = deque((one.key, class_id) for one, class_id in zip(wanted, self._classes(wanted), strict=True))
-        self._items: Iterator[Item] = iter(())
+        self._items = _nothing()
         self._next: Item | None = None
         self._key, self._class_id = "", ""
         self._before = 0
@@ -131,11 +131,18 @@ class PhotoIntake:
         """Note that everything that was added is gone again: nothing is left to take back."""
         self.counts.added, self._made = 0, False
 
+    def rest(self) -> None:
+        """Let go of what is open until the next batch is taken, if there is one. Nothing may be taken meanwhile."""
+        # Not left to whoever forgets it: what failed is kept to be shown, and a process and a file with it.
+        self._items.close()
+        if self._next is not None:
+            self._items = self._source.items(self._key, self._options, self._next.index + 1)
+
     def step(self, cancelled: threading.Event) -> bool:
         """Take the next batch; return whether there may be more.
 
         Raises:
-            NotFound: the class or the project was deleted.
+            NotFound: the project was deleted.
             Conflict: what was added so far was taken back.
             StorageFull: the disk has no room.
             TooLarge: the project is full.
@@ -152,10 +159,13 @@ class PhotoIntake:
             group = hashlib.sha256(f"{self._digest}/{self._key}/{first.group}".encode()).hexdigest()[:32]
             try:
                 result = self.project.add_photos(self._class_id, group, good, test=first.test, action=self._action)
-            except NotFound:
+            except NotFound as error:
                 # A class that this import made goes when it is taken back: saying so says more.
                 self.project.require_begun(self._action)
-                raise
+                if error.key != "class_unknown":
+                    raise
+                self._leave_class()
+                return True
             self.counts.added += len(result.added)
             self.counts.repeats += result.repeats
             for one in result.rejected:
@@ -183,6 +193,14 @@ class PhotoIntake:
                 break
         return batch
 
+    def _leave_class(self) -> None:
+        """Go on with the other classes: somebody deleted the one that photos were being added to."""
+        name = next(one.name for one in self._source.plan.classes if one.key == self._key)
+        self.counts.leave_out(rejected(name, NotFound("import_class_gone", name=name)))
+        self.counts.done = self._before + self._totals[self._key]
+        self._items.close()
+        self._next = None
+
     def _advance(self) -> bool:
         """Go on to the next class; return whether there is one."""
         if self._key:
@@ -208,6 +226,10 @@ class PhotoIntake:
             yield made[key]
 
 
+def _nothing() -> Generator[Item]:
+    yield from ()
+
+
 class ProjectIntake:
     """A whole project on its way out of a zip; nothing of it is to be seen until all of it is there.
 
@@ -230,6 +252,9 @@ class ProjectIntake:
         self.project: Project | None = None
         self.undo = None
         self.counts = Counts(len(source.packed.photos))
+
+    def rest(self) -> None:
+        """Nothing stays open between two batches."""
 
     def step(self, cancelled: threading.Event) -> bool:
         """Take the next batch; return whether there may be more.

@@ -65,6 +65,7 @@ class Orders(Generic[Ordered]):
         died: name of the text for a failure nobody foresaw, below `error`.
         closing: name of the text for an order that comes when everything is being closed, below `error`.
         stop: called with the event of an order that was given up while it is worked on, to wake whoever waits.
+        rest: called with an order that was paused, once nothing is done about it.
         tidy: called with an order just before it ends, however it does.
     """
 
@@ -76,6 +77,7 @@ class Orders(Generic[Ordered]):
         died: str,
         closing: str,
         stop: Callable[[threading.Event], None] = lambda cancelled: None,
+        rest: Callable[[Ordered], None] = lambda order: None,
         tidy: Callable[[Ordered], None] = lambda order: None,
     ) -> None:
         self._name = name
@@ -83,6 +85,7 @@ class Orders(Generic[Ordered]):
         self._died = died
         self._closing = closing
         self._stop = stop
+        self._rest = rest
         self._tidy = tidy
         self.lock = threading.RLock()
         self._closed = False
@@ -126,6 +129,8 @@ class Orders(Generic[Ordered]):
             if order in self._waiting:
                 self._waiting.remove(order)
             order.state = "paused"
+            if order is not self._working:
+                self._rest(order)
 
     def release(self, order: Ordered) -> None:
         """Go on with an order that was paused; others stay as they are.
@@ -180,10 +185,12 @@ class Orders(Generic[Ordered]):
             with self.lock:
                 if state is None and order.cancelled.is_set():
                     state = "cancelled"
-                if state is None and not order.held:
-                    self._waiting.append(order)
                 if state is None:
                     self._working = None
+                    if order.held:
+                        self._rest(order)
+                    else:
+                        self._waiting.append(order)
             if state is not None:
                 self._end(order, state, error)
 

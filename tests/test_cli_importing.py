@@ -99,3 +99,19 @@ def test_what_is_shown_of_a_video_counts_the_photos_at_the_rate(tmp_path: Path) 
     clip = video(tmp_path / "clip.mp4", frames=40, fps=10)
     shown = teachable("import", clip, "--rate", "1", "--dry-run", "--home", tmp_path / "home")
     assert "clip: 4 photos, 1 recording" in shown.stdout
+
+
+def test_what_is_left_out_is_named_before_anything_is_made_and_counts_in_the_end(pets: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (pets / "Dog" / "broken.jpg").unlink()
+    (pets / "Dog" / "clip.mp4").write_bytes(video(tmp_path / "clip.mp4").read_bytes()[:300])
+    for more in (["--dry-run"], []):
+        done = teachable("import", pets, *more, "--home", home)
+        assert done.exit_code == 1
+        assert "clip.mp4 is damaged" in done.stderr
+
+
+def test_a_rate_that_cannot_be_is_refused_before_the_video_is_looked_at(tmp_path: Path) -> None:
+    done = teachable("import", video(tmp_path / "clip.mp4"), "--rate", "100", "--home", tmp_path / "home")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "100" in done.stderr

@@ -3,31 +3,23 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
 import bringing
 import psutil
 import pytest
+from bringing import decoders
 from making import until
 
 from teachable import children
-from teachable.errors import InvalidInput, TeachableError
-from teachable.importing import Item, Options, decoding, open_source, videos
+from teachable.errors import Cancelled, InvalidInput, TeachableError
+from teachable.importing import Item, Options, Stop, decoding, open_source, videos
 
 STUCK = "import time; time.sleep(600)"
-
-
-def decoders() -> list[psutil.Process]:
-    found = []
-    for one in psutil.Process().children():
-        try:
-            if any("teachable.importing.frames" in part for part in one.cmdline()):
-                found.append(one)
-        except psutil.NoSuchProcess:
-            pass
-    return found
 
 
 @pytest.fixture(autouse=True)
@@ -74,9 +66,50 @@ def test_a_process_that_died_while_it_waited_is_not_used(folder: Path, tmp_path:
 def test_a_video_that_never_ends_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_CHILD", STUCK)
     monkeypatch.setattr(decoding, "PATIENCE_SECONDS", 0.3)
-    with pytest.raises(InvalidInput) as caught, decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6):
+    with pytest.raises(InvalidInput) as caught, decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6, Stop()):
         pass
     assert caught.value.key == "video_slow"
+
+
+def test_a_long_way_to_an_answer_is_no_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life keep a process from being given up, however long it takes altogether."""
+    slow = (
+        "import sys, time; sys.path.append(sys.argv[1]); from teachable.importing import frames\n"
+        "frames.SIGN_SECONDS = 0.0\n"
+        "read = frames._Reader._decoded\n"
+        "def slowly(self, start):\n"
+        "    for frame in read(self, start):\n"
+        "        time.sleep(0.06)\n"
+        "        yield frame\n"
+        "frames._Reader._decoded = slowly\n"
+        "frames.main()"
+    )
+    monkeypatch.setattr(decoding, "_CHILD", slow)
+    with decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6, Stop()) as player:
+        monkeypatch.setattr(decoding, "PATIENCE_SECONDS", 2.0)
+        began = time.monotonic()
+        assert [place for place, _ in player.frames(Fraction(1, 10), 0, 2)] == [0, 1]
+        assert time.monotonic() - began > decoding.PATIENCE_SECONDS
+
+
+def test_what_hangs_is_given_up_at_once_when_somebody_says_so(folder: Path, tmp_path: Path) -> None:
+    stop = Stop()
+    with open_source(folder, "w", tmp_path, stop) as source:
+        going = source.items("c0")
+        next(going)
+        (process,) = decoders()
+        process.suspend()
+        limit = threading.Timer(0.2, stop.set)
+        limit.start()
+        with pytest.raises(Cancelled):
+            next(going)
+        limit.join()
+        with pytest.raises(Cancelled):
+            next(source.items("c1"))
+        with pytest.raises(Cancelled):
+            source.preview(0)
+    with pytest.raises(Cancelled):
+        open_source(folder, "w", tmp_path, stop)
 
 
 def test_where_no_process_can_be_started_that_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +117,7 @@ def test_where_no_process_can_be_started_that_is_said(folder: Path, monkeypatch:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(children, "start", refuse)
-    with pytest.raises(TeachableError) as caught, decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6):
+    with pytest.raises(TeachableError) as caught, decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6, Stop()):
         pass
     assert caught.value.key == "video_process"
 
@@ -92,13 +125,13 @@ def test_where_no_process_can_be_started_that_is_said(folder: Path, monkeypatch:
 def test_what_goes_wrong_in_the_process_is_said_and_logged(
     folder: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(InvalidInput) as caught, decoding.opened(folder / "gone.mp4", "1.mp4", 10**6):
+    with pytest.raises(InvalidInput) as caught, decoding.opened(folder / "gone.mp4", "1.mp4", 10**6, Stop()):
         pass
     assert caught.value.key == "video_stopped"
     assert "FileNotFoundError" in caplog.text
     # The process is as good as before.
     (process,) = decoders()
-    with decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6) as player:
+    with decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6, Stop()) as player:
         assert player.seconds(10) == 5.0
     assert decoders() == [process]
 
@@ -148,7 +181,7 @@ def test_ffmpeg_is_not_loaded_where_photos_are_kept(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_a_process_has_only_so_much_memory(folder: Path) -> None:
-    with decoding.opened(folder / "A" / "1.mp4", "1.mp4", videos.MOST_PIXELS):
+    with decoding.opened(folder / "A" / "1.mp4", "1.mp4", videos.MOST_PIXELS, Stop()):
         (process,) = decoders()
         most, _ = process.rlimit(psutil.RLIMIT_AS)
     assert 4 * 2**30 < most < 6 * 2**30

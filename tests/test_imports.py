@@ -5,19 +5,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import bringing
 import pytest
 from making import DEADLINE, photo, until
 
 from teachable import imports, intakes
 from teachable.arrivals import Choices, Import
 from teachable.errors import Conflict, InvalidInput, NotFound, TooLarge
-from teachable.importing import Options, Source
+from teachable.importing import Options, Source, decoding
 from teachable.intakes import Into
 from teachable.projects import Project
 from teachable.settings import Limits
 from teachable.workflow import Workspace
 
 RED, BLUE = (220, 60, 60), (60, 60, 220)
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "IDLE_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -222,6 +228,84 @@ def test_taking_it_back_while_it_runs_ends_it(space: Workspace, tmp_path: Path) 
     # Nothing of it is there any more, so that nothing is offered to be taken back either.
     assert (ended.added, ended.undo) == (0, None)
     assert [one.samples for one in space.project(info.id).classes] == [0, 0]
+
+
+def test_a_class_that_is_deleted_meanwhile_does_not_end_the_others(space: Workspace, tmp_path: Path) -> None:
+    info = space.create_project()
+    into = dict(zip(("Cat", "Dog"), (one.id for one in info.classes), strict=True))
+    with gated() as gate:
+        found = planned(space, zipped(tmp_path / "x.zip", {"Cat": 6, "Dog": 4}))
+        space.imports.start(found.id, everything(found, info.id, into))
+        gate.open(1)
+        until(lambda: len(gate.came) == 2)
+        space.delete_class(info.id, into["Cat"])
+        gate.open()
+        ended = space.imports.wait(found.id, DEADLINE)
+    assert (ended.state, ended.added, ended.done, ended.rejected_total) == ("done", 6, 10, 1)
+    assert "“Cat” was deleted" in ended.rejected[0].reason
+    assert [(one.name, one.samples) for one in space.project(info.id).classes] == [("Class 2", 4)]
+
+
+@contextmanager
+def showing(space: Workspace, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The first photos of a video are in; gives the project and the import."""
+    info = space.create_project()
+    with gated() as gate:
+        found = planned(space, bringing.video(tmp_path / "a.mp4", frames=200))
+        space.imports.start(found.id, everything(found, info.id, {"a": info.classes[0].id}))
+        gate.open(1)
+        until(lambda: len(gate.came) == 2)
+        assert len(bringing.decoders()) == 1
+        yield info.id, found.id
+
+
+@pytest.mark.parametrize("way", ["cancel", "undo", "class", "project"])
+def all_end() -> None:
+    until(lambda: bringing.decoders() == [], "the end of the process that decodes")
+
+
+@pytest.mark.parametrize("way", ["cancel", "undo", "class", "project"])
+def test_a_video_that_is_not_wanted_any_more_is_let_go_of(space: Workspace, tmp_path: Path, way: str) -> None:
+    with showing(space, tmp_path) as (project, number):
+        match way:
+            case "cancel":
+                threading.Timer(0.1, space.imports.cancel, [number]).start()
+            case "undo":
+                space.undo(project, space.imports.of(number).undo)
+            case "class":
+                space.delete_class(project, space.project(project).classes[0].id)
+            case "project":
+                threading.Timer(0.1, space.delete_project, [project]).start()
+    space.imports.wait(number, DEADLINE)
+    all_end()
+
+
+def test_a_paused_video_keeps_nothing_open_and_goes_on_where_it_was(space: Workspace, tmp_path: Path) -> None:
+    with showing(space, tmp_path) as (project, number):
+        space.imports.pause(number)
+    all_end()
+    assert space.imports.of(number).state == "paused"
+    space.imports.resume(number)
+    ended = space.imports.wait(number, DEADLINE)
+    assert (ended.state, ended.done, ended.added + ended.repeats, ended.rejected_total) == ("done", 40, 40, 0)
+    assert space.project(project).classes[0].samples == ended.added
+
+
+def test_a_video_that_hangs_can_be_cancelled(space: Workspace, tmp_path: Path) -> None:
+    with showing(space, tmp_path) as (project, number):
+        (process,) = bringing.decoders()
+        process.suspend()
+    until(lambda: space.imports.of(number).added == 4, "the photos that were decoded before")
+    ended = space.imports.cancel(number)
+    assert (ended.state, ended.added) == ("cancelled", 4)
+    assert space.project(project).classes[0].samples == 4
+
+
+def test_a_video_that_hangs_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:
+    with Workspace(tmp_path / "home") as space, showing(space, tmp_path):
+        (process,) = bringing.decoders()
+        process.suspend()
+    all_end()
 
 
 def test_what_an_import_needs_is_not_cleaned_up_meanwhile(space: Workspace, tmp_path: Path) -> None:

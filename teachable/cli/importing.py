@@ -36,8 +36,10 @@ def import_file(
     quiet: Annotated[bool, typer.Option("--quiet", help=say("cli.help.quiet"))] = False,
 ) -> None:
     """Import a file or folder."""
+    from teachable.importing.plan import check_rate
     from teachable.workflow import Workspace
 
+    check_rate(rate)
     with Workspace(home or settings.home()) as workspace:
         target = None if project is None else find_project(workspace, project).id
         found = finished(workspace, workspace.imports.open(source, target).id)
@@ -49,16 +51,14 @@ def import_file(
         if dry_run:
             if not quiet:
                 typer.echo(say("cli.import.dry"))
+            _end(found.plan.skipped, found.plan.skipped_total)
             return
         ended = take(workspace, found, choices(workspace, found.plan, target, rate, unmirror, independent), quiet)
         if ended.state != "done":
             _fail(ended)
         if not quiet:
             _report(workspace, ended)
-    left_out = (*found.plan.skipped, *ended.rejected)
-    _list_skipped(left_out, found.plan.skipped_total + ended.rejected_total)
-    if ended.rejected_total:
-        raise typer.Exit(SOME_SKIPPED)
+    _end((*found.plan.skipped, *ended.rejected), found.plan.skipped_total + ended.rejected_total)
 
 
 def finished(workspace: "Workspace", import_id: str, look: "Callable[[Import], object]" = lambda one: None) -> "Import":
@@ -119,11 +119,13 @@ def _report(workspace: "Workspace", ended: "Import") -> None:
         typer.echo(say("cli.import.project", name=workspace.project(ended.project).name, id=ended.project))
 
 
-def _list_skipped(left_out: tuple[Rejected, ...], total: int) -> None:
+def _end(left_out: tuple[Rejected, ...], total: int) -> None:
+    """Name what was left out, and end with what that means to a script."""
     for one in left_out:
         typer.echo(say("cli.skipped", name=one.name, reason=one.reason), err=True)
     if total:
         typer.echo(say("cli.train.skipped", count=total), err=True)
+        raise typer.Exit(SOME_SKIPPED)
 
 
 def _fail(ended: "Import") -> None:

@@ -8,10 +8,11 @@ addresses.
 import io
 import math
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 FRAME_QUALITY = 92
+SIGN_SECONDS = 1.0
+"""Between signs of life, while a long video is read without an answer."""
 MOST_MEMORY = 4 * 2**30
 """Bytes to decode with; some twenty frames of the largest size, and all that FFmpeg asks for besides."""
 
@@ -53,13 +56,28 @@ def _work(messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
         if task["task"] != "open":
             continue  # about a video that could not be read any further
         try:
-            with _open(Path(task["path"]), task["name"], task["most_pixels"]) as reader:
+            busy = _SignOfLife(answers)
+            with _open(Path(task["path"]), task["name"], task["most_pixels"], busy) as reader:
                 children.send(answers, {"kind": "done"})
                 _play(reader, messages, answers)
         except TeachableError as error:
             children.send(answers, children.refusal(error))
         except Exception:  # noqa: BLE001 - the parent logs it and tells the person
             children.send(answers, {"kind": "crashed", "trace": traceback.format_exc()})
+
+
+class _SignOfLife:
+    """Tells the parent each second that this goes on, when it is called often enough."""
+
+    def __init__(self, answers: IO[bytes]) -> None:
+        self._answers = answers
+        self._last = monotonic()
+
+    def __call__(self) -> None:
+        now = monotonic()
+        if now - self._last >= SIGN_SECONDS:
+            self._last = now
+            children.send(self._answers, {"kind": "busy"})
 
 
 def _play(reader: "_Reader", messages: "queue.SimpleQueue[Message]", answers: IO[bytes]) -> None:
@@ -85,7 +103,7 @@ def _play(reader: "_Reader", messages: "queue.SimpleQueue[Message]", answers: IO
 
 
 @contextmanager
-def _open(path: Path, name: str, most_pixels: int) -> Iterator["_Reader"]:
+def _open(path: Path, name: str, most_pixels: int, busy: Callable[[], None]) -> Iterator["_Reader"]:
     """Open a video.
 
     Raises:
@@ -107,7 +125,7 @@ def _open(path: Path, name: str, most_pixels: int) -> Iterator["_Reader"]:
             raise InvalidInput("video_damaged", name=name) from error
         with opened:
             try:
-                yield _Reader(opened, name, most_pixels)
+                yield _Reader(opened, name, most_pixels, busy)
             except (av.FFmpegError, ValueError, OverflowError) as error:
                 raise InvalidInput("video_damaged", name=name) from error
 
@@ -117,11 +135,13 @@ def _no_further_file(url: str, flags: int, options: dict[str, Any]) -> Any:
 
 
 class _Reader:
-    """A video that is open; for one pass over its frames."""
+    """A video that is open; for one pass over its frames. `busy` is called again and again while it is read."""
 
-    def __init__(self, opened: "InputContainer", name: str, most_pixels: int) -> None:
+    def __init__(self, opened: "InputContainer", name: str, most_pixels: int, busy: Callable[[], None]) -> None:
         self._opened = opened
         self._name = name
+        self._busy = busy
+        self._damaged = False
         self._stream = self._shown()
         context = self._stream.codec_context
         if context.width * context.height > most_pixels:
@@ -161,6 +181,7 @@ class _Reader:
                 yield tick, shown
                 tick = max(tick + 1, math.ceil(time * rate - 1e-6))
                 if tick >= end:
+                    self._require_whole()
                     return
             shown = frame
         if shown is not None and tick < end:
@@ -197,9 +218,10 @@ class _Reader:
 
         if not self._enter(start):
             return
-        damaged = False
+        self._damaged = False
         packets = self._opened.demux(self._stream)
         while True:
+            self._busy()
             try:
                 packet = next(packets, None)
                 if packet is None:
@@ -209,8 +231,11 @@ class _Reader:
                 break
             except av.FFmpegError:
                 # One part of a video can be damaged and the next whole.
-                damaged = True
-        if damaged:
+                self._damaged = True
+        self._require_whole()
+
+    def _require_whole(self) -> None:
+        if self._damaged:
             raise InvalidInput("video_part_damaged", name=self._name)
 
     def _enter(self, start: float | None) -> bool:
@@ -259,6 +284,7 @@ class _Reader:
         last, count = 0.0, 0
         try:
             for packet in self._opened.demux(self._stream):
+                self._busy()
                 count += packet.size > 0
                 if packet.pts is not None:
                     last = max(last, float(packet.pts * self._unit()) - self._begin)

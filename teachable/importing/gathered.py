@@ -7,6 +7,7 @@ from pathlib import Path
 from teachable.errors import InvalidInput, StorageFull, TeachableError
 from teachable.importing import animations, containers, folders
 from teachable.importing.animations import Animation
+from teachable.importing.decoding import Stop
 from teachable.importing.folders import Layout
 from teachable.importing.names import class_names, title_of
 from teachable.importing.plan import Choice, Plan, Skipped
@@ -18,13 +19,16 @@ MOST_LOOKED_INTO = 5_000
 """Files whose endings say nothing, or that may be animations; further ones are taken by their ending."""
 
 
-def gather(files: Sequence[File], name: str, scratch: Path, skipped: Skipped, close: Callable[[], None]) -> Source:
+def gather(
+    files: Sequence[File], name: str, scratch: Path, stop: Stop, skipped: Skipped, close: Callable[[], None]
+) -> Source:
     """Return the photos and videos of a tree of files as a source.
 
     Args:
         files: in order.
         name: of what they came in.
         scratch: folder for temporary files.
+        stop: what gives up reading.
         skipped: what was left out already; gets more.
         close: lets go of it all.
 
@@ -32,6 +36,7 @@ def gather(files: Sequence[File], name: str, scratch: Path, skipped: Skipped, cl
         InvalidInput: there is no photo and no video.
         TooLarge: more classes than a project can hold.
         StorageFull: the scratch folder has no room for a video.
+        Cancelled: it was given up.
     """
     sorter = _Sorter()
     kinds = {file.parts: sorter.kind(file) for file in files}
@@ -44,7 +49,7 @@ def gather(files: Sequence[File], name: str, scratch: Path, skipped: Skipped, cl
             raise InvalidInput("archive_of_archives", name=name, count=packed)
         raise InvalidInput("archive_in_archive" if packed == len(others) == 1 else "source_empty", name=name)
     layout = folders.arrange(shown, others, title_of(name), skipped)
-    contents = _contents(layout, kinds, scratch, skipped)
+    contents = _contents(layout, kinds, scratch, stop, skipped)
     if not contents:
         raise InvalidInput("source_empty", name=name)
     pieces = [piece for one in contents for piece in one.pieces]
@@ -65,7 +70,9 @@ def gather(files: Sequence[File], name: str, scratch: Path, skipped: Skipped, cl
     return Source(plan, contents, close)
 
 
-def _contents(layout: Layout, kinds: dict[tuple[str, ...], str], scratch: Path, skipped: Skipped) -> list[Contents]:
+def _contents(
+    layout: Layout, kinds: dict[tuple[str, ...], str], scratch: Path, stop: Stop, skipped: Skipped
+) -> list[Contents]:
     found: list[tuple[str, list[Piece]]] = []
     for label, places in groupby(layout.places, key=lambda place: place.label):
         pieces: list[Piece] = []
@@ -74,7 +81,7 @@ def _contents(layout: Layout, kinds: dict[tuple[str, ...], str], scratch: Path, 
             try:
                 match kinds[file.parts]:
                     case "video":
-                        pieces.append(Video(file, scratch, test=place.test))
+                        pieces.append(Video(file, scratch, stop, test=place.test))
                     case "animation":
                         pieces.append(Animation(file.name, file.size, file.read, test=place.test))
                     case _:

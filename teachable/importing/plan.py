@@ -7,7 +7,7 @@ other modules of this package; what becomes of the photos is not known here at a
 from dataclasses import dataclass, field
 from typing import Literal
 
-from teachable.errors import TeachableError
+from teachable.errors import InvalidInput, TeachableError
 from teachable.types import Rejected, TrainSettings
 from teachable.words import say
 
@@ -138,6 +138,17 @@ class Item:
     group: str
     test: bool = False
     error: TeachableError | None = None
+
+
+def check_rate(rate: float) -> None:
+    """Look whether so many photos can be taken from a second of video.
+
+    Raises:
+        InvalidInput: too few, too many, or no number.
+    """
+    # Not "rate < low": that lets what is no number through.
+    if not SLOWEST_RATE <= rate <= FASTEST_RATE:
+        raise InvalidInput("import_rate", value=rate, low=f"{SLOWEST_RATE:g}", high=f"{FASTEST_RATE:g}")
 
 
 def rejected(name: str, error: TeachableError) -> Rejected:

@@ -7,7 +7,7 @@ puts them in a row, so that reading can stop and go on anywhere; how a piece is 
 import io
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import accumulate
@@ -17,17 +17,16 @@ from typing import Self
 import PIL.Image
 import PIL.ImageOps
 
-from teachable.errors import InvalidInput, NotFound, PhotoError, TeachableError
+from teachable.errors import NotFound, PhotoError, TeachableError
 from teachable.images import LONGEST_ASPECT, decode, prepare
 from teachable.importing.plan import (
-    FASTEST_RATE,
     MOST_PREVIEWS,
-    SLOWEST_RATE,
     USUAL_RATE,
     Item,
     Options,
     Plan,
     PlannedClass,
+    check_rate,
 )
 from teachable.settings import limits
 
@@ -181,11 +180,11 @@ class Source:
         rate = _checked(options or Options()).rate
         return sum(piece.count(rate) for piece in self._class(key).pieces)
 
-    def items(self, key: str, options: Options | None = None, start: int = 0) -> Iterator[Item]:
+    def items(self, key: str, options: Options | None = None, start: int = 0) -> Generator[Item]:
         """Give the photos of a class one after the other, in the order they were taken, oldest first.
 
         Nothing is read before it is asked for, and only one photo is held at a time. A photo that cannot be read is an
-        item with an error, and the next follow.
+        item with an error, and the next follow. Where it is given up in the middle, close it.
 
         Args:
             key: of a class of the plan.
@@ -199,7 +198,7 @@ class Source:
         chosen = _checked(options or Options())
         return self._items(key, self._class(key), chosen, max(0, start))
 
-    def _items(self, key: str, contents: Contents, options: Options, start: int) -> Iterator[Item]:
+    def _items(self, key: str, contents: Contents, options: Options, start: int) -> Generator[Item]:
         ends = list(accumulate(piece.count(options.rate) for piece in contents.pieces))
         for number in range(bisect_right(ends, start), len(ends)):
             piece = contents.pieces[number]
@@ -274,9 +273,7 @@ def group_name(text: str) -> str:
 
 
 def _checked(options: Options) -> Options:
-    # Not "rate < low": that lets what is no number through.
-    if not SLOWEST_RATE <= options.rate <= FASTEST_RATE:
-        raise InvalidInput("import_rate", value=options.rate, low=f"{SLOWEST_RATE:g}", high=f"{FASTEST_RATE:g}")
+    check_rate(options.rate)
     return options
 
 

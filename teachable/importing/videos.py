@@ -15,7 +15,7 @@ from pathlib import Path
 
 from teachable.errors import InvalidInput, TooLarge
 from teachable.importing import decoding
-from teachable.importing.decoding import Player
+from teachable.importing.decoding import Player, Stop
 from teachable.importing.source import Piece, group_name
 from teachable.importing.trees import File
 
@@ -39,6 +39,7 @@ class Video(Piece):
     Args:
         file: with its bytes.
         scratch: folder for its bytes while they are read, if they lie in an archive.
+        stop: what gives up reading it.
 
     Raises:
         InvalidInput: no video that can be read, or the process that decodes it stopped.
@@ -46,14 +47,15 @@ class Video(Piece):
         StorageFull: the scratch folder has no room.
     """
 
-    __slots__ = ("_file", "_scratch", "seconds")
+    __slots__ = ("_file", "_scratch", "_stop", "seconds")
 
     moving = True
 
-    def __init__(self, file: File, scratch: Path, *, test: bool = False) -> None:
+    def __init__(self, file: File, scratch: Path, stop: Stop, *, test: bool = False) -> None:
         super().__init__(file.name, group_name(file.name), file.size, test=test)
         self._file = file
         self._scratch = scratch
+        self._stop = stop
         with self._playing() as player:
             self.seconds = player.seconds(MOST_SECONDS)
 
@@ -79,7 +81,7 @@ class Video(Piece):
 
     @contextmanager
     def _playing(self) -> Iterator[Player]:
-        with self._on_disk() as path, decoding.opened(path, self.name, MOST_PIXELS) as player:
+        with self._on_disk() as path, decoding.opened(path, self.name, MOST_PIXELS, self._stop) as player:
             yield player
 
     @contextmanager
