@@ -151,6 +151,7 @@ class _Decoder:
     """One process."""
 
     def __init__(self) -> None:
+        self._killed = False
         try:
             self._child = children.start(_CHILD)
         except OSError as error:
@@ -173,7 +174,8 @@ class _Decoder:
             self.end()
             if late.is_set():
                 raise InvalidInput("video_slow", name=name, minutes=f"{PATIENCE_SECONDS / 60:.3g}") from error
-            log.warning("the process that reads videos ended with exit status %s at %s", self._child.returncode, name)
+            if not self._killed:
+                log.warning("the process that reads videos ended with status %s at %s", self._child.returncode, name)
             raise InvalidInput("video_stopped", name=name) from error
         answer, arrays = message
         if answer["kind"] == "refused":
@@ -207,6 +209,7 @@ class _Decoder:
 
     def kill(self) -> None:
         """Let whoever waits for an answer get none."""
+        self._killed = True
         self._child.kill()
 
     def end(self) -> None:
