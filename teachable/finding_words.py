@@ -15,7 +15,7 @@ from teachable.dossier import Found, Photos
 from teachable.report import Action, Finding
 from teachable.study import Advice, Suspect
 from teachable.types import ProjectInfo
-from teachable.words import LISTED, listed, percent, say
+from teachable.words import LISTED, listed, probability, say
 
 # Recordings of a class from which a good figure is not put down to luck.
 _ENOUGH = 4
@@ -32,8 +32,9 @@ class _Scene:
         samples: ids of the photos, by row of the study.
         given: class each photo was trained as, by id of the photo.
         untouched: photos that are still where they were and are trained on.
-        counts: photos of each class, by its id, as they are now.
-        captures: recordings of each class, by its id, as they are now.
+        counts: photos of each class to learn from, by its id, as they are now.
+        captures: recordings of each class to learn from, by its id, as they are now.
+        kept: classes of which photos are kept for testing, by id.
     """
 
     ids: tuple[str, ...]
@@ -44,6 +45,7 @@ class _Scene:
     untouched: frozenset[int]
     counts: Counter[str]
     captures: dict[str, int]
+    kept: frozenset[str]
 
     def left(self, rows: Sequence[int]) -> tuple[int, ...]:
         """Return the photos of rows, without those that somebody saw to."""
@@ -129,6 +131,7 @@ def _scene(info: ProjectInfo, photos: Photos, found: Found, names: Sequence[str]
         frozenset(one.id for one in trainable if given.get(one.id) == one.class_id),
         Counter(one.class_id for one in trainable),
         {class_id: len(groups) for class_id, groups in recordings.items()},
+        frozenset(one.class_id for one in photos.present.values() if one.test),
     )
 
 
@@ -138,7 +141,7 @@ def _mislabelled(scene: _Scene, suspect: Suspect) -> Finding | None:
     if not samples:
         return None
     names = {"name": scene.names[one], "other": scene.names[other]}
-    sure = percent(float(suspect.values["sure"]))
+    sure = probability(float(suspect.values["sure"]))
     count = len(samples)
     move = Action("move", say("report.action.move", name=scene.names[other]), scene.ids[other], samples)
     return scene.finding(
@@ -229,8 +232,14 @@ def _single(scene: _Scene, suspect: Suspect) -> Finding | None:
     classes = [one for one in suspect.classes if scene.captures.get(scene.ids[one]) == 1]
     if not classes:
         return None
-    title = say("report.single.title", count=len(classes), names=scene.listed(classes))
-    text = say("report.single.text", count=len(classes))
+    # Of which nothing is known at all comes first.
+    unknown = [one for one in classes if scene.ids[one] not in scene.kept]
+    classes = unknown or classes
+    names, count = scene.listed(classes), len(classes)
+    if unknown:
+        title, text = say("report.single.title", count=count, names=names), say("report.single.text", count=count)
+    else:
+        title, text = say("report.left.title", count=count, names=names), say("report.left.text", count=count)
     return scene.finding(suspect, title, text, classes, (), [scene.record(one) for one in classes[:LISTED]])
 
 
@@ -298,20 +307,21 @@ _SAID: dict[str, _Word] = {
 }
 
 
-def advice(one: Advice, index: int, names: Sequence[str]) -> str:
+def advice(one: Advice, index: int, names: Sequence[str], kept: bool = False) -> str:
     """Return what would help a class most, in a sentence or two.
 
     Args:
         one: what that is.
         index: of the class.
         names: of all classes.
+        kept: the model was tested with photos of the class that were kept for testing.
     """
     name, values = names[index], one.values
     if values.get("photos") == 0:
         return say("report.advice.gone", name=name)
     match one.kind:
         case "single":
-            return say("report.advice.single", name=name)
+            return say("report.advice.left" if kept else "report.advice.single", name=name)
         case "untested":
             return say("report.advice.untested", name=name)
         case "labels":

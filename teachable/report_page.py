@@ -1,6 +1,6 @@
 """The report as one HTML file: to be read on a screen, printed, and handed on, with nothing loaded from elsewhere.
 
-It owns what is shown and how: the model card, the charts, the worst mistakes with what the model looked at. What is
+It owns what is shown and how: the model card, the charts, the worst mistakes with heat maps. What is
 said is `teachable.report`; the layout is `assets/report/report.html`, the drawing of charts `teachable.charts`. It
 has no script, and its policy allows none.
 """
@@ -21,7 +21,7 @@ from teachable.charts import Row, Spec
 from teachable.learning import CurvePoint
 from teachable.report import ClassReport, Finding, Report, SampleMap, Share, TestedPhoto
 from teachable.resources import assets
-from teachable.words import end, percent, say
+from teachable.words import end, percent, probability, say
 
 if TYPE_CHECKING:
     import jinja2
@@ -153,7 +153,8 @@ def render(
         report: that is done.
         thumbnails: gives pictures of samples, square.
         mistakes: wrong answers of all classes, the worst first; the first few whose photo is there are shown.
-        heat: gives the same pictures with what the model looked at when it named them wrongly, or None.
+        heat: gives the same pictures with where the finished model, which has learned from them since, sees what they
+            were called, or None.
         points: the map, or None for a page without one.
         cancelled: set it to give up.
 
@@ -223,6 +224,7 @@ def _templates() -> "jinja2.Environment":
         percent=_percent,
         number=percent,
         end=end,
+        sure=_sure,
         tenths=_tenths,
         interval=_interval,
         shape=_shape,
@@ -236,6 +238,10 @@ def _templates() -> "jinja2.Environment":
 
 def _percent(share: float | None) -> str:
     return say("report.page.nothing") if share is None else say("report.page.percent", value=percent(share))
+
+
+def _sure(share: float) -> str:
+    return say("report.page.percent", value=probability(share))
 
 
 def _tenths(share: float) -> str:

@@ -15,6 +15,9 @@ from teachable.resources import assets
 LISTED = 3
 """Names that are named in a sentence; of the others it says how many there are."""
 
+# What a model is never surer than: it weighs with numbers of seven digits.
+_DOUBT = 1e-6
+
 
 @cache
 def catalogue(locale: str = "en") -> Mapping[str, str]:
@@ -78,6 +81,11 @@ def end(share: float) -> str:
     if whole == 100 and share < 1:
         return "99"
     return "1" if whole == 0 and share > 0 else str(whole)
+
+
+def probability(share: float) -> str:
+    """Return how sure a model is: as `percent`, and never certain, also where its numbers have no room for a doubt."""
+    return percent(min(max(float(share), _DOUBT), 1 - _DOUBT))
 
 
 def _whole(share: float) -> int:

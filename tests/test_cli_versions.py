@@ -2,12 +2,17 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanding import fill, teachable
 
-from teachable.types import TrainSettings
+from teachable.types import ProjectInfo, TrainSettings
+from teachable.versions import Version, VersionList
+from teachable.versions.records import ClassThen
 from teachable.workflow import Workspace
 
 
@@ -35,6 +40,21 @@ def test_they_are_listed_newest_first(home: Path) -> None:
     assert lines[3].endswith("Class 1 (20), Class 2 (20)")
     assert "100 % (" in lines[3]
     assert "not trained yet" in teachable("versions", "Empty", "--home", home).stdout
+
+
+def test_a_figure_of_some_classes_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    classes = (ClassThen("A", "#E67701", 24), ClassThen("B", "#D84C6F", 8))
+    figures = {"accuracy": 0.998, "low": 0.45, "high": 0.9998, "held_out": 24, "correct": 24, "bytes": 9}
+    given: dict[str, Any] = {"name": None, "created": 0.0, "network": "n", "settings": TrainSettings(), "samples": 32}
+    some = Version(id="m", number=1, classes=classes, judged=1, restorable=True, **figures, **given)
+    whole = replace(some, id="n", number=2, judged=2)
+    # Imported by name, because the package has the command under it.
+    commands = import_module("teachable.cli.versions")
+    commands._show(ProjectInfo("p", "Half", 0.0, 0.0, (), TrainSettings()), VersionList("n", (whole, some)))
+    lines = capsys.readouterr().out.splitlines()
+    assert " over 99 % (45–99)  " in lines[2]
+    assert " over 99 % (45–99), for 1 of 2 classes  " in lines[3]
+    assert lines[2].index("A (24)") == lines[3].index("A (24)")
 
 
 def test_json_for_programs(home: Path) -> None:

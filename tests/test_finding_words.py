@@ -11,7 +11,7 @@ from studying import Desk
 
 from teachable import dossier
 from teachable.dossier import Found
-from teachable.finding_words import advice, findings, listed
+from teachable.finding_words import advice, findings
 from teachable.report import Finding
 from teachable.study import Advice, Study, Suspect
 
@@ -62,14 +62,6 @@ def at(desk: Desk, *rows: int) -> tuple[int, ...]:
     return tuple(desk.samples()[row].id for row in rows)
 
 
-def test_names_in_a_sentence() -> None:
-    assert listed([]) == ""
-    assert listed(["a"]) == "“a”"
-    assert listed(["a", "b"]) == "“a” and “b”"
-    assert listed(["a", "b", "c"]) == "“a”, “b” and “c”"
-    assert listed(["a", "b", "c", "d"]) == "“a”, “b” and 2 more"
-
-
 def test_the_order_is_kept_and_ids_are_apart(desk: Desk) -> None:
     suspects = [
         Suspect("blurred", (0,), (1,), None, {"count": 1}),
@@ -94,6 +86,8 @@ def test_photos_in_the_wrong_class(desk: Desk) -> None:
         ("delete", "Delete 2 photos"),
     ]
     assert found.actions[0].class_id == desk.ids[1]
+    certain = one(desk, Suspect("mislabelled", (0, 1), (3, 2), 1, {"count": 2, "sure": 0.9976}))
+    assert "over 99% sure" in certain.text
     single = one(desk, Suspect("mislabelled", (0, 1), (3,), 1, {"count": 1, "sure": 0.5}))
     assert single.title == "1 photo may be in the wrong class"
     assert single.actions[1].text == "Delete 1 photo"

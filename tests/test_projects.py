@@ -441,6 +441,7 @@ def record(model_id: str) -> ModelRecord:
         confusion=((4, 1), (0, 5)),
         unjudged=(),
         history=(EpochPoint(1, 0.5, 0.8, 0.6, 0.7), EpochPoint(2, 0.4, 0.9)),
+        merged=(1,),
     )
     return ModelRecord(
         id=model_id,

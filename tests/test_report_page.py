@@ -16,7 +16,7 @@ from reporting import mistakes, points, report, share, thumbnails
 
 from teachable import charts, report_page
 from teachable.errors import Cancelled
-from teachable.report import Finding, Learning, Report, SampleMap
+from teachable.report import Finding, Learning, Report, SampleMap, Share
 from teachable.resources import assets
 from teachable.scores import Calibration
 from teachable.words import say
@@ -245,18 +245,29 @@ def test_a_class_no_photo_was_called_by_has_no_precision() -> None:
     assert "(70–85%) – –" in read(replace(given, classes=(first, *given.classes[1:]))).text
 
 
-def test_the_worst_mistakes_come_with_what_the_model_looked_at() -> None:
+def test_the_worst_mistakes_come_with_what_the_finished_model_sees_and_no_claim_that_it_was_the_cause() -> None:
     page = full()
     pairs = [one["alt"] for one in page.all("img") if one.get("width") == "128"]
-    assert pairs == ["Photo of the class “Apple”", "The same photo, with what made the model say “Banana”"] * 3
+    heat = "The same photo, bright where the finished model sees something of “Banana”"
+    assert pairs == ["Photo of the class “Apple”", heat] * 3
     assert "It is Apple It was called Banana 99%" in page.text
-    assert "where the model looked" in page.text
+    assert "has learned from these photos since and may name them correctly now" in page.text
+    assert "made it say" not in page.text
 
 
 def test_mistakes_without_heat_maps() -> None:
     page = read(report("Apple", "Banana"), mistakes=mistakes(2))
     assert len([one for one in page.all("img") if one.get("width") == "128"]) == 2
-    assert "where the model looked" not in page.text
+    assert "finished model" not in page.text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_nothing_is_certain_that_is_not() -> None:
+    given = report("Apple", "Banana", accuracy=Share(997, 1000, 0.997, 0.99, 0.9967))
+    page = read(given, mistakes=[replace(mistakes(1)[0], probability=0.999999)])
+    assert "It was called Banana over 99%" in page.text
+    assert "over 99% (99–99%)" in page.text
+    assert "100% " not in page.text.partition("It was called")[2].partition("What to mend")[0]
 
 
 def test_photos_that_are_gone_are_left_out() -> None:

@@ -19,7 +19,7 @@ from teachable.exporting.exporter import exporters
 from teachable.metadata import ModelMetadata
 from teachable.scores import ClassScore, Evaluation
 from teachable.types import TrainSettings
-from teachable.words import catalogue, end, percent, say
+from teachable.words import catalogue, end, listed, percent, probability, say
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = catalogue()
@@ -78,7 +78,15 @@ def test_a_value_may_be_called_like_the_parameters(monkeypatch: pytest.MonkeyPat
 # The catalogue
 
 
-# Figures
+# Lists and figures
+
+
+def test_names_in_a_sentence() -> None:
+    assert listed([]) == ""
+    assert listed(["a"]) == "“a”"
+    assert listed(["a", "b"]) == "“a” and “b”"
+    assert listed(["a", "b", "c"]) == "“a”, “b” and “c”"
+    assert listed(["a", "b", "c", "d"]) == "“a”, “b” and 2 more"
 
 
 def test_a_half_per_cent_goes_up_as_on_the_page() -> None:
@@ -99,6 +107,8 @@ NEARLY = [
 def test_what_is_not_certain_is_never_rounded_up_to_it() -> None:
     for share, figure, limit in NEARLY:
         assert (percent(share), end(share)) == (figure, limit), share
+        # A model is never certain, not even where its numbers have no room for a doubt.
+        assert probability(share) == {"0": "under 1", "100": "over 99"}.get(figure, figure)
 
 
 def test_the_page_never_rounds_up_to_certainty_either() -> None:
@@ -108,13 +118,14 @@ def test_the_page_never_rounds_up_to_certainty_either() -> None:
     code = (
         "import { readFile } from 'node:fs/promises';"
         "globalThis.fetch = async (url) => ({ json: async () => JSON.parse(await readFile(url, 'utf-8')) });"
-        f"const {{ stated, end }} = await import({json.dumps(module)});"
-        f"console.log(JSON.stringify({json.dumps(shares)}.map((share) => [stated(share), end(share)])));"
+        f"const {{ end, probability, stated }} = await import({json.dumps(module)});"
+        f"console.log(JSON.stringify({json.dumps(shares)}.map((share) =>"
+        " [stated(share), end(share), probability(share)])));"
     )
     done = subprocess.run(
         [npm.node(), "--input-type=module", "-e", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert json.loads(done.stdout) == [[f"{percent(share)}%", f"{end(share)}%"] for share in shares]
+    assert json.loads(done.stdout) == [[f"{tell(share)}%" for tell in (percent, end, probability)] for share in shares]
 
 
 def test_the_page_rounds_every_share_in_the_same_way() -> None:

@@ -2,7 +2,7 @@
 
 import { arrange, make, speaker, write } from "./dom.js";
 import { findClass } from "./store.js";
-import { percent, say } from "./words.js";
+import { percent, probability, say } from "./words.js";
 
 /** @typedef {{ row: HTMLElement, label: HTMLElement, fill: HTMLElement, value: HTMLElement, meter: HTMLElement }} Row */
 
@@ -60,7 +60,8 @@ export function bars({ pick } = {}) {
       ids.forEach((id, index) => {
         const { row, label, fill, value, meter } = rowOf(id);
         const share = probabilities?.[index] ?? 0;
-        const text = probabilities ? percent(share) : "";
+        // What is live changes all the time; a figure that stands is taken at its word.
+        const text = probabilities ? (pick ? probability(share, true) : percent(share)) : "";
         const name = className(id);
         write(label, name);
         write(value, text);

@@ -11,7 +11,7 @@ import { fitPlace, heatMap } from "./heat.js";
 import { words } from "./project.js";
 import { state } from "./store.js";
 import { isUnsure } from "./strictness.js";
-import { say, stated } from "./words.js";
+import { probability, say } from "./words.js";
 
 /** @typedef {import("./heat.js").Heat} Heat */
 
@@ -99,7 +99,7 @@ export function explainPhoto({ sample, classes, trained = false, first = "" }) {
     output.show(classes, probabilities, unsure);
     const best = classes[probabilities.indexOf(Math.max(...probabilities))] ?? "";
     const name = className(best);
-    write(winner, unsure ? say("page.preview.not_sure") : say("page.explain.winner", { name, share: stated(shares[best] ?? 0) }));
+    write(winner, unsure ? say("page.preview.not_sure") : say("page.explain.winner", { name, share: probability(shares[best] ?? 0) }));
     const shown = known.has(wanted) && wanted ? wanted : best;
     output.mark(look.checked ? shown : "");
     const can = found.heatmap !== null && found.view !== null;

@@ -8,7 +8,7 @@ import { words } from "./project.js";
 import { state } from "./store.js";
 import { isUnsure } from "./strictness.js";
 import { className } from "./bars.js";
-import { say, stated } from "./words.js";
+import { probability, say } from "./words.js";
 
 /** @typedef {import("./predictor.js").Answer} Answer */
 /** @typedef {{ file: File, url: string, answer: Answer | null, problem: string, unreadable: boolean, row: HTMLElement }} Entry */
@@ -150,7 +150,7 @@ export function photoPreview({ predict, onServer, shown, wantsHeat }) {
     const unsure = isUnsure(one.answer?.familiarity);
     if (name) write(name, unsure ? say("page.preview.not_sure") : id === undefined ? "" : className(id));
     one.row.toggleAttribute("data-unsure", unsure);
-    if (share) write(share, one.answer && !unsure ? stated(one.answer.probabilities[best] ?? 0) : one.problem ? "–" : "");
+    if (share) write(share, one.answer && !unsure ? probability(one.answer.probabilities[best] ?? 0, true) : one.problem ? "–" : "");
     one.row.toggleAttribute("data-problem", one.problem !== "");
     if (one === current) show();
   }

@@ -8,7 +8,7 @@ import { explainPhoto } from "./explain-photo.js";
 import { menu } from "./menu.js";
 import { deleteSamples, moveSamples, testSamples, words } from "./project.js";
 import { findClass, state, subscribe } from "./store.js";
-import { say, stated } from "./words.js";
+import { probability, say } from "./words.js";
 
 /**
  * One photo; what the test said about it is known only where it comes from a test.
@@ -146,7 +146,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
     if (!photo) return;
     verdict.hidden = photo.said === undefined;
     if (photo.said !== undefined && photo.given !== undefined) {
-      const values = { said: name(photo.said), given: name(photo.given), share: stated(photo.probability ?? 0), given_share: stated(photo.given_probability ?? 0) };
+      const values = { said: name(photo.said), given: name(photo.given), share: probability(photo.probability ?? 0), given_share: probability(photo.given_probability ?? 0) };
       write(verdict, photo.said === photo.given ? say("page.report.verdict_right", values) : say("page.report.verdict_wrong", values));
     }
     gone.hidden = photo.present;
@@ -163,7 +163,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   /** @param {Shown} photo */
   function thumb(photo) {
     const picture = make("img", { alt: "", decoding: "async", loading: "lazy" });
-    const share = photo.probability === undefined ? null : make("span", { className: "t-photos-share" }, stated(photo.probability));
+    const share = photo.probability === undefined ? null : make("span", { className: "t-photos-share" }, probability(photo.probability, true));
     const choose = () => {
       current = photo.id;
       draw();
@@ -231,7 +231,8 @@ export function openPhotos({ title, about, classes, target = null, first, load }
 }
 
 /**
- * What made it say the wrong name is worth seeing first, also where the finished model, which knows the photo, is right.
+ * Where the model sees the wrong name is worth seeing first, also where the finished model, which has learned from the
+ * photo since, names it correctly.
  * @param {Shown} photo
  * @param {string[]} classes
  */

@@ -12,6 +12,8 @@ const LOCALE = "en";
 const texts = await (await fetch(new URL(`../locales/${LOCALE}.json`, import.meta.url))).json();
 const numbers = new Intl.NumberFormat(LOCALE);
 const percents = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionDigits: 0 });
+/** What a model is never surer than: it weighs with numbers of seven digits. */
+const DOUBT = 1e-6;
 const seconds = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /**
@@ -46,14 +48,27 @@ export function percent(share) {
 }
 
 /**
- * A share from 0 to 1 as a percentage, for a figure that is stated: what is not certain is never rounded up to it, so 0.998
- * is "over 99%" and 0.002 "under 1%".
+ * A share from 0 to 1 as a percentage, for a figure that is stated: what is not certain is never rounded up to it, so
+ * 0.998 is "over 99%" and 0.002 "under 1%".
  * @param {number} share
+ * @param {boolean} [short] there is little room: ">99%"
  */
-export function stated(share) {
+export function stated(share, short = false) {
   const near = nearlyCertain(share);
   if (near === null) return percent(share);
-  return say(near > 0.5 ? "note.share.over" : "note.share.under", { percent: percent(near) });
+  const values = { percent: percent(near) };
+  if (short) return say(near > 0.5 ? "page.share.over" : "page.share.under", values);
+  return say(near > 0.5 ? "note.share.over" : "note.share.under", values);
+}
+
+/**
+ * How sure a model is, as a percentage: as `stated`, and never certain, though it may be too sure for its numbers to
+ * tell.
+ * @param {number} share
+ * @param {boolean} [short] there is little room: ">99%"
+ */
+export function probability(share, short = false) {
+  return stated(Math.min(Math.max(share, DOUBT), 1 - DOUBT), short);
 }
 
 /**

@@ -141,7 +141,7 @@ def test_a_wrong_photo_is_moved_to_the_right_class_and_back(page: Studio, api: A
     open_cell(page, 0, 1)
     expect(page.at("photos-count")).to_have_text(say("page.report.photos", count=WRONG))
     expect(page.at("photos-verdict")).to_contain_text("“Dots”")
-    # What made it say the wrong name comes first.
+    # Where it sees the wrong name comes first.
     expect(page.at("explain-about")).to_contain_text("“Dots”")
     page.at("photos-move").click()
     expect(gone_photos(page)).to_have_count(1)
