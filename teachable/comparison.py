@@ -3,8 +3,10 @@
 It owns the comparison as it runs: the order of the steps, the state a person watches and the thread. Which photos it
 looks at is `teachable.excerpt`, what the figures say `teachable.verdict`, finding and ending `teachable.comparisons`.
 
-All networks are tested alike: the same photos, the same ones of them held out, the settings of the project. Embeddings
-are kept where trainings look for them, so that switching to a network that was compared takes no time.
+All networks are tested alike: the same photos, the same ones of them held out, the settings of the project. Recordings
+that share nearly the same picture count as one, as in the test of a training: else the network would win that knows
+copies best. They are found with the network of the project. Embeddings are kept where trainings look for them, so that
+switching to a network that was compared takes no time.
 """
 
 import logging
@@ -64,7 +66,7 @@ class Comparison:
         photos: it looks at.
         available: photos of the enabled classes, but for those kept for testing; of many only some are looked at.
         held_out: photos kept for the test, the same ones for every network; 0 where there is nothing to test on.
-        unjudged: ids of classes with a single recording, which cannot be tested.
+        unjudged: ids of classes with a single recording, near-duplicates counted as one, which cannot be tested.
         rows: one for each network that was tried so far; at the end the best first.
         advice: id of the network to use, or None where the figures do not say.
         key: of the error text after a failure.
@@ -154,7 +156,9 @@ class Comparing:
         self._training = training
         self._patience = PATIENCE
         self._cancelled = threading.Event()
-        self._contenders = [_Contender(one, library.title(one.id)) for one in library.present()]
+        # The network of the project is the first to look, because it finds the near-duplicates for all.
+        present = sorted(library.present(), key=lambda one: one.id != in_use)
+        self._contenders = [_Contender(one, library.title(one.id)) for one in present]
         self._unreadable: set[str] = set()
         self.comparison = Comparison(state="running")
         self.project_id = project.id
@@ -197,10 +201,13 @@ class Comparing:
         photos = self._timed_photos(excerpt)
         excerpt.without(self._unreadable)  # or it says at once that there is nothing to look at
         # Looking at all photos is worth it only where some can be held out.
-        testable = bool(len(excerpt.split().held_out))
+        testable, joined = bool(len(excerpt.split().held_out)), False
         for one, report in self._steps(0.0, _EMBEDDING if testable else 1.0):
             with self._contained(one):
                 self._look(one, photos, excerpt if testable else None, report)
+            if one.embeddings and not joined:
+                excerpt, joined = self._joined(excerpt.without(self._unreadable), one)
+                testable = bool(len(excerpt.split().held_out))
         excerpt = excerpt.without(self._unreadable)
         split = excerpt.split()
         if len(split.held_out):
@@ -221,6 +228,15 @@ class Comparing:
             # Once more, some time later: something else may have kept the computer busy.
             one.native_ms = statistics.median(map(min, times, self._time(embedder, photos)))
             self._note_speed(one)
+
+    def _joined(self, excerpt: Excerpt, one: _Contender) -> tuple[Excerpt, bool]:
+        """Join near-duplicates by what a network makes of the photos, if that is of any use, and say whether it was."""
+        shas = [sample.sha256 for sample in excerpt.samples]
+        embeddings = np.stack([one.embeddings[sha] for sha in shas])
+        if not np.isfinite(embeddings).all():
+            return excerpt, False  # the test of this network will say so
+        hashes = self._backlog.looks(self._project, shas, self._cancelled.is_set).hashes
+        return excerpt.joined(embeddings, hashes), True
 
     def _gather(self) -> Excerpt:
         """Take the photos to look at, as of this moment."""

@@ -1,17 +1,18 @@
 """The photos of a project that networks are compared on: all of them, or a fair excerpt of many.
 
-It owns the drawing. What is held out of the excerpt is drawn by `teachable.evaluation`, as for a training.
+It owns the drawing. What is held out of the excerpt is drawn by `teachable.evaluation`, and which recordings are one is
+found by `teachable.duplicates`, as for a training.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from teachable import evaluation
+from teachable import duplicates, evaluation
 from teachable.errors import InvalidInput
 from teachable.evaluation import Split
-from teachable.types import ClassInfo, Labels, Sample, TrainSettings
+from teachable.types import ClassInfo, Embeddings, Labels, Sample, TrainSettings
 
 # A class is drawn from at least as many recordings, if it has them: about a fifth of its photos is held out.
 RECORDINGS = 5
@@ -25,11 +26,13 @@ class Excerpt:
         classes: the enabled ones, in order.
         samples: of these classes.
         settings: of the project; the seed also draws the split.
+        recordings: what the recordings of some samples became a part of, by id of the sample.
     """
 
     classes: Sequence[ClassInfo]
     samples: Sequence[Sample]
     settings: TrainSettings
+    recordings: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> Labels:
@@ -40,11 +43,21 @@ class Excerpt:
     @property
     def groups(self) -> list[str]:
         """Recording of each sample."""
-        return [sample.group for sample in self.samples]
+        return [self.recordings.get(sample.id, sample.group) for sample in self.samples]
 
     def split(self) -> Split:
         """Return what is held out."""
         return evaluation.split(self.labels, self.groups, self.settings.seed)
+
+    def joined(self, embeddings: Embeddings, hashes: duplicates.Hashes) -> "Excerpt":
+        """Return the same with those recordings as one that share nearly the same picture of a class.
+
+        Args:
+            embeddings: of the samples, float32 `[N, D]`, finite.
+            hashes: perceptual hash of each, uint64 `[N]`.
+        """
+        names = duplicates.join(embeddings, hashes, self.labels, self.groups)
+        return replace(self, recordings={one.id: name for one, name in zip(self.samples, names, strict=True)})
 
     def without(self, unreadable: Set[str]) -> "Excerpt":
         """Return the rest.

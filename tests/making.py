@@ -30,6 +30,20 @@ def photos(seeds: range, color: tuple[int, int, int] = (128, 128, 128)) -> list[
     return [(f"{seed}.jpg", photo(seed, color)) for seed in seeds]
 
 
+def crops(seeds: range, color: tuple[int, int, int] = (128, 128, 128)) -> list[tuple[str, bytes]]:
+    """Make JPEGs of one picture around a colour: every seed cuts off a little of it elsewhere."""
+    rows, columns = np.mgrid[:100, :130]
+    waves = 50 * np.sin(rows / 17) * np.cos(columns / 23) + 30 * np.sin(columns / 11)
+    picture = PIL.Image.fromarray(np.clip(np.array(color) + waves[..., None], 0, 255).astype(np.uint8))
+    made: list[tuple[str, bytes]] = []
+    for seed in seeds:
+        left, top, right, bottom = np.random.default_rng(seed).integers(0, 3, 4).tolist()
+        stream = io.BytesIO()
+        picture.crop((left, top, 130 - right, 100 - bottom)).save(stream, "JPEG", quality=70 + seed % 25)
+        made.append((f"{seed}.jpg", stream.getvalue()))
+    return made
+
+
 def until(met: Callable[[], object], what: str = "it") -> None:
     """Wait until `met` is true, looking often; fail after a deadline."""
     end = time.monotonic() + DEADLINE

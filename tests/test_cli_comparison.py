@@ -78,7 +78,7 @@ def broken(home: Path) -> Iterator[Path]:
 def test_the_table_says_how_each_network_does(compared: Result) -> None:
     assert compared.exit_code == 0, compared.output
     lines = compared.stdout.splitlines()
-    assert lines[0] == "“Colours”: 120 photos, 20 of them kept for the test. Nothing was learned from those."
+    assert lines[0] == "“Colours”: 120 photos. Each network was asked about photos it had not learned from: 20 of them."
     headings, *rows = lines[2:6]
     assert headings.split() == ["NETWORK", "ACCURACY", "CORRECT", "MS", "HERE", "BROWSER", "MB"]
     (sighted,) = (row for row in rows if "sighted" in row)
@@ -128,7 +128,7 @@ def test_one_recording_per_class_still_gives_speeds(home: Path) -> None:
     twins = ids(home, "Twins")
     results = [compare(home, id_) for id_ in twins]
     (judged,) = (one for one in results if one.exit_code == 0)
-    assert "10 photos, 0 of them kept for the test" in judged.stdout
+    assert "it had not learned from: 0 of them" in judged.stdout
     assert "Record each class once more" in judged.stdout
     assert "Not tested" not in judged.stdout
     (empty,) = (one for one in results if one.exit_code != 0)

@@ -32,7 +32,7 @@ def test_without_options_it_is_the_model_file(home: Path, here: Path) -> None:
     assert Classifier.load(here / "model.onnx").predict([photo(1, RED)])[0].label == "Class 1"
     first, second = result.stdout.splitlines()
     assert first.startswith("Wrote model.onnx: Exact model, ")
-    assert second.startswith("Checked: it agrees with the preview on 40 of 40 photos.")
+    assert second.startswith("Checked: it gives the same answer as the preview for 40 of 40 photos.")
     assert "Exporting" in result.stderr
 
 
@@ -43,7 +43,9 @@ def test_smaller_ones_say_what_they_cost(home: Path, here: Path, variant: str) -
     assert result.exit_code == 0, result.output
     labels = [one.label for one in Classifier.load(out).predict([photo(1, RED), photo(2, BLUE)])]
     assert labels == ["Class 1", "Class 2"]
-    assert "Of 10 photos it had not learned from, it named 10 right; the exact model 10." in result.stdout
+    assert "the same answer as the preview for 10 of 10 photos" in result.stdout
+    assert "a model was trained without 10 of these photos" in result.stdout
+    assert "In the exact size it named 10 right, in this size 10." in result.stdout
     assert sorted(path.name for path in here.iterdir()) == ["small.onnx"]
 
 

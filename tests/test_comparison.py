@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from comparing import SIGHTED, Bench
-from making import photos
+from comparing import COLORS, SIGHTED, Bench
+from making import crops, photos
 
 from teachable import comparison, intervals
 from teachable.comparison import Comparison
 from teachable.embeddings import Embedder, EmbeddingCache
 from teachable.errors import TeachableError
+from teachable.excerpt import Excerpt
 from teachable.training import Trainer
 from teachable.types import ProjectNetwork, TrainSettings
 from teachable.verdict import ComparisonRow
@@ -161,6 +162,56 @@ def test_one_recording_per_class_gives_speeds_and_says_why_no_more(bench: Bench)
         assert one.native_ms is not None
     for record in bench.library.present():
         assert not EmbeddingCache.file(bench.project.folder, record.fingerprint).exists(), "nothing to embed for"
+
+
+def test_copies_in_several_recordings_are_one_and_no_network_wins_by_knowing_them(bench: Bench) -> None:
+    for place, one in enumerate(bench.project.info().classes):
+        for upload in range(2):
+            bench.project.add_photos(
+                one.id, f"{place}-{upload}", crops(range(4 * upload, 4 * upload + 4), COLORS[place])
+            )
+    found = bench.run()
+    assert (found.state, found.held_out, found.advice, bench.here.tasks) == ("done", 0, None, [])
+    assert len(found.unjudged) == 2
+    assert found.message is not None
+    assert "nearly the same picture count as one" in found.message
+    assert all(one.accuracy is None and one.native_ms is not None for one in found.rows)
+
+    # One that shows something else: it is held out, or the copies all together.
+    for place, one in enumerate(bench.project.info().classes):
+        bench.project.add_photos(one.id, f"{place}-new", photos(range(place, place + 3), COLORS[place]))
+    found = bench.run()
+    assert (found.held_out, found.unjudged) == (6, ())
+    assert [len(set(task.groups)) for task in bench.here.tasks] == [4, 4, 4]
+
+
+def test_copies_are_found_with_the_network_of_the_project(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    whole = Excerpt.joined
+
+    def joined(self: Excerpt, embeddings: np.ndarray, hashes: np.ndarray) -> Excerpt:
+        seen.append(embeddings.shape[1])
+        return whole(self, embeddings, hashes)
+
+    monkeypatch.setattr(Excerpt, "joined", joined)
+    bench.add(groups=3, size=2)
+    for id_, width in (("blind", 2), ("sighted", 3)):
+        bench.project.set_network(ProjectNetwork.of(bench.library.find(id_)))
+        bench.run()
+        assert seen.pop() == width
+        assert not seen
+
+
+def test_where_the_network_of_the_project_is_useless_another_one_finds_the_copies(bench: Bench) -> None:
+    for place, one in enumerate(bench.project.info().classes):
+        for upload in range(2):
+            bench.project.add_photos(
+                one.id, f"{place}-{upload}", crops(range(4 * upload, 4 * upload + 4), COLORS[place])
+            )
+    bench.install("nothing", np.full((2, 3), np.inf, np.float32))
+    bench.project.set_network(ProjectNetwork.of(bench.library.find("nothing")))
+    found = bench.run()
+    assert (found.state, found.held_out, bench.here.tasks) == ("done", 0, [])
 
 
 # Networks that fail

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import until
-from taking import Bench, halted, held_out
+from comparing import COLORS
+from making import crops, photos, until
+from taking import UNJUDGED, Bench, halted, held_out
 
 from teachable import export, exports, jobs
 from teachable.errors import Conflict, NotFound, TeachableError
@@ -147,7 +148,7 @@ def test_calibration_takes_the_classes_in_turn_and_none_of_the_photos_of_the_che
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
     reds = [bool(image.mean((0, 1))[0] > image.mean((0, 1))[2]) for image in first]
     assert reds == [True, False] * (len(first) // 2)
-    chosen = material.gather(bench.project, record, bench.backlog).to_calibrate()
+    chosen = material.gather(bench.project, record, bench.backlog, threading.Event()).to_calibrate()
     assert not {sample.sha256 for sample in chosen} & held_out(bench.project, record)
     ids = [sample.id for sample in chosen if sample.class_id == record.class_ids[0]]
     assert ids == sorted(ids)
@@ -157,10 +158,10 @@ def test_calibration_takes_the_classes_in_turn_and_none_of_the_photos_of_the_che
 def test_photos_kept_for_testing_are_seen_by_no_file(bench: Bench) -> None:
     record = bench.project.latest_model()
     assert record is not None
-    before = material.gather(bench.project, record, bench.backlog)
+    before = material.gather(bench.project, record, bench.backlog, threading.Event())
     sample, *_ = bench.project.all_samples()
     bench.project.mark_test([sample.id], True)
-    after = material.gather(bench.project, record, bench.backlog)
+    after = material.gather(bench.project, record, bench.backlog, threading.Event())
     assert len(after.samples) < len(before.samples)
     assert not any(one.group == sample.group and one.class_id == sample.class_id for one in after.samples)
     assert len(after.labels) == len(after.samples)
@@ -188,6 +189,47 @@ def test_accuracy_is_that_of_a_head_that_never_saw_the_photos(bench: Bench) -> N
     assert (found.check.held_out, found.check.correct, found.check.correct_full) == (10, 10, 10)
     bench.make()
     assert len(bench.trainer.tasks) == 1, "the full file has nothing to lose, and nothing is fitted twice"
+
+
+def test_recordings_that_share_a_picture_are_one_and_nothing_is_measured_on_copies(empty: Bench) -> None:
+    for place, one in enumerate(empty.project.info().classes):
+        for upload in range(2):
+            empty.project.add_photos(
+                one.id, f"{place}-{upload}", crops(range(6 * upload, 6 * upload + 6), COLORS[place])
+            )
+    empty.embed()
+    record = empty.teach()
+    gathered = material.gather(empty.project, record, empty.backlog, threading.Event())
+    assert (len(set(gathered.groups)), len(gathered.held_out)) == (2, 0)
+    found = empty.make("other")
+    assert found.check is not None
+    assert (found.check.total, found.check.held_out, found.check.correct) == (24, 0, None)
+    assert (found.held_out, empty.trainer.tasks) == (False, [])
+
+
+def test_the_head_is_asked_about_whole_recordings_with_all_their_copies(empty: Bench) -> None:
+    first, second = (one.id for one in empty.project.info().classes)
+    for upload in range(2):
+        empty.project.add_photos(first, f"again-{upload}", crops(range(3 * upload, 3 * upload + 3), COLORS[0]))
+    empty.project.add_photos(first, "other", photos(range(3), COLORS[0]))
+    for upload in range(3):
+        empty.project.add_photos(second, f"{upload}", photos(range(10 * upload + 50, 10 * upload + 53), COLORS[1]))
+    empty.embed()
+    empty.teach()
+    found = empty.make("other")
+    assert found.check is not None
+    assert found.check.held_out == found.check.total == 6, "one recording of each class"
+    (task,) = empty.trainer.tasks
+    assert task.joined
+    assert len(set(task.groups)) == 5
+
+
+def test_of_a_model_that_could_not_be_tested_no_figure_is_made(bench: Bench) -> None:
+    bench.teach(evaluation=UNJUDGED)
+    found = bench.make("other")
+    assert found.check is not None
+    assert (found.check.agreeing, found.check.total) == (10, 10)
+    assert (found.check.held_out, found.check.correct, found.check.correct_full) == (0, None, None)
 
 
 def test_without_embeddings_there_is_no_accuracy_but_a_check(empty: Bench) -> None:
@@ -237,7 +279,7 @@ def test_a_file_that_loses_accuracy_says_so(bench: Bench) -> None:
     found = bench.make("other")
     assert (found.state, found.loses, found.key) == ("done", True, "export_loses")
     assert found.message is not None
-    assert "100 points" in found.message
+    assert "10 photos, this file named 10 fewer right" in found.message
 
 
 def test_a_file_this_computer_cannot_run_is_only_looked_at(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 /** One way to take the model away: its card in the list, and what belongs to it when it is chosen. */
 
 import { icon, make, write } from "./dom.js";
+import { compared } from "./export-check.js";
 import { filePanel } from "./export-file.js";
 import { phonePanel } from "./export-phone.js";
 import { going, isModel } from "./export-store.js";
@@ -12,8 +13,6 @@ import { known, megabytes, percent, say } from "./words.js";
 
 /** The format that a phone can be given. */
 const PAGE = "page";
-/** Variants that hold the numbers of the model as they are. */
-const EXACT = new Set(["full", "float"]);
 
 /**
  * @param {import("./export-store.js").ExportStore} store
@@ -77,7 +76,7 @@ export function formatCard(store, first, { choose, picked }, begin) {
       const made = format.variants.find((one) => one.id === choice.id);
       if (!made) continue;
       write(choice.weight, weight(format, made));
-      write(choice.figure, figure(made));
+      write(choice.figure, cost(made));
     }
     showTested();
     const made = chosen();
@@ -88,21 +87,11 @@ export function formatCard(store, first, { choose, picked }, begin) {
     showMark();
   }
 
-  /** What a variant names correctly, in words. @param {Made} made */
-  function figure(made) {
-    const right = correct(format, made, store.known?.formats ?? []);
-    return right ? say("page.export.figure", { correct: right.correct, total: right.total }) : "";
-  }
-
-  /** Say once of which photos the figures are. */
+  /** Say once what was done to compare the sizes. */
   function showTested() {
-    const formats = store.known?.formats ?? [];
-    const count = choices.length < 2 ? 0 : Math.max(0, ...format.variants.map((made) => correct(format, made, formats)?.total ?? 0));
-    tested.hidden = !count;
-    if (!count) return;
-    // After a change others are kept aside than those the model was tested on.
-    const total = store.known?.stale ? 0 : (state.status?.model?.held_out ?? 0);
-    write(tested, total > count ? say("page.export.tested_some", { count, total }) : say("page.export.tested", { count }));
+    const known = choices.length < 2 ? [] : format.variants.filter((made) => cost(made)).map(({ check }) => check?.held_out ?? 0);
+    tested.hidden = !known.length;
+    if (known.length) write(tested, say("page.export.tested", { count: Math.max(...known) }));
   }
 
   function showMark() {
@@ -151,27 +140,14 @@ function weight(format, { state: now, size_bytes: bytes, fraction }) {
 }
 
 /**
- * How many test photos it gets right, where that was tried. A file that answers as the preview does is right as often as
- * the model itself, which is known as soon as anything was measured against it.
- * @param {Format} format
+ * What a variant costs beside the exact model, in words, where that was measured.
  * @param {Made} made
- * @param {readonly Format[]} all
- * @returns {{ correct: number, total: number } | null}
  */
-function correct(format, made, all) {
-  if (measuredHere(made)) return { correct: made.check.correct, total: made.check.held_out };
-  const answersAlike = isModel(format, made) ? agrees() : EXACT.has(made.id) && made.state === "done" && made.check !== null && made.check.agreeing === made.check.total;
-  const measured = answersAlike ? all.flatMap(({ variants }) => variants).find(measuredHere) : undefined;
-  return measured ? { correct: measured.check.correct_full, total: measured.check.held_out } : null;
-}
-
-/**
- * @param {Made} made
- * @returns {made is Made & { check: { correct: number, correct_full: number, held_out: number } }}
- */
-function measuredHere(made) {
-  const { check } = made;
-  return made.state === "done" && check !== null && check.held_out > 0 && check.correct !== null && check.correct_full !== null;
+function cost({ state: now, check }) {
+  if (now !== "done" || !compared(check)) return "";
+  const fewer = check.correct_full - check.correct;
+  if (!fewer) return say("page.export.cost_none");
+  return fewer > 0 ? say("page.export.cost_fewer", { count: fewer }) : say("page.export.cost_more", { count: -fewer });
 }
 
 /** @param {string} key */

@@ -10,7 +10,7 @@ import typer
 from teachable import settings
 from teachable.cli.finding import find_project
 from teachable.types import ProjectInfo
-from teachable.words import percent, say
+from teachable.words import end, percent, say
 
 if TYPE_CHECKING:
     from teachable.comparison import Comparison
@@ -86,7 +86,7 @@ def _show(info: ProjectInfo, found: "Comparison") -> None:
         say("cli.compare.size"),
     )
     for mark, title, accuracy, correct, native, browser, size in (headings, *map(_cells, found.rows)):
-        line = f"{mark:1} {title:<{_TITLE_WIDTH}} {accuracy:>14} {correct:>10} {native:>7} {browser:>8} {size:>5}"
+        line = f"{mark:1} {title:<{_TITLE_WIDTH}} {accuracy:>17} {correct:>10} {native:>7} {browser:>8} {size:>5}"
         typer.echo(line.rstrip())
     typer.echo()
     typer.echo(say("cli.compare.legend"))
@@ -100,9 +100,7 @@ def _cells(row: "ComparisonRow") -> tuple[str, ...]:
     unknown = say("cli.networks.unknown")
     accuracy, correct = unknown, unknown
     if row.accuracy is not None and row.low is not None and row.high is not None:
-        shares = {"share": row.accuracy, "low": row.low, "high": row.high}
-        percents = {name: percent(share) for name, share in shares.items()}
-        accuracy = say("cli.compare.share", **percents)
+        accuracy = say("cli.compare.share", share=percent(row.accuracy), low=end(row.low), high=end(row.high))
         correct = say("cli.compare.of", correct=row.correct, total=row.held_out)
     return (
         "*" if row.in_use else "",

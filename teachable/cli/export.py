@@ -131,7 +131,7 @@ def _report(target: Path, made: "Made") -> None:
     # Rounded up: it is said that no difference is larger.
     percent = f"{math.ceil(10_000 * check.largest_difference) / 100:.2f}"
     figures = {"agreeing": check.agreeing, "total": check.total, "percent": percent}
-    typer.echo(say("cli.export.checked_held_out" if made.held_out else "cli.export.checked", **figures))
+    typer.echo(say("cli.export.checked", **figures))
     if check.correct is not None and check.correct_full is not None:
         shares = {"correct": check.correct, "count": check.held_out, "full": check.correct_full}
         typer.echo(say("cli.export.accuracy", **shares))

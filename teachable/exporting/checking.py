@@ -31,8 +31,10 @@ class Check:
         total: photos compared.
         same_class: photos for which it names the same class, however far its probabilities are off.
         largest_difference: of any probability, 0 to 1.
-        held_out: how many of the photos a head that never saw them could be tested on; 0 where that cannot be known.
-        correct: how many of those are named correctly by that head from what the file makes of them; None with 0.
+        held_out: how many of the photos a head that was fitted without them could be asked about, to compare the file
+            with the full model; 0 where that cannot be done. The head in the file is another one and has seen them.
+        correct: how many of those are named correctly by that head from what the file makes of them; None with 0. It
+            means something beside `correct_full` alone, and is not the accuracy of the model.
         correct_full: the same from what the full model makes of them.
     """
 

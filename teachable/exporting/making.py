@@ -43,7 +43,7 @@ class Note:
         sha256: of the file, in hex.
         seconds: it took.
         ran: it was run here; otherwise this computer cannot, and it was only looked at.
-        held_out: the photos of the check were held out.
+        held_out: the photos of the check are of recordings of which none served to make the file.
         check: what came out, or None where it was not run.
     """
 
@@ -77,7 +77,7 @@ class Refused(Exception):  # noqa: N818 - no mistake of anybody's: what came out
     Attributes:
         error: why, in words.
         check: the figures, as far as there are any.
-        held_out: the photos of the check were held out.
+        held_out: the photos of the check are of recordings of which none served to make the file.
     """
 
     def __init__(self, error: TeachableError, check: Check | None = None, held_out: bool = False) -> None:
@@ -160,7 +160,7 @@ class Maker:
         """
         started = time.monotonic()
         looked, written, _ = _shares(variant)
-        photos = material.gather(model.project, model.record, self._backlog)
+        photos = material.gather(model.project, model.record, self._backlog, watch.cancelled)
         known = self._measure(model, photos, watch.part(0.0, looked))
         name = file_name(exporter.id, variant)
         with model.project.exports.workshop(model.key) as workshop:
@@ -205,7 +205,7 @@ class Maker:
         known: _Known,
         watch: Watch,
     ) -> tuple[Check | None, bool]:
-        """Run a file over photos; None where this computer cannot. Also say whether these photos were held out.
+        """Run a file over photos; None where this computer cannot. Also say whether none of these served to make it.
 
         The model file itself agrees with itself, whatever it says. What counts for it is the comparison with the
         preview that was made when it was trained.

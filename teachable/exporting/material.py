@@ -1,7 +1,8 @@
 """The photos an export is made and checked with, drawn from what a project holds today.
 
 It owns which ones: photos of recordings that are held out for the check, others to calibrate with, and what there is to
-measure a loss of accuracy with. Counting is `teachable.exporting.checking`.
+measure a loss of accuracy with. Counting is `teachable.exporting.checking`. Which recordings are one is decided as in
+the test of a training, or near-copies of what was learned would be asked about.
 """
 
 import logging
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import evaluation
+from teachable import duplicates, evaluation
 from teachable.backlog import Backlog
 from teachable.errors import InvalidInput, TeachableError
 from teachable.exporting.checking import Test
@@ -39,19 +40,16 @@ class Material:
     Attributes:
         samples: of these classes. Those that are still being prepared are left out, unless a class would be without.
         labels: index of the class of each, int64 `[N]`.
-        held_out: rows of whole recordings that are kept for a test, as in the test of the model.
+        groups: recording of each, near-duplicates joined where embeddings are known.
+        held_out: rows of whole recordings that are kept for the check.
         embeddings: under the model's own network, float32 `[N, D]`, or None where they are not all known.
     """
 
     samples: Sequence[Sample]
     labels: Labels
+    groups: Sequence[str]
     held_out: NDArray[np.int64]
     embeddings: Embeddings | None
-
-    @property
-    def groups(self) -> list[str]:
-        """Recording of each sample."""
-        return [sample.group for sample in self.samples]
 
     def to_check(self, *, all_of_them: bool) -> list[int]:
         """Return the rows to check with: of every class its share, evenly."""
@@ -76,7 +74,7 @@ class Yardstick:
 
     Attributes:
         rows: of the material, those that could be read.
-        held_out: the photos are of recordings that the test of the model never saw.
+        held_out: the photos are of recordings of which no other photo serves to make the file.
         expected: what the preview says of each, float32 `[N, K]`.
     """
 
@@ -85,10 +83,11 @@ class Yardstick:
     expected: NDArray[np.float32]
 
 
-def gather(project: Project, record: ModelRecord, backlog: Backlog) -> Material:
+def gather(project: Project, record: ModelRecord, backlog: Backlog, cancelled: threading.Event) -> Material:
     """Take the photos of a model's classes as they are now, without those kept for testing: no file may see these.
 
     Raises:
+        Cancelled: it was given up.
         InvalidInput: there are none.
         NotFound: the project was closed.
     """
@@ -101,8 +100,12 @@ def gather(project: Project, record: ModelRecord, backlog: Backlog) -> Material:
     if known is not None:
         samples, embeddings = known
     labels = np.array([index[sample.class_id] for sample in samples], np.int64)
-    parts = evaluation.split(labels, [sample.group for sample in samples], record.settings.seed)
-    return Material(samples, labels, parts.held_out, embeddings)
+    groups = [sample.group for sample in samples]
+    if embeddings is not None:
+        hashes = backlog.looks(project, [sample.sha256 for sample in samples], cancelled.is_set).hashes
+        groups = duplicates.join(embeddings, hashes, labels, groups)
+    parts = evaluation.split(labels, groups, record.settings.seed)
+    return Material(samples, labels, groups, parts.held_out, embeddings)
 
 
 def _embedded(
@@ -184,13 +187,16 @@ def examine(
 ) -> Test | None:
     """Return what a loss of accuracy is measured with, or None where that cannot be known.
 
+    It is not known of a model of whose own accuracy nothing is known: no figure may stand where the report has none.
+
     Raises:
         Cancelled: it was given up.
         TeachableError: the head to test with cannot be fitted.
     """
-    if material.embeddings is None or not yardstick.held_out:
+    if material.embeddings is None or not yardstick.held_out or record.evaluation.accuracy is None:
         return None
-    task = Task(material.embeddings, material.labels, material.groups, len(record.class_ids), record.settings)
+    classes = len(record.class_ids)
+    task = Task(material.embeddings, material.labels, material.groups, classes, record.settings, joined=True)
     examination = trainer.examine(task, lambda phase, share, point: None, cancelled)
     rows = np.array(yardstick.rows)
     unseen = np.isin(rows, examination.held_out)

@@ -34,8 +34,10 @@ class Made:
         check: what came out when it was run over photos, or None.
         ran: whether it was run here; false where this computer cannot run such files and it was only looked at, None
             until it is there.
-        held_out: the photos of the check are of recordings the test of the model never saw.
-        loses: it names so many fewer photos correctly than the full model that a person should know.
+        held_out: the photos of the check are of recordings of which none served to make the file from the model. The
+            model itself may have learned from them.
+        loses: in the comparison of `check` it is right so much less often than the full model that a person should
+            know.
         key: of the text `message`.
         message: after a failure what went wrong; else what a person should know, in words, for one why a file that was
             there has to be made again.
@@ -137,8 +139,8 @@ def done(made: Made, note: Note) -> Made:
     )
     if check is None or check.correct is None or check.correct_full is None or not loses(check):
         return found
-    points = f"{100 * (check.correct_full - check.correct) / check.held_out:.0f}"
-    return replace(said(found, TeachableError("export_loses", points=points, count=check.held_out)), loses=True)
+    fewer = check.correct_full - check.correct
+    return replace(said(found, TeachableError("export_loses", fewer=fewer, total=check.held_out)), loses=True)
 
 
 def said(made: Made, error: TeachableError) -> Made:

@@ -101,14 +101,15 @@ def test_a_quick_file_is_made_when_it_is_chosen(
     assert name == "model-half.onnx"
     assert data == stored(server, trained["id"], ONNX, "half")
     assert len(data) < 0.7 * len(api.model(trained["id"]))
-    expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"agrees with the preview on (\d+) of \1 "))
-    expect(body.get_by_test_id("export-figures")).to_have_text(re.compile(r"\d+ of \d+ right"))
+    expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"same answer as the preview for (\d+) of \1 "))
+    expect(body.get_by_test_id("export-figures")).to_contain_text(re.compile(r"trained without \d+ of these photos"))
+    expect(body.get_by_test_id("export-compared-only")).to_have_text(say("page.export.compared_only"))
     expect(page.at("export-spoken").and_(page.tab.locator(":not(:empty)"))).to_have_text(
         say("page.export.ready", file=name)
     )
 
-    # The exact model has its figure too now, and the dialog is opened again where it was left.
-    expect(body.locator("label").first).to_contain_text(re.compile(r"\d+ of \d+ right$"))
+    # What it costs stands beside its name, and the dialog is opened again where it was left.
+    expect(body.locator("label", has_text="Half-size model")).to_contain_text(re.compile(r" right$"))
     expect(body.get_by_test_id("export-tested")).to_be_visible()
     page.at("export-close").click()
     body = open_dialog(page).at("format-body")
@@ -173,18 +174,19 @@ def test_a_training_that_ends_meanwhile_and_a_new_name_are_noticed(
     page = dialog(project["id"])
     body = choose(page, ONNX, "half")
     expect(body.get_by_test_id("download-model")).to_be_visible()
-    # Nothing could be kept aside: it is said what that means.
-    expect(body.get_by_test_id("export-learned-from")).to_be_visible()
+    # There is nothing to measure a loss with, and no figure is made up.
+    expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"\b12 of 12\b"))
     expect(body.get_by_test_id("export-figures")).to_be_hidden()
+    expect(body.get_by_test_id("export-tested")).to_be_hidden()
 
     api.add(project, 0, photos("stripes", 2, first=20), "more")
     expect(page.at("export-stale")).to_be_visible()
     expect(body.get_by_test_id("download-model")).to_be_visible()
     api.train(project["id"])
     expect(page.at("export-stale")).to_be_hidden()
-    # A second recording of one class: its two photos were kept aside.
+    # A second recording of one class: a model could be trained without its two photos.
     expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"\b2 of 2\b"))
-    expect(body.get_by_test_id("export-learned-from")).to_be_hidden()
+    expect(body.get_by_test_id("export-figures")).to_contain_text("without 2 of these photos")
 
     label = project["classes"][1]["id"]
     page.at("export-tab-code").click()

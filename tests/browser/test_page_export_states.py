@@ -8,7 +8,6 @@ import pytest
 from making import until
 from pages import Open, Studio
 from playwright.sync_api import Locator, expect
-from serving import Api
 from shelf import Json, Shelf, check, done, form, made, model
 from test_page_export import CLIPBOARD, card, choose, copied, open_dialog
 from test_page_look import PHONE, assert_fits, assert_readable
@@ -198,7 +197,7 @@ def test_while_the_model_is_checked_nothing_is_begun(visit: Visit) -> None:
 
 def test_a_lighter_file_that_gets_fewer_right_says_so(visit: Visit) -> None:
     figures = {"held_out": 60, "correct": 49, "correct_full": 58}
-    warning = "This file is right 15 points less often than the full model."
+    warning = say("error.export_loses", total=60, fewer=9)
     light = {"check": check(54, 60, 0.31, **figures), "loses": True, "message": warning}
     page, _ = visit(model(done("quarter", "Quarter-size model", "model-quarter.onnx", 2_900_000, **light)))
     body = choose(page, "onnx", "quarter")
@@ -210,26 +209,31 @@ def test_a_lighter_file_that_gets_fewer_right_says_so(visit: Visit) -> None:
     )
     expect(body.get_by_test_id("export-loses")).to_have_text(warning)
     expect(body.get_by_role("radio", name="Quarter-size model")).to_be_checked()
-    expect(body.locator("label", has_text="Quarter-size model")).to_contain_text("2.9 MB" + "49 of 60 right")
+    expect(body.locator("label", has_text="Quarter-size model")).to_contain_text("2.9 MB" + "9 fewer right")
     expect(body.get_by_test_id("download-model")).to_be_visible()
-    # The model itself was measured along with it.
-    expect(body.locator("label", has_text="Exact model")).to_contain_text("58 of 60 right")
+    # What is compared with the exact model says nothing about that one.
+    expect(body.locator("label", has_text="Exact model")).not_to_contain_text("right")
     choose(page, "onnx", "full")
     expect(body.get_by_test_id("export-loses")).to_be_hidden()
 
 
-@pytest.mark.thorough
-def test_of_which_photos_the_figures_are_is_said_once(visit: Visit, api: Api, trained: dict[str, Any]) -> None:
-    total = api.ask("GET", f"/projects/{trained['id']}/status")["model"]["held_out"]
-    assert total > 2
-    for count in (total, 2):
-        figures = check(held_out=count, correct=2, correct_full=2)
-        page, _ = visit(model(done("half", "Half-size model", "model-half.onnx", check=figures)))
-        some = say("page.export.tested_some", count=count, total=total)
-        expect(page.at("export-tested")).to_have_text(
-            say("page.export.tested", count=count) if count == total else some
-        )
-    page, _ = visit(model(made("half", "Half-size model", "model-half.onnx", **SLOW)))
+def test_what_a_size_costs_is_said_beside_it_and_how_that_is_known_below(visit: Visit) -> None:
+    light = done("half", "Half-size model", "half.onnx", check=check(held_out=60, correct=58, correct_full=58))
+    page, shelf = visit(model(light, made("quarter", "Quarter-size model", "quarter.onnx", **SLOW)))
+    body = page.at("format-body")
+    half = body.locator("label", has_text="Half-size model")
+    expect(half).to_have_text("Half-size model" + "5.4 MB" + "as many right")
+    expect(page.at("export-tested")).to_have_text(say("page.export.tested", count=60))
+    for title in ("Exact model", "Quarter-size model"):
+        expect(body.locator("label", has_text=title)).not_to_contain_text("right")
+    shelf.file("onnx", "half")["check"] = check(held_out=1, correct=1, correct_full=0)
+    reopen(page)
+    expect(half).to_contain_text("1 more right")
+    expect(page.at("export-tested")).to_have_text(say("page.export.tested", count=1))
+    # Where nothing could be measured honestly, nothing is said of it.
+    shelf.file("onnx", "half")["check"] = check()
+    reopen(page)
+    expect(half).to_have_text("Half-size model" + "5.4 MB")
     expect(page.at("export-tested")).to_be_hidden()
 
 
@@ -238,7 +242,7 @@ def test_what_could_not_be_compared_is_said(visit: Visit) -> None:
     page, _ = visit(model(), form("coreml", "iPhone and Mac", looked_at))
     body = choose(page, "coreml")
     expect(body.get_by_test_id("agreement")).to_have_text(say("page.export.not_run"))
-    expect(body.get_by_test_id("export-learned-from")).to_be_hidden()
+    expect(body.get_by_test_id("export-compared-only")).to_be_hidden()
     expect(body.get_by_test_id("download-model")).to_be_visible()
 
 
