@@ -43,6 +43,7 @@ class Import:
         rejected_total: how many there are.
         message: why it ended, in words, if it did not end well.
         undo: token that takes back all that was added, or None where nothing can be taken back.
+        room: photos the project that it was sent for can still take, while it is planned; None without such a project.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Import:
     rejected_total: int
     message: str | None
     undo: str | None
+    room: int | None
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ class Arrival:
             self.source = None
             shutil.rmtree(self.place, ignore_errors=True)
 
-    def described(self) -> Import:
-        """Return how it stands."""
+    def described(self, room: int | None = None) -> Import:
+        """Return how it stands, with the `room` there is for it."""
         with self.lock:
             order, intake = self.order, self.intake
             state: State = self.state  # type: ignore[assignment]
@@ -167,6 +169,7 @@ class Arrival:
                 rejected_total=counts.left_out_total if counts else 0,
                 message=None if order.error is None else str(order.error),
                 undo=undo,
+                room=room,
             )
 
     def known_by(self) -> str:

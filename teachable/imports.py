@@ -8,6 +8,7 @@ files is `teachable.importing`, what is known of each `teachable.arrivals`, the 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from teachable.arrivals import ENDED, Arrival, Choices, Import, Reading, Taking
@@ -178,7 +179,12 @@ class Imports:
         Raises:
             NotFound: there is none with this id.
         """
-        return self._find(import_id).described()
+        entry = self._find(import_id)
+        room = None
+        if entry.state == "planned" and entry.project is not None:
+            with suppress(NotFound):
+                room = self._store.open(entry.project).room()
+        return entry.described(room)
 
     def preview(self, import_id: str, number: int) -> bytes:
         """Return a small square JPEG of a photo of a plan.

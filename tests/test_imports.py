@@ -352,6 +352,17 @@ def test_a_project_that_is_full_ends_the_import_and_keeps_what_fitted(
     assert "5" in str(ended.message)
 
 
+def test_how_much_fits_is_known_before_it_begins(space: Workspace, tmp_path: Path) -> None:
+    space.limit_photos(lambda project_id: 8)
+    project = taken(space, zipped(tmp_path / "x.zip", {"Cat": 6})).project
+    more = zipped(tmp_path / "y.zip", {"Cow": 4})
+    assert space.imports.of(planned(space, more, project).id).room == 2
+    assert space.imports.of(planned(space, more).id).room is None
+    gone = planned(space, more, project)
+    space.delete_project(str(project))
+    assert space.imports.of(gone.id).room is None
+
+
 def test_what_people_wait_for_goes_first(space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "_GIVE_WAY_SECONDS", DEADLINE)
     found = planned(space, zipped(tmp_path / "x.zip", {"Cat": 4}))

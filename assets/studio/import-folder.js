@@ -36,7 +36,7 @@ export function folderImport(found) {
   const { plan, photos, previews } = read;
   const total = plan.classes.reduce((sum, one) => sum + one.photos, 0);
   /** @type {Import} */
-  let info = { id: "", state: "planned", plan, project: null, fraction: 0, done: 0, total, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null };
+  let info = { id: "", state: "planned", plan, project: null, fraction: 0, done: 0, total, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null, room: null };
   /** @type {Batch[]} */
   let waiting = [];
   /** Ids of what was added. @type {number[]} */

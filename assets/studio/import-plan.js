@@ -38,6 +38,9 @@ export function planForm(one, plan, chosen) {
 
   const target = targetChoice();
   if (!whole && here && !guest) elements.push(target);
+  const tight = make("span", {});
+  const room = make("p", { className: "t-notice", role: "status", hidden: true, "data-testid": "import-room" }, icon("warning"), tight);
+  elements.push(room);
 
   const rate = rateField();
   if (plan.options.includes("rate")) elements.push(rate.element);
@@ -172,6 +175,14 @@ export function planForm(one, plan, chosen) {
     return rows.filter((row) => row.taken()).reduce((sum, row) => sum + row.photos(), 0);
   }
 
+  /** Say before it begins that not everything fits. */
+  function tell() {
+    const left = fresh ? null : (one.info?.room ?? null);
+    const over = left === null ? 0 : Math.max(0, total() - left);
+    room.hidden = !over;
+    if (over) write(tight, say("page.import.room", { room: say("page.photos", { count: left ?? 0 }), wanted: say("page.photos", { count: total() }) }));
+  }
+
   let built = false;
   function changed() {
     if (built) chosen();
@@ -186,6 +197,7 @@ export function planForm(one, plan, chosen) {
     count: () => (plan.classes.length || whole ? total() : null),
     ready() {
       for (const row of rows) row.update();
+      tell();
       return whole || (rows.some((row) => row.taken()) && rows.every((row) => row.named()) && (!plan.options.includes("rate") || rate.good()));
     },
     /** What the button says. */

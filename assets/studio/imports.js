@@ -218,7 +218,7 @@ function served(name, info, stop) {
  * @returns {Import}
  */
 function unknown(id, last) {
-  return { id, state: last, plan: null, project: null, fraction: 0, done: 0, total: 0, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null };
+  return { id, state: last, plan: null, project: null, fraction: 0, done: 0, total: 0, added: 0, repeats: 0, rejected: [], rejected_total: 0, message: null, undo: null, room: null };
 }
 
 /**

@@ -387,6 +387,7 @@ export interface Report {
   samples: number;
   recordings: number;
   classes: ClassReport[];
+  classes_text: string;
   accuracy: Share;
   headline: string;
   method: string;
@@ -397,6 +398,7 @@ export interface Report {
   calibration_text: string;
   test: TestReport | null;
   learning: object | null;
+  learning_text: string;
   findings: Finding[];
   more_findings: number;
   unknown: string;
@@ -512,6 +514,8 @@ export interface Import {
   rejected_total: number;
   message: string | null;
   undo: string | null;
+  /** Photos the project it was sent for can still take, while it is planned. */
+  room: number | null;
 }
 
 /** What a person chose about a plan. */

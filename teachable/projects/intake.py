@@ -111,6 +111,11 @@ class Intake:
             raise
         return stored, [_rejected(name, full) for name, item in incoming if item.source in over], token
 
+    def room(self) -> int:
+        """Return how many more photos there may be."""
+        with self._database.read() as connection:
+            return self._room(connection)[0]
+
     def _room(self, connection: sqlite3.Connection) -> tuple[int, TooLarge]:
         """Return how many more photos there may be, and what to say of those beyond."""
         most, given = limits().samples, self._allowed()

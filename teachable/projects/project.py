@@ -216,6 +216,10 @@ class Project:
         """
         return self._intake.take(class_id, group, files, test=test, action=action)
 
+    def room(self) -> int:
+        """Return how many more photos can be added."""
+        return self._intake.room()
+
     def samples(self, class_id: str, limit: int = 60, before: int | None = None, skip: int = 0) -> SamplePage:
         """Return samples of a class, newest first.
 

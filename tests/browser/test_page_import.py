@@ -9,7 +9,7 @@ import numpy as np
 from bringing import gif, jpeg, machine, video, zipped
 from pages import Open, Studio
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 from scenes import photo, photos
 from serving import Api
 
@@ -104,6 +104,12 @@ def test_a_folder_with_videos_is_looked_into_by_the_server(studio: Open, api: Ap
     assert api.counts(page.project) == {"Straße": 2, "วิดีโอ": 5}
 
 
+def with_room_for_six(route: Route) -> None:
+    answer = route.fetch()
+    said = answer.json()
+    route.fulfill(response=answer, json=said if said.get("room") is None else {**said, "room": 6})
+
+
 def test_a_zip_is_merged_into_classes_and_taken_back(studio: Open, api: Api, tmp_path: Path) -> None:
     project = api.project("Dots", "Stripes")
     api.add(project, 0, photos("dots", 1, first=50), "before")
@@ -119,10 +125,13 @@ def test_a_zip_is_merged_into_classes_and_taken_back(studio: Open, api: Api, tmp
     expect(row(dialog, 1).get_by_test_id("plan-name")).to_have_value("odd")
     page.at("import-close").click()
     expect(dialog).to_have_count(0)
+    page.tab.route(re.compile(r"/imports/[^/]+$"), with_room_for_six)
     page.reload()
     page.at("import-chip").click()
     dialog = page.planned()
+    expect(page.at("import-room")).to_contain_text(say("page.photos", count=6))
     row(dialog, 1).get_by_test_id("plan-into").select_option(label=say("page.import.leave_out"))
+    expect(page.at("import-room")).to_be_hidden()
     expect(dialog.get_by_test_id("plan-class").locator("img").first).to_have_js_property("complete", True)
     assert api.counts(page.project) == {"Dots": 1, "Stripes": 0}
 
