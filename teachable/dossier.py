@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import calibration, outcomes
+from teachable import calibration, folds, outcomes
 from teachable.backlog import Backlog, Progress
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, NotFound, TeachableError
@@ -59,10 +59,19 @@ class Photos:
         pairs = set(zip(self.kept.labels.tolist(), self.kept.groups, strict=True))
         return Counter(label for label, _ in pairs)
 
-    def right(self, label: int) -> tuple[NDArray[np.bool_], list[str]]:
-        """Return which tested photos of a class were named correctly, and the recording of each."""
-        chosen = np.flatnonzero(self.kept.labels[self.kept.tested.rows] == label)
-        return self._hits[chosen], [self.kept.groups[row] for row in self.kept.tested.rows[chosen].tolist()]
+    def right(self, label: int) -> tuple[NDArray[np.bool_], list[str], float]:
+        """Return which tested photos of a class were named correctly, the recording of each, and what was missing.
+
+        That is the part of the class that the heads had not learned from, on average; see `intervals.clustered`.
+        """
+        rows = self.kept.tested.rows
+        chosen = np.flatnonzero(self.kept.labels[rows] == label)
+        missing = float(self._left_out[chosen].mean()) if len(chosen) else 0.0
+        return self._hits[chosen], [self.kept.groups[row] for row in rows[chosen].tolist()], missing
+
+    @cached_property
+    def _left_out(self) -> NDArray[np.float64]:
+        return folds.left_out(self.kept.labels, self.kept.tested.rows, self.kept.tested.folds)
 
     @cached_property
     def _hits(self) -> NDArray[np.bool_]:

@@ -241,7 +241,8 @@ def cross_validate(
     outcomes, history = _fold_by_fold(embeddings, labels, places, class_count, settings, on_epoch)
     named, truth = outcomes.logits.argmax(axis=1), labels[outcomes.rows]
     tested = [recordings[row] for row in outcomes.rows.tolist()]
-    found = _score(named, truth, tested, class_count, _missing(labels, places, outcomes))
+    missing = folds.left_out(labels, outcomes.rows, outcomes.folds)
+    found = _score(named, truth, tested, class_count, float(missing.mean()) if len(missing) else 0.0)
     evaluation = replace(
         found,
         unjudged=tuple(index for index, score in enumerate(found.per_class) if not score.total),
@@ -276,18 +277,6 @@ def _fold_by_fold(
         history = history or fitted.history
     rows = np.flatnonzero(places != folds.ALWAYS)
     return Outcomes(rows, places[rows], scores[rows]), history
-
-
-def _missing(labels: Labels, places: NDArray[np.int64], outcomes: Outcomes) -> float:
-    """Return the part of its class that the head naming a photo had not learned from, on average; see `clustered`."""
-    if not len(outcomes.rows):
-        return 0.0
-    truth, whole = labels[outcomes.rows], np.bincount(labels)
-    part = np.zeros(len(truth))
-    for fold in np.unique(outcomes.folds).tolist():
-        inside = outcomes.folds == fold
-        part[inside] = (np.bincount(labels[places == fold], minlength=len(whole)) / np.maximum(1, whole))[truth[inside]]
-    return float(part.mean())
 
 
 def _share_of(
@@ -344,7 +333,8 @@ def test_score(
     heads.check_rows(embeddings, labels, class_count)
     rows = np.flatnonzero(~leaking)
     named = heads.logits(head, embeddings[rows]).argmax(axis=1)
-    found = _score(named, labels[rows], [groups[row] for row in rows.tolist()], class_count)
+    truth, recordings = labels[rows], [groups[row] for row in rows.tolist()]
+    found = _score(named, truth, recordings, class_count)
     return TestScore(
         correct=found.correct,
         total=found.held_out,
@@ -353,7 +343,17 @@ def test_score(
         per_class=found.per_class,
         confusion=found.confusion,
         leaking=len(labels) - len(rows),
+        ranges=tuple(_range(named == truth, recordings, truth == index) for index in range(class_count)),
     )
+
+
+def _range(
+    right: NDArray[np.bool_], recordings: Sequence[str], chosen: NDArray[np.bool_]
+) -> tuple[float, float] | None:
+    """Return the interval of the share of some photos named correctly, or None if there are none of them."""
+    if not chosen.any():
+        return None
+    return intervals.clustered(right[chosen], [recordings[row] for row in np.flatnonzero(chosen).tolist()])
 
 
 def random_split(
@@ -362,11 +362,12 @@ def random_split(
     class_count: int,
     settings: TrainSettings,
     on_progress: Callable[[float], None] | None = None,
+    rows: NDArray[np.int64] | None = None,
 ) -> tuple[int, int] | None:
     """Count what ordinary cross-validation finds, which tests on neighbours of what was learned: the usual figure.
 
     Photos are shuffled and dealt into folds class by class, as if each were a recording of its own. It is there to be
-    shown beside the honest figure, never instead of it.
+    shown beside the honest figure, never instead of it, and beside it on the same photos.
 
     Args:
         embeddings: float32 `[N, D]`.
@@ -374,9 +375,10 @@ def random_split(
         class_count: number of classes.
         settings: of the training; its seed also draws the folds.
         on_progress: called with the part that is done, 0 to 1; an exception it raises reaches the caller.
+        rows: of the photos that are counted, int64; all if not given. Every photo is learned from in either case.
 
     Returns:
-        Photos named correctly, and photos tested; None where every class has a single photo.
+        Photos named correctly, and photos tested; None where none of these could be: every class has a single photo.
 
     Raises:
         InvalidInput: as `heads.fit`.
@@ -384,5 +386,7 @@ def random_split(
     """
     alone = [str(row) for row in range(len(labels))]
     watch = None if on_progress is None else lambda part, point: on_progress(part)
-    found = cross_validate(embeddings, labels, alone, class_count, settings, on_epoch=watch, join=False).evaluation
-    return (found.correct, found.held_out) if found.held_out else None
+    found = cross_validate(embeddings, labels, alone, class_count, settings, on_epoch=watch, join=False).outcomes
+    counted = np.ones(len(found.rows), np.bool_) if rows is None else np.isin(found.rows, rows)
+    right = found.logits.argmax(axis=1) == labels[found.rows]
+    return (int(right[counted].sum()), int(counted.sum())) if counted.any() else None

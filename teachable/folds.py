@@ -51,6 +51,26 @@ def assign(labels: Labels, groups: Sequence[str], seed: int = 0, folds: int = FO
     return np.array(_deal(sizes, order, folds), np.int64)[index] if len(index) else np.empty(0, np.int64)
 
 
+def left_out(labels: Labels, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return which part of its class the head that named each photo tested had not learned from.
+
+    Args:
+        labels: int64 `[N]`, index of the class of each photo.
+        rows: of the photos tested, int64 `[M]`.
+        places: in which fold each of these was tested, int64 `[M]`.
+
+    Returns:
+        0 to 1, float64 `[M]`; the mean over photos is what `intervals.clustered` asks for as `missing`.
+    """
+    if not len(rows):
+        return np.empty(0)
+    _, fold = np.unique(places, return_inverse=True)
+    own = labels[rows]
+    tested = np.zeros((int(own.max()) + 1, int(fold.max()) + 1), np.int64)
+    np.add.at(tested, (own, fold), 1)
+    return tested[own, fold] / np.bincount(labels)[own]
+
+
 def _deal(sizes: list[Counter[int]], order: list[int], folds: int) -> list[int]:
     """Return the fold of each recording, from its photos per class, trying them in an order of chance."""
     members: dict[int, list[int]] = {}

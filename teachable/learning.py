@@ -12,20 +12,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import heads, intervals
+from teachable import folds, heads, intervals
 from teachable.evidence import Evidence
 
 Trend = Literal["rising", "flat", "unclear"]
+Lack = Literal["gone", "untested", "photos", "recordings", "parts"]
 
 PARTS = (0.125, 0.25, 0.5)
 """Parts of the photos of each class that are learned from."""
 MULTIPLES = (2, 4)
 """Times the photos there are to which the curve is extrapolated."""
 
-# Photos of a class to learn from, below which a part says nothing, and photos and recordings tested at least.
-_FEWEST, _TESTED, _RECORDINGS = 2, 20, 4
+TESTED, RECORDINGS = 20, 4
+"""Photos, and recordings, that must have been tested."""
+# Photos of a class to learn from, below which a part says nothing.
+_FEWEST = 2
 # Points that a curve of three parameters needs.
 _POINTS = 3
+LEARNED = round(_FEWEST / sorted(PARTS)[1 - _POINTS])
+"""Photos per class that must have been learned from, on average, so that there are parts enough."""
 # Photos up to which a part is chosen twice; with more, one choice is as good as another.
 _REPEATED, _REPEATS = 500, 2
 # Exponents that are tried. Accuracy usually grows with about the square root (Hestness et al. 2017): the others must be
@@ -36,6 +41,9 @@ _CHOICE = 0.5
 _RESAMPLED = 500
 # Gain from twice the photos that is worth the effort, and that is not.
 _WORTH, _NOT_WORTH = 0.01, 0.03
+# An expectation from one end to the other that is too wide to advise against more photos. Of a few recordings the gain
+# may seem sure, because none of them changed its mind; the width of the expectation is what counts them.
+_WIDE = 0.3
 
 
 @dataclass(frozen=True)
@@ -63,18 +71,29 @@ class Curve:
 
     Attributes:
         points: from few photos to many. The last measured one is the test itself, whose heads learned from the photos
-            outside their fold. The two after it are extrapolated to twice and four times the photos there are.
+            outside their fold, with the interval of the test. The two after it are extrapolated to twice and four times
+            the photos there are.
         gain: what twice the photos would probably add to the accuracy.
         gain_low: lower end of its 95 % interval.
         gain_high: upper end of it.
-        trend: whether that is worth the effort; `unclear` where the interval allows for both.
     """
 
     points: tuple[CurvePoint, ...]
     gain: float
     gain_low: float
     gain_high: float
-    trend: Trend
+
+    @property
+    def ahead(self) -> CurvePoint:
+        """What twice the photos would probably bring."""
+        return next((one for one in self.points if not one.measured), self.points[-1])
+
+    @property
+    def trend(self) -> Trend:
+        """Whether more photos are worth the effort; `unclear` where the intervals allow for both."""
+        if self.gain_high < _NOT_WORTH:
+            return "unclear" if self.ahead.high - self.ahead.low > _WIDE else "flat"
+        return "rising" if self.gain_low > 0 and self.gain >= _WORTH else "unclear"
 
 
 def curve(evidence: Evidence, on_progress: Callable[[float], None]) -> Curve | None:
@@ -98,22 +117,63 @@ def curve(evidence: Evidence, on_progress: Callable[[float], None]) -> Curve | N
     labels, places = evidence.labels, evidence.folds
     tested = np.flatnonzero((places >= 0) & np.isfinite(evidence.logits).all(axis=1))
     recordings = [evidence.groups[row] for row in tested.tolist()]
-    counts = np.bincount(labels, minlength=evidence.class_count)
-    if len(tested) < _TESTED or len(set(recordings)) < _RECORDINGS or len(counts) < 2 or not counts.all():
+    if lack(labels, tested, places[tested], recordings, evidence.class_count):
         return None
-    learned = [int((places != place).sum()) for place in places[tested].tolist()]
-    full = float(np.mean(learned)) / evidence.class_count
+    full = learned(len(labels), places[tested], evidence.class_count)
     parts = [part for part in PARTS if part * full >= _FEWEST]
-    if len(parts) + 1 < _POINTS:
-        return None
     answers = [
         *_measure(evidence, tested, parts, on_progress),
         (evidence.logits[tested].argmax(axis=1) == labels[tested])[None],
     ]
     photos = full * np.array([*parts, 1.0])
-    points = [_point(size, correct, recordings) for size, correct in zip(photos, answers, strict=True)]
+    # Heads of the others learned from what they learned from: only the test stands for the finished model.
+    missing = [0.0] * len(parts) + [float(folds.left_out(labels, tested, places[tested]).mean())]
+    points = [_point(*one, recordings) for one in zip(photos, answers, missing, strict=True)]
     now = len(labels) / evidence.class_count
     return _extrapolated(points, photos, np.stack([one.mean(axis=0) for one in answers]), recordings, now)
+
+
+def learned(photos: int, places: NDArray[np.int64], class_count: int) -> float:
+    """Return how many photos per class the heads of a test learned from, on average.
+
+    Args:
+        photos: there are.
+        places: fold of each photo tested, int64 `[M]`, at least one.
+        class_count: number of classes.
+    """
+    _, sizes = np.unique(places, return_counts=True)
+    return float(np.average(photos - sizes, weights=sizes)) / class_count
+
+
+def lack(
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    places: NDArray[np.int64],
+    recordings: Sequence[str],
+    class_count: int,
+) -> Lack | None:
+    """Return what is lacking for a learning curve, or None.
+
+    Args:
+        labels: class of each photo, int64 `[N]`.
+        rows: of the photos tested, int64 `[M]`.
+        places: in which fold each of these was tested, int64 `[M]`.
+        recordings: of each of these.
+        class_count: number of classes.
+
+    Returns:
+        `gone`: photos of a class; `untested`: any test; `photos`, `recordings`: enough of them that were tested;
+        `parts`: photos of each class, so that some can be left out.
+    """
+    if class_count < 2 or not np.bincount(labels, minlength=class_count).all():
+        return "gone"
+    if not len(rows):
+        return "untested"
+    if len(rows) < TESTED:
+        return "photos"
+    if len(set(recordings)) < RECORDINGS:
+        return "recordings"
+    return "parts" if learned(len(labels), places, class_count) < LEARNED else None
 
 
 def _measure(
@@ -156,9 +216,9 @@ def _part(order: NDArray[np.int64], labels: NDArray[np.int64], part: float) -> N
     return np.sort(np.concatenate(taken))
 
 
-def _point(photos: float, correct: NDArray[np.bool_], recordings: Sequence[str]) -> CurvePoint:
-    """Return what was measured with so many photos, `correct` bool `[repeats, M]`."""
-    ends = np.array([intervals.clustered(one, recordings) for one in correct]).mean(axis=0)
+def _point(photos: float, correct: NDArray[np.bool_], missing: float, recordings: Sequence[str]) -> CurvePoint:
+    """Return what was measured with so many photos, `correct` bool `[repeats, M]`; see `intervals.clustered`."""
+    ends = np.array([intervals.clustered(one, recordings, missing) for one in correct]).mean(axis=0)
     return CurvePoint(float(photos), float(correct.mean()), float(ends[0]), float(ends[1]), True)
 
 
@@ -205,13 +265,7 @@ def _extrapolated(
         further.append(CurvePoint(float(size), share, max(0.0, low), min(1.0, high), False))
     gain = float(gains[0])
     low, high = (float(end) for end in np.quantile(gains[1:], (0.025, 0.975)))
-    low, high = min(low, gain), max(high, gain)
-    trend: Trend = "unclear"
-    if high < _NOT_WORTH:
-        trend = "flat"
-    elif low > 0 and gain >= _WORTH:
-        trend = "rising"
-    return Curve((*points, *further), gain, low, high, trend)
+    return Curve((*points, *further), gain, min(low, gain), max(high, gain))
 
 
 def _fitted(

@@ -44,9 +44,10 @@ class ClassReport:
         color: `#RRGGBB`.
         samples: photos it was trained on.
         recordings: these came from, near-duplicates counted as one.
-        judged: it could be tested; otherwise it has a single recording.
+        judged: it could be tested; otherwise it has a single recording to learn from.
         recall: of its photos, how many were named correctly.
-        precision: of the photos given its name, the share that are of it, or None where none were.
+        precision: of the photos given its name, the share that are of it. None where none were, and where any class
+            could not be tested: its photos might have been given this name too.
         f1: harmonic mean of precision and recall, or None.
         advice: what would help it most, one sentence.
     """
@@ -123,7 +124,8 @@ class TestReport:
 
     Attributes:
         score: on those of them that count.
-        per_class: ids of the classes and how each did.
+        per_class: ids of the classes and how each did; without an interval in models of before, which did not keep of
+            which recordings the photos were.
         confusion: counts, row true class, column predicted class.
         leaking: photos left out, because others of the same recording, or near-duplicates, were trained on.
         text: the same in a sentence.
@@ -153,16 +155,19 @@ class Report:
         samples: photos it was trained on.
         recordings: these came from, near-duplicates counted as one.
         classes: in the order of the model.
+        classes_text: why precision and F1 of the classes are not known, in a sentence; empty where they are.
         accuracy: on recordings it never saw.
         headline: the accuracy in a sentence, or why there is none.
         method: how it was measured, in a sentence.
-        random_split: what it would look like if photos were split at random, or None.
+        random_split: what it would look like if photos were split at random, counted on the photos that the fair test
+            tested, or None. Reports of before count all photos; then `random_text` says so.
         random_text: why that figure is not to be trusted, in a sentence; empty without one.
         confusion: counts, row true class, column predicted class.
         calibration: of the probabilities, or None.
         calibration_text: the same in a sentence; empty without one.
         test: on the test set, or None where there is none.
         learning: what more photos would bring, or None where that cannot be known.
+        learning_text: the same in a sentence, or why it cannot be known; empty until the report is done.
         findings: the few that matter most, the worst first.
         more_findings: how many others there are.
         unknown: what is known about the answer "not sure", in a sentence.
@@ -181,6 +186,7 @@ class Report:
     samples: int = 0
     recordings: int = 0
     classes: tuple[ClassReport, ...] = ()
+    classes_text: str = ""
     accuracy: Share = Share(0, 0, None, None, None)
     headline: str = ""
     method: str = ""
@@ -191,6 +197,7 @@ class Report:
     calibration_text: str = ""
     test: TestReport | None = None
     learning: Learning | None = None
+    learning_text: str = ""
     findings: tuple[Finding, ...] = ()
     more_findings: int = 0
     unknown: str = ""

@@ -104,6 +104,8 @@ class TestScore:
         per_class: one score per class, in the order of the model.
         confusion: counts, row true class, column predicted class.
         leaking: photos left out of all this, because photos of the same recording, or near-duplicates, were trained on.
+        ranges: ends of the 95 % interval of the share of each class, None where none of it was tested; empty in models
+            of before, which did not keep of which recordings the photos were.
     """
 
     correct: int
@@ -113,6 +115,7 @@ class TestScore:
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     leaking: int
+    ranges: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class Study:
     """What a study found.
 
     Attributes:
-        random_split: photos named correctly, and tested, by a test that splits photos at random, or None.
+        random_split: photos named correctly, and tested, by a test that splits photos at random, or None. Where the
+            fair test tested any, it counts the same ones; studies of before count all.
         curve: what more photos would bring, or None where that cannot be known.
         suspects: what is probably wrong with photos, the most important first.
         advice: for each class, in the order of the model.
@@ -93,6 +94,7 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
     suspects = doctor.suspects(evidence)
     on_progress(_LOOKED - _SPLIT)
     counts = np.bincount(evidence.labels, minlength=evidence.class_count)
+    tested = np.flatnonzero((evidence.folds >= 0) & np.isfinite(evidence.logits).all(axis=1))
     split = None
     if len(counts) > 1 and counts.all():
         split = evaluation.random_split(
@@ -102,6 +104,8 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
             evidence.settings,
             # Whoever wants to train waits no longer than until the next word.
             lambda part: on_progress(_LOOKED - _SPLIT * (1 - part)),
+            # Shown beside the fair test, it must be about the same photos; without one, about all.
+            tested if len(tested) else None,
         )
     on_progress(_LOOKED)
     curve = learning.curve(evidence, lambda part: on_progress(_LOOKED + (1 - _LOOKED) * part))
@@ -174,7 +178,7 @@ def study_from(found: Mapping[str, Any]) -> Study:
     split, curve = found["random_split"], found["curve"]
     return Study(
         random_split=None if split is None else (int(split[0]), int(split[1])),
-        curve=None if curve is None else Curve(**{**curve, "points": tuple(CurvePoint(**p) for p in curve["points"])}),
+        curve=None if curve is None else _curve_from(curve),
         suspects=tuple(
             Suspect(**{**suspect, "classes": tuple(suspect["classes"]), "rows": tuple(suspect["rows"])})
             for suspect in found["suspects"]
@@ -183,3 +187,9 @@ def study_from(found: Mapping[str, Any]) -> Study:
         points=np.asarray(found["points"], np.float32).reshape(-1, 2),
         explained=float(found["explained"]),
     )
+
+
+def _curve_from(found: Mapping[str, Any]) -> Curve:
+    """Make a curve of plain values; those of before hold a trend, which was told by another rule."""
+    points = tuple(CurvePoint(**point) for point in found["points"])
+    return Curve(points, found["gain"], found["gain_low"], found["gain_high"])

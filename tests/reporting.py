@@ -38,7 +38,8 @@ def report(*names: str, unjudged: Sequence[int] = (), **changes: object) -> Repo
         if place not in unjudged:
             confusion[place, place] = 8
             confusion[place, (place + 1) % count] += 2
-    classes = tuple(_class(place, name, confusion, place not in unjudged) for place, name in enumerate(names))
+    places = enumerate(names)
+    classes = tuple(_class(place, name, confusion, place not in unjudged, not unjudged) for place, name in places)
     correct, total = int(np.trace(confusion)), int(confusion.sum())
     rows = tuple(tuple(row) for row in confusion.tolist())
     points = tuple(
@@ -46,7 +47,8 @@ def report(*names: str, unjudged: Sequence[int] = (), **changes: object) -> Repo
         for photos in (5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
     )
     bins = (CalibrationBin(0.5, 0.6, 0.55, 0.5, 8), CalibrationBin(0.9, 1.0, 0.95, 0.9, 20))
-    test = TestReport(share(9, 10), tuple((one.id, share(3, 4)) for one in classes), rows, 3, "Text of the test set.")
+    of_test = tuple((one.id, share(3, 4) if one.judged else share(0, 0)) for one in classes)
+    test = TestReport(share(9, 10), of_test, rows, 3, "Text of the test set.")
     stated: dict[str, object] = {
         "state": "done",
         "fraction": 1.0,
@@ -58,6 +60,7 @@ def report(*names: str, unjudged: Sequence[int] = (), **changes: object) -> Repo
         "samples": 10 * count,
         "recordings": 2 * count,
         "classes": classes,
+        "classes_text": "Classes sentence." if 0 < len(unjudged) < count else "",
         "accuracy": share(correct, total),
         "headline": "Headline sentence.",
         "method": "Method sentence.",
@@ -68,6 +71,7 @@ def report(*names: str, unjudged: Sequence[int] = (), **changes: object) -> Repo
         "calibration_text": "Calibration sentence.",
         "test": test,
         "learning": Learning(points, "Learning sentence."),
+        "learning_text": "Learning sentence.",
         "findings": (
             Finding(
                 "f-1",
@@ -87,7 +91,13 @@ def report(*names: str, unjudged: Sequence[int] = (), **changes: object) -> Repo
     return Report(**{**stated, **changes})  # type: ignore[arg-type]
 
 
-def _class(place: int, name: str, confusion: np.ndarray, judged: bool) -> ClassReport:  # type: ignore[type-arg]
+def _class(
+    place: int,
+    name: str,
+    confusion: np.ndarray,  # type: ignore[type-arg]
+    judged: bool,
+    all_judged: bool,
+) -> ClassReport:
     recall = share(int(confusion[place, place]), int(confusion[place].sum()))
     return ClassReport(
         id=f"c{place}",
@@ -97,8 +107,8 @@ def _class(place: int, name: str, confusion: np.ndarray, judged: bool) -> ClassR
         recordings=2 if judged else 1,
         judged=judged,
         recall=recall,
-        precision=0.75 if judged else None,
-        f1=0.7 if judged else None,
+        precision=0.75 if all_judged else None,
+        f1=0.7 if all_judged else None,
         advice=f"Advice for {name}.",
     )
 

@@ -99,14 +99,16 @@ def test_everything_a_report_says_is_printed(capsys: pytest.CaptureFixture[str])
         assert text in out
     assert found.test is not None
     assert found.test.text in out
-    assert found.learning is not None
-    assert found.learning.text in out
+    assert found.learning_text in out
+    assert found.classes_text in out
     for one in found.findings:
         assert f"{one.title}. {one.text}" in out
     assert "Train again to see what that did." in out
     assert "… and 1 more, on the page." in out
     assert "Dog with a name tha…" in out
     assert "not tested" in out
+    kept = replace(found.test, per_class=tuple((id, found.test.score) for id, _ in found.test.per_class))
+    assert "only with kept photos" in shown(replace(found, test=kept), capsys)
 
 
 def test_of_many_classes_the_worst_mix_ups_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

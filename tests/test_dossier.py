@@ -35,7 +35,7 @@ def photos(desk: Desk) -> dossier.Photos:
 
 
 def found() -> Found:
-    curve = Curve((CurvePoint(5, 0.5, 0.4, 0.6, True), CurvePoint(10, 0.7, 0.5, 0.9, False)), 0.2, 0.1, 0.3, "rising")
+    curve = Curve((CurvePoint(5, 0.5, 0.4, 0.6, True), CurvePoint(10, 0.7, 0.5, 0.9, False)), 0.2, 0.1, 0.3)
     suspect = Suspect("mislabelled", (0, 1), (1,), 1, {"count": 1, "sure": 0.9}, 3.0)
     points = np.array([[0.25, -1], [0.5, 1]], np.float32)
     return Found(

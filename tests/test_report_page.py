@@ -16,7 +16,7 @@ from reporting import mistakes, points, report, share, thumbnails
 
 from teachable import charts, report_page
 from teachable.errors import Cancelled
-from teachable.report import Finding, Learning, Report, SampleMap, Share
+from teachable.report import Finding, Report, SampleMap, Share
 from teachable.resources import assets
 from teachable.scores import Calibration
 from teachable.words import say
@@ -79,6 +79,7 @@ def test_everything_that_is_known_is_said() -> None:
     texts += ["Calibration sentence.", "Text of the test set.", "Learning sentence.", "Finding title", "Move them"]
     texts += ["Finding sentence.", "Small title", "Unknown sentence.", "First limit.", "Second limit.", "Slim", "m-1"]
     texts += ["Advice for Apple.", "Advice for Cherry.", "2027-01-15", "have changed since", "Cannot be tested"]
+    texts += ["Classes sentence."]
     assert [text for text in texts if text not in page.text] == []
 
 
@@ -205,7 +206,8 @@ def test_many_classes_become_a_picture_and_a_list() -> None:
 @pytest.mark.usefixtures("drawn")
 def test_the_picture_of_many_classes_has_a_square_for_each_cell() -> None:
     names = [f"Class {number}" for number in range(1, 41)]
-    page = report_page.render(replace(report(*names), learning=None, calibration=None), thumbnails).decode()
+    given = replace(report(*names), learning=None, learning_text="", calibration=None)
+    page = report_page.render(given, thumbnails).decode()
     (chart,) = re.findall(r'<svg [^>]*class="marks".*?</svg>', page, re.DOTALL)
     root = ElementTree.fromstring(chart)
     cells = [one for one in root.iter("{http://www.w3.org/2000/svg}path") if one.get("fill") == "var(--accent)"]
@@ -220,20 +222,33 @@ def test_nothing_was_mixed_up() -> None:
 def test_a_model_that_could_not_be_judged() -> None:
     given = report("Apple", "Banana", unjudged=[0, 1])
     nothing = {"random_split": None, "calibration": None, "test": None, "learning": None, "findings": ()}
-    page = read(replace(given, **nothing, accuracy=share(0, 0), unknown="", limits=()))  # type: ignore[arg-type]
+    nothing |= {"accuracy": share(0, 0), "unknown": "", "limits": (), "learning_text": "Why there is no curve."}
+    page = read(replace(given, **nothing))  # type: ignore[arg-type]
     assert "Headline sentence." in page.text
     assert "Cannot be tested" in page.text
     assert "not tested" in page.text
     assert "Nothing was found that should be mended" in page.text
     assert " 0%" not in page.text
     assert not page.all("img")
-    for heading in ("What is mixed up", "The worst mistakes", "Would more photos help", "Map of the photos"):
+    assert "Would more photos help? Why there is no curve." in page.text
+    for heading in ("What is mixed up", "The worst mistakes", "Map of the photos"):
         assert heading not in page.text
+
+
+def test_of_a_class_that_only_kept_photos_test_it_says_that() -> None:
+    given = report("Apple", "Banana", unjudged=[1])
+    assert given.test is not None
+    seen = replace(given.test, per_class=(("c0", share(0, 0)), ("c1", Share(2, 4, 0.5, None, None))))
+    text = read(replace(given, test=seen)).text
+    assert "Tested only with the photos kept for testing" in text
+    # Without an interval that is known, none is shown.
+    assert "Banana 2 / 4 50%" in text
+    assert "Cannot be tested" not in text
 
 
 def test_records_that_hold_no_points() -> None:
     empty = SampleMap("pca", None, (), (), (), (), ("c0", "c1"), False, "")
-    given = report("A", "B", learning=Learning((), "It cannot be known."), calibration=Calibration(1, 0, 0, ()))
+    given = report("A", "B", learning=None, learning_text="It cannot be known.", calibration=Calibration(1, 0, 0, ()))
     page = read(given, points=empty)
     assert "It cannot be known." in page.text
     assert "Map of the photos" not in page.text

@@ -68,6 +68,13 @@ def test_a_wide_range_is_called_wide(desk: Desk) -> None:
     assert "wide range" not in report(desk, low=0.7, high=0.9).headline
 
 
+def test_what_is_nearly_certain_is_told_as_such(desk: Desk) -> None:
+    desk.teach()
+    headline = report(desk, accuracy=0.997, low=0.951, high=0.9996).headline
+    assert headline.startswith("Over 99% right on recordings it never saw.")
+    assert "between 95% and 99%" in headline
+
+
 def test_what_is_no_better_than_guessing_is_held_against_that(desk: Desk) -> None:
     desk.teach(lambda place, label: place % 2)
     assert "Guessing would be right in about 50%" in report(desk, low=0.4, high=0.6).headline
@@ -109,7 +116,52 @@ def test_the_usual_figure_is_there_to_teach_the_difference(desk: Desk, correct: 
     assert report(desk, study()).random_text == ""
 
 
+def test_a_usual_figure_of_other_photos_is_not_compared(desk: Desk) -> None:
+    desk.teach(unjudged=(1,))
+    old = report(desk, study(random_split=(45, 60))).random_text
+    assert "counts 60 photos and the fair test 30" in old
+    assert "by chance" not in old
+    assert "about what the fair test says" in report(desk, study(random_split=(30, 30))).random_text
+
+
 # Classes
+
+
+def test_precision_is_not_known_where_a_class_was_not_tested(desk: Desk) -> None:
+    desk.teach(unjudged=(1,))
+    found = report(desk, study())
+    assert [(one.precision, one.f1) for one in found.classes] == [(None, None)] * 2
+    assert found.classes[0].recall.share == 1
+    assert "no photo of “Class 2” could be tested" in found.classes_text
+    desk.teach()
+    assert report(desk, study()).classes_text == ""
+    assert report(desk, study()).classes[0].precision == 1
+    desk.teach(unjudged=(0, 1))
+    assert report(desk, study()).classes_text == ""
+
+
+def test_one_class_tested_has_the_interval_of_the_whole(desk: Desk) -> None:
+    desk.teach(lambda place, label: 1 if place < 3 else label, unjudged=(1,))
+    hits = np.arange(30) >= 3
+    low, high = intervals.clustered(hits, [str(place // 5) for place in range(30)], missing=1 / 3)
+    found = report(desk, low=low, high=high)
+    assert (found.classes[0].recall.low, found.classes[0].recall.high) == pytest.approx((low, high))
+
+
+def test_photos_kept_for_testing_are_not_called_nothing(desk: Desk) -> None:
+    desk.teach(unjudged=(0,))
+    each = (ClassScore(6, 6), ClassScore(0, 0))
+    test = scores.TestScore(6, 6, 0.1, 1, each, ((6, 0), (0, 0)), 0, ((0.1, 1), None))
+    single = Advice("single", {"photos": 5, "recordings": 1})
+    found = report(desk, study(advice=(single, Advice("enough"))), test=test)
+    assert "“Class 1” has only one recording left to learn from" in found.headline
+    assert "second recording" not in found.headline
+    assert not any("Nothing is known" in text for text in found.limits)
+    assert "only one recording left" in found.classes[0].advice
+    desk.teach(unjudged=(0, 1))
+    found = report(desk, test=test)
+    assert "only be told from the photos you kept for testing" in found.headline
+    assert any("Nothing is known about “Class 2”" in text for text in found.limits)
 
 
 def test_figures_of_each_class(desk: Desk) -> None:
@@ -120,7 +172,8 @@ def test_figures_of_each_class(desk: Desk) -> None:
     assert second.precision == pytest.approx(30 / 33)
     assert first.f1 == pytest.approx(2 * 0.9 / 1.9)
     hits = np.array([place not in {0, 5, 10} for place in range(30)])
-    expected = intervals.clustered(hits, [str(place // 5) for place in range(30)])
+    # Each of three rounds learned from two thirds of the class.
+    expected = intervals.clustered(hits, [str(place // 5) for place in range(30)], missing=1 / 3)
     assert (first.recall.low, first.recall.high) == pytest.approx(expected)
     assert "Nothing about “Class 1”" in first.advice
     assert report(desk).classes[0].advice == ""
@@ -179,11 +232,16 @@ def test_the_test_set_in_words(desk: Desk, score: scores.TestScore, parts: tuple
     assert found.leaking == score.leaking
     assert (found.score.share is None) == (score.total == 0)
     assert [share.total for _, share in found.per_class] == [score.total, 0]
+    # A model of before kept no intervals of its classes: none is made up of single photos.
+    assert {share.low for _, share in found.per_class} == {None}
     assert report(desk).test is None
 
 
-@pytest.mark.parametrize(("trend", "part"), [("rising", "would help"), ("flat", "hardly help"), ("unclear", "cannot")])
-def test_what_more_photos_would_bring(desk: Desk, trend: Any, part: str) -> None:
+@pytest.mark.parametrize(
+    ("gain", "part"),
+    [((0.1, 0.01, 0.2), "would help"), ((0.01, 0, 0.02), "hardly help"), ((0.1, 0, 0.2), "cannot be told")],
+)
+def test_what_more_photos_would_bring(desk: Desk, gain: tuple[float, float, float], part: str) -> None:
     desk.teach()
     points = (
         CurvePoint(12, 0.7, 0.6, 0.8, True),
@@ -191,14 +249,42 @@ def test_what_more_photos_would_bring(desk: Desk, trend: Any, part: str) -> None
         CurvePoint(60, 0.9, 0.71, 0.954, False),
         CurvePoint(120, 0.95, 0.7, 1, False),
     )
-    found = report(desk, study(curve=Curve(points, 0.1, 0, 0.2, trend))).learning
+    whole = report(desk, study(curve=Curve(points, *gain)))
+    found = whole.learning
     assert found is not None
+    assert whole.learning_text == found.text
     assert part in found.text
     assert "about 60" in found.text
     assert "of each class instead of 30" in found.text
     assert "71% to 95%" in found.text or "71% to 95%" in found.text.replace("anything from ", "")
     assert [(one.photos, one.measured) for one in found.points] == [(12, True), (24, True), (60, False), (120, False)]
     assert report(desk, study()).learning is None
+    assert report(desk).learning_text == ""
+
+
+def test_why_there_is_no_curve_is_said(desk: Desk) -> None:
+    desk.teach()
+    # Enough of everything: nobody knows any more why a study of before has none.
+    assert "was not measured. Train again" in report(desk, study()).learning_text
+    desk.teach(unjudged=(0, 1))
+    assert "because nothing could be tested" in report(desk, study()).learning_text
+    first, second = (desk.samples(label) for label in (0, 1))
+    desk.teach()
+    known = photos(desk)
+    for kept, part in (
+        ([*first[:9], *second[:9]], "18 photos could be tested, and it takes at least 20"),
+        ([*first[:10], *second[:5], *second[-5:]], "about 6 photos of each class, and it takes at least 8"),
+        (first, "since the training, a class has lost all its photos"),
+    ):
+        found = Found(tuple(one.id for one in kept), study())
+        assert part in report_words.report(desk.project.info(), known, found, "Slim").learning_text
+
+
+def test_few_recordings_have_no_curve(tmp_path: Path) -> None:
+    with closing(Desk(tmp_path)) as desk:
+        desk.add(groups=1, size=12)
+        desk.teach()
+        assert "2 recordings could be tested, and it takes at least 4" in report(desk, study()).learning_text
 
 
 # Not sure, limits, findings

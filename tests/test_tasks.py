@@ -121,9 +121,7 @@ def test_evidence() -> None:
 
 @pytest.mark.parametrize("bare", [True, False])
 def test_a_study(bare: bool) -> None:
-    curve = Curve(
-        (CurvePoint(5.0, 0.5, 0.25, 0.75, True), CurvePoint(10.0, 0.75, 0.5, 1.0, False)), 0.1, 0.0, 0.2, "flat"
-    )
+    curve = Curve((CurvePoint(5.0, 0.5, 0.25, 0.75, True), CurvePoint(10.0, 0.75, 0.5, 1.0, False)), 0.1, 0.0, 0.2)
     suspects = (Suspect("blurred", (1,), (3, 4), 0, {"share": 0.5, "name": "x"}, 2.0), Suspect("small", (0,)))
     advice = (Advice("more", {"photos": 3}), Advice("enough"))
     full = Study((3, 4), curve, suspects, advice, floats(3, 2), 0.5)

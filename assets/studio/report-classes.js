@@ -1,6 +1,6 @@
 /** Each class of the model: how many of its photos were found, how far its name can be trusted, and what would help it. */
 
-import { button, make } from "./dom.js";
+import { button, make, write } from "./dom.js";
 import { help } from "./help.js";
 import { end, say, stated } from "./words.js";
 
@@ -24,9 +24,12 @@ export function classTable() {
     body,
   );
   const all = button({ text: " ", look: "ghost", testid: "report-all-classes", press: () => open() });
-  const element = make("section", { className: "t-hood-part" }, make("h3", {}, say("page.report.per_class")), table, all);
+  const note = make("p", { className: "t-muted", "data-testid": "report-classes-text" });
+  const element = make("section", { className: "t-hood-part" }, make("h3", {}, say("page.report.per_class")), table, all, note);
   /** @type {ClassReport[]} */
   let classes = [];
+  /** Classes tested with photos that were kept for it. @type {Set<string>} */
+  let kept = new Set();
   let whole = false;
 
   function open() {
@@ -37,7 +40,7 @@ export function classTable() {
 
   function draw() {
     const shown = whole ? classes : classes.slice(0, MOST);
-    body.replaceChildren(...shown.map(row));
+    body.replaceChildren(...shown.map((one) => row(one, kept.has(one.id))));
     all.hidden = shown.length === classes.length;
     const label = all.lastElementChild;
     if (label) label.textContent = say("page.report.all_classes", { count: classes.length });
@@ -48,13 +51,19 @@ export function classTable() {
     /** @param {import("./types.d.ts").Report} report */
     update(report) {
       classes = report.classes;
+      kept = new Set((report.test?.per_class ?? []).flatMap(([id, { total }]) => (total ? [id] : [])));
+      write(note, report.classes_text);
+      note.hidden = !report.classes_text;
       draw();
     },
   };
 }
 
-/** @param {ClassReport} label */
-function row(label) {
+/**
+ * @param {ClassReport} label
+ * @param {boolean} kept photos kept for testing say something about it
+ */
+function row(label, kept) {
   const counts = say("page.report.class_counts", { samples: say("page.report.photos", { count: label.samples }), recordings: say("page.report.recordings", { count: label.recordings }) });
   const line = make("tr", { "data-testid": "report-class", "data-id": label.id }, make("th", { scope: "row", tabIndex: -1 }, className(label), make("span", { className: "t-muted" }, counts)));
   if (label.judged) {
@@ -62,7 +71,7 @@ function row(label) {
     const about = [say("page.report.of_all", { correct, total })];
     if (low !== null && high !== null) about.push(say("page.report.between", { low: end(low), high: end(high) }));
     line.append(cell("recall", share, about), cell("precision", label.precision), cell("f1", label.f1));
-  } else line.append(make("td", { colSpan: FIGURES.length, className: "t-hood-untested" }, make("span", { className: "t-badge t-badge-warm" }, say("page.report.not_tested"))));
+  } else line.append(make("td", { colSpan: FIGURES.length, className: "t-hood-untested" }, make("span", { className: "t-badge t-badge-warm" }, say(kept ? "page.report.only_kept" : "page.report.not_tested"))));
   line.append(make("td", { className: "t-hood-advice" }, label.advice));
   return line;
 }

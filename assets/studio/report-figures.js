@@ -3,6 +3,21 @@
 import { make, write } from "./dom.js";
 import { say } from "./words.js";
 
+/** In place of the learning curve: why there is none. */
+export function noCurve() {
+  const text = make("p", { "data-testid": "report-no-curve" });
+  const element = make("section", { className: "t-hood-part" }, make("h3", {}, say("page.hood.learning.title")), text);
+
+  return {
+    element,
+    /** @param {import("./types.d.ts").Report} report */
+    update({ learning, learning_text }) {
+      element.hidden = Boolean(learning) || !learning_text;
+      write(text, learning_text);
+    },
+  };
+}
+
 /** @param {import("./types.d.ts").Mount} place */
 export function mountFigure({ element, props, watch }) {
   const text = make("p", {});

@@ -7,6 +7,7 @@ import { button, icon, make, write } from "./dom.js";
 import { classTable } from "./report-classes.js";
 import { confusionMatrix } from "./report-confusion.js";
 import { doctor } from "./report-doctor.js";
+import { noCurve } from "./report-figures.js";
 import { headline } from "./report-headline.js";
 import { busy, cancelReport, makeReport, onReport, report, showReport } from "./report-store.js";
 import { limits, testResult } from "./report-test.js";
@@ -54,8 +55,9 @@ export function mountReport({ element, trigger }) {
   const parts = [headline(), doctor(), classTable(), confusionMatrix()];
   const [hero, ...others] = parts.map((part) => part.element);
   const [well, ...pair] = others;
+  const missing = noCurve();
   const sides = make("div", { className: "t-hood-pair" }, ...pair);
-  const content = make("div", { className: "t-hood-content", hidden: true }, hero ?? null, well ?? null, sides);
+  const content = make("div", { className: "t-hood-content", hidden: true }, hero ?? null, well ?? null, sides, missing.element);
   const root = make("div", { className: "t-root t-hood", "data-testid": "report", "data-state": "none" }, progress, note, stale, content);
   element.replaceChildren(root);
 
@@ -101,7 +103,7 @@ export function mountReport({ element, trigger }) {
     drawn = shown;
     if (hood) hood.style.minBlockSize = "";
     sides.toggleAttribute("data-many", shown.classes.length > BESIDE);
-    for (const part of parts) part.update(shown);
+    for (const part of [...parts, missing]) part.update(shown);
     trigger("report_changed", { id: state.project?.id });
   }
 

@@ -93,12 +93,11 @@ def _show(found: "Report") -> None:
     _paragraphs(found.headline, found.method, found.random_text)
     if found.test is not None:
         _paragraphs(found.test.text)
-    _classes(found.classes)
+    _classes(found)
     if found.accuracy.total:
         _confusion(found)
     _findings(found)
-    learning = found.learning.text if found.learning else ""
-    _paragraphs(learning, found.calibration_text, found.unknown)
+    _paragraphs(found.learning_text, found.calibration_text, found.unknown)
     _list(say("cli.report.limits"), found.limits)
 
 
@@ -116,22 +115,26 @@ def _list(title: str, texts: Sequence[str]) -> None:
         typer.echo(say("cli.report.item", text=text))
 
 
-def _classes(classes: "Sequence[ClassReport]") -> None:
+def _classes(found: "Report") -> None:
     """Print a line of figures for each class, and its advice below."""
     headings = ("class", "right", "precision", "f1", "samples", "recordings")
-    rows = [tuple(say(f"cli.report.head.{one}") for one in headings), *map(_cells, classes)]
+    kept = {id for id, score in found.test.per_class if score.total} if found.test else set()
+    cells = [_cells(one, one.id in kept) for one in found.classes]
+    rows = [tuple(say(f"cli.report.head.{one}") for one in headings), *cells]
     typer.echo()
     for name, right, precision, f1, samples, recordings in rows:
         typer.echo(f"{name:<{_NAME_WIDTH}} {right:>26} {precision:>9} {f1:>8} {samples:>6} {recordings:>10}".rstrip())
-    advice = [one.advice for one in classes if one.advice]
+    _paragraphs(found.classes_text)
+    advice = [one.advice for one in found.classes if one.advice]
     if advice:
         _list(say("cli.report.advice"), advice)
 
 
-def _cells(one: "ClassReport") -> tuple[str, ...]:
+def _cells(one: "ClassReport", kept: bool) -> tuple[str, ...]:
+    untested = say("cli.report.only_kept") if kept else say("cli.report.untested")
     return (
         _short(one.name),
-        _share(one.recall) if one.judged else say("cli.report.untested"),
+        _share(one.recall) if one.judged else untested,
         _percent(one.precision),
         _percent(one.f1),
         str(one.samples),

@@ -59,7 +59,7 @@ def evaluation_from(found: Mapping[str, Any]) -> Evaluation:
         "merged": tuple(found.get("merged", ())),
         "history": tuple(EpochPoint(**point) for point in found["history"]),
         "calibration": None if calibration is None else _calibration(calibration),
-        "test": None if test is None else TestScore(**{**test, **_counts(test)}),
+        "test": None if test is None else TestScore(**{**test, **_counts(test), "ranges": _ranges(test)}),
     }
     return Evaluation(**parts)
 
@@ -70,6 +70,11 @@ def _counts(found: Mapping[str, Any]) -> dict[str, Any]:
         "per_class": tuple(ClassScore(**score) for score in found["per_class"]),
         "confusion": tuple(tuple(row) for row in found["confusion"]),
     }
+
+
+def _ranges(found: Mapping[str, Any]) -> tuple[tuple[float, float] | None, ...]:
+    """Return the intervals of the classes of a test set, none of a model of before."""
+    return tuple(None if one is None else (one[0], one[1]) for one in found.get("ranges", ()))
 
 
 def _calibration(found: Mapping[str, Any]) -> Calibration:

@@ -15,7 +15,7 @@ from teachable.verdict import CHANCE, mcnemar
 from teachable.versions import fair
 from teachable.versions.fair import Fair
 from teachable.versions.records import Apart, Compared, ComparedClass, Side
-from teachable.words import percent, say
+from teachable.words import end, say
 
 # Photos that only one named correctly, as many as fit on a page.
 _SHOWN = 60
@@ -104,8 +104,8 @@ def _compared(
         way=found.way,
         photos=len(one),
         recordings=recordings,
-        first=_side(both[0], one, table.groups),
-        second=_side(both[1], other, table.groups),
+        first=_side(both[0], one, table.groups, found.left_out[0]),
+        second=_side(both[1], other, table.groups, found.left_out[1]),
         only_first=only_first,
         only_second=only_second,
         difference=gain,
@@ -121,8 +121,8 @@ def _compared(
     )
 
 
-def _side(version: KeptVersion, hits: NDArray[np.bool_], groups: Sequence[str]) -> Side:
-    low, high = intervals.clustered(hits, groups)
+def _side(version: KeptVersion, hits: NDArray[np.bool_], groups: Sequence[str], left_out: NDArray[np.float64]) -> Side:
+    low, high = intervals.clustered(hits, groups, float(left_out.mean()))
     return Side(version.record.id, int(hits.sum()), float(hits.mean()), low, high)
 
 
@@ -160,7 +160,7 @@ def _verdict(
     if better is not None:
         least, most = sorted((abs(low), abs(high)))
         photos = say("note.compared.more", count=more)
-        return say("note.compared.better", number=better.number, more=photos, least=percent(least), most=percent(most))
+        return say("note.compared.better", number=better.number, more=photos, least=end(least), most=end(most))
     if not more:
         return say("note.compared.same", first=both[0].number, second=both[1].number)
     return say("note.compared.chance", count=more)

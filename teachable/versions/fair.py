@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from teachable import duplicates, heads, outcomes
+from teachable import duplicates, folds, heads, outcomes
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import ModelFileError
 from teachable.outcomes import Kept
@@ -35,6 +35,21 @@ Hashes = Callable[[Sequence[str]], NDArray[np.uint64]]
 
 UNKNOWN = -1
 """In place of an answer that would not be fair, or is not there."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the test of a training said about a photo.
+
+    Attributes:
+        said: index of the class it named.
+        group: recording of the photo, near-duplicates joined.
+        left_out: part of its class that the head had not learned from, and the finished model has.
+    """
+
+    said: int
+    group: str
+    left_out: float
 
 
 @dataclass(frozen=True)
@@ -63,18 +78,21 @@ class Asked:
         return {one.sha256: one for one in self.held.learned}
 
     @cached_property
-    def tested(self) -> dict[str, tuple[int, str]]:
-        """Which class its test named for a photo it was trained on, and the recording of the photo, by SHA-256."""
+    def tested(self) -> dict[str, Tested]:
+        """What its test said about photos it was trained on, by SHA-256."""
         kept = self.kept
-        if kept is None or kept.tested.logits.shape[1:] != (len(self.version.record.class_ids),):
+        count = len(self.version.record.class_ids)
+        if kept is None or kept.tested.logits.shape[1:] != (count,) or not np.isin(kept.labels, range(count)).all():
             return {}
         shas = {one.id: one.sha256 for one in self.held.samples}
-        named = kept.tested.logits.argmax(axis=1).tolist() if len(kept.tested.rows) else []
+        rows = kept.tested.rows
+        named = kept.tested.logits.argmax(axis=1).tolist() if len(rows) else []
+        parts = folds.left_out(kept.labels, rows, kept.tested.folds).tolist()
         found = {}
-        for row, said in zip(kept.tested.rows.tolist(), named, strict=True):
+        for row, said, part in zip(rows.tolist(), named, parts, strict=True):
             sha256 = shas.get(int(kept.samples[row]))
             if sha256 is not None:
-                found[sha256] = said, kept.groups[row]
+                found[sha256] = Tested(said, kept.groups[row], part)
         return found
 
 
@@ -87,6 +105,8 @@ class Fair:
         samples: the photos.
         groups: recording of each, near-duplicates joined as far as that is known.
         answers: index of the class each version named, counted in its own classes, two int64 `[N]`.
+        left_out: part of the class of each photo that the head which named it had not learned from, and the finished
+            model has, two float64 `[N]`; 0 where that model named it itself.
         thinned: there are so many that only some were looked at.
     """
 
@@ -94,6 +114,7 @@ class Fair:
     samples: tuple[Sample, ...]
     groups: tuple[str, ...]
     answers: tuple[NDArray[np.int64], NDArray[np.int64]]
+    left_out: tuple[NDArray[np.float64], NDArray[np.float64]]
     thinned: bool
 
 
@@ -111,10 +132,9 @@ def photos(samples: Sequence[Sample], one: Asked, other: Asked) -> Fair:
     tested, others = (_thinned([sample for sample in samples if sample.test == test]) for test in (True, False))
     everything, samples = len(samples), [*tested, *others]
     direct = [_direct(version, samples) for version in (one, other)]
-    held_out = [
-        np.array([version.tested.get(sample.sha256, (UNKNOWN, ""))[0] for sample in samples], np.int64)
-        for version in (one, other)
-    ]
+    nothing = Tested(UNKNOWN, "", 0.0)
+    tests_said = [[version.tested.get(sample.sha256, nothing) for sample in samples] for version in (one, other)]
+    held_out = [np.array([found.said for found in said], np.int64) for said in tests_said]
     tests = np.array([sample.test for sample in samples], np.bool_)
     unseen = (direct[0] != UNKNOWN) & (direct[1] != UNKNOWN)
     # Each photo is said by the finished model or by the test of its training, never by a model that knows it.
@@ -130,11 +150,16 @@ def photos(samples: Sequence[Sample], one: Asked, other: Asked) -> Fair:
     if not len(rows):
         name = "none"
     found = tuple(samples[row] for row in rows.tolist())
+    left_out = [
+        np.where(by_model[rows] != UNKNOWN, 0.0, np.array([said[row].left_out for row in rows.tolist()]))
+        for by_model, said in zip(direct, tests_said, strict=True)
+    ]
     return Fair(
         name,
         found,
         tuple(_recording(sample, one, other) for sample in found),
         (answers[0][rows], answers[1][rows]),
+        (left_out[0], left_out[1]),
         thinned=len(samples) < everything,
     )
 
@@ -147,7 +172,7 @@ def _recording(sample: Sample, one: Asked, other: Asked) -> str:
     """Return the recording a photo counts with, joined with others if a training found it to be alike."""
     for version in (other, one):
         if sample.sha256 in version.tested:
-            return version.tested[sample.sha256][1]
+            return version.tested[sample.sha256].group
     return sample.group
 
 
