@@ -65,7 +65,7 @@ def report(info: ProjectInfo, photos: Photos, found: Found | None, network: str)
         headline=_headline(score, unknown, left),
         method=_method(score),
         random_split=random,
-        random_text="" if random is None else _random_text(random, score),
+        random_text="" if random is None else _random_text(random, score, names),
         confusion=score.confusion,
         calibration=score.calibration,
         calibration_text=_calibration_text(score.calibration),
@@ -179,7 +179,7 @@ def _random(correct: int, total: int) -> Share:
     return Share(correct, total, correct / total if total else None, None, None)
 
 
-def _random_text(random: Share, score: Evaluation) -> str:
+def _random_text(random: Share, score: Evaluation, names: Sequence[str]) -> str:
     if random.share is None:
         return ""
     figure = percent(random.share)
@@ -189,10 +189,14 @@ def _random_text(random: Share, score: Evaluation) -> str:
         return say("report.random.others", percent=figure, total=random.total, tested=score.held_out)
     difference = random.share - score.accuracy
     if abs(difference) < _ALIKE:
-        return say("report.random.alike", percent=figure)
-    if difference < 0:
-        return say("report.random.lower", percent=figure)
-    return say("report.random.flattering", percent=figure)
+        said = say("report.random.alike", percent=figure)
+    elif difference < 0:
+        said = say("report.random.lower", percent=figure)
+    else:
+        said = say("report.random.flattering", percent=figure)
+    if score.unjudged:
+        said = f"{said} {say('report.random.without', names=listed([names[index] for index in score.unjudged]))}"
+    return said
 
 
 def _calibration_text(calibration: Calibration | None) -> str:

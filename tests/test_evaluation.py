@@ -375,6 +375,31 @@ def test_a_random_split_flatters_where_recordings_tell_nothing() -> None:
     assert correct > 190
 
 
+def test_a_random_split_can_count_the_photos_of_another_test() -> None:
+    embeddings, labels, _ = scene([3, 1])
+    rows = np.flatnonzero(labels == 0)
+    correct, total = evaluation.random_split(embeddings, labels, 2, FAST, rows=rows) or (0, 0)
+    assert total == len(rows)
+    whole = evaluation.random_split(embeddings, labels, 2, FAST)
+    assert whole is not None
+    assert whole[1] == len(labels)
+    assert whole[0] - correct <= len(labels) - len(rows)
+    assert evaluation.random_split(embeddings, labels, 2, FAST, rows=rows[:0]) is None
+
+
+def test_photos_of_one_upload_are_no_witnesses_of_their_own() -> None:
+    embeddings, labels, _ = scene([2, 2])
+    head = heads.fit(embeddings, labels, 2, FAST).head
+    named = heads.logits(head, embeddings).argmax(axis=1)
+    # Half of the photos of one upload, all of one class, named correctly.
+    rows = np.r_[np.flatnonzero(named == 0)[:2], np.flatnonzero(named == 1)[:2]]
+    found = evaluation.test_score(head, embeddings[rows], np.zeros(4, np.int64), 2, ["upload"] * 4, np.zeros(4, bool))
+    assert found is not None
+    assert (found.correct, found.total) == (2, 4)
+    assert found.ranges == ((found.low, found.high), None)
+    assert found.low < 0.05 < 0.95 < found.high
+
+
 def test_the_test_set_is_counted_without_what_leaks() -> None:
     embeddings, labels, _ = scene([4, 4, 4])
     head = heads.fit(embeddings, labels, 3, FAST).head
@@ -387,6 +412,9 @@ def test_the_test_set_is_counted_without_what_leaks() -> None:
     assert (found.correct, found.total, found.leaking) == (right.sum(), 24, 6)
     assert (found.low, found.high) == intervals.clustered(right, presses[6:])
     assert [score.total for score in found.per_class] == [12, 12, 0]
+    first = truth[6:] == 0
+    assert found.ranges[0] == intervals.clustered(right[first], presses[6:18])
+    assert found.ranges[2] is None
     assert sum(sum(row) for row in found.confusion) == 24
 
 

@@ -176,6 +176,18 @@ def test_single_recordings_are_named_until_there_is_a_second(desk: Desk) -> None
     assert one(desk, suspect).title == "“Dog” has a single recording"
 
 
+def test_a_single_recording_beside_others_kept_for_testing_is_called_that(desk: Desk) -> None:
+    suspect = Suspect("single", (0, 1), (), None, {"count": 24})
+    for place in (0, 1):
+        samples = desk.samples(place)
+        desk.project.mark_test([sample.id for sample in samples if sample.group != samples[0].group], test=True)
+    both = one(desk, suspect)
+    assert both.title == "“Cat” and “Dog” have only one recording each left to learn from"
+    assert "The others are kept for testing" in both.text
+    desk.project.delete_samples([sample.id for sample in desk.samples(1) if sample.test])
+    assert one(desk, suspect).title == "“Dog” has a single recording"
+
+
 @pytest.mark.parametrize(
     ("color", "word"),
     [

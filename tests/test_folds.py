@@ -106,6 +106,13 @@ def test_many_recordings_do_not_take_long_and_nothing_gives_nothing() -> None:
     assert len(folds.assign(labels[:0], [])) == 0
 
 
+def test_left_out_is_the_part_of_its_class_that_was_tested_with_a_photo() -> None:
+    labels = np.array([0, 0, 0, 0, 1, 1, 1])
+    rows, places = np.array([0, 1, 2, 4, 5]), np.array([7, 7, 2, 7, 2])
+    assert folds.left_out(labels, rows, places) == pytest.approx([0.5, 0.5, 0.25, 1 / 3, 1 / 3])
+    assert len(folds.left_out(labels, rows[:0], places[:0])) == 0
+
+
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="groups"):
         folds.assign(np.zeros(3, np.int64), ["a", "b"])

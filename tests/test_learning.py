@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from evidencing import SETTINGS, examined, recordings, untested
 
-from teachable import learning
+from teachable import evaluation, learning
 from teachable.evidence import Evidence
 from teachable.learning import Curve
 from teachable.types import TrainSettings
@@ -37,6 +37,20 @@ def test_points_go_from_few_photos_to_four_times_those_there_are(hard: Evidence)
 def test_the_last_measured_point_is_the_test_itself(hard: Evidence) -> None:
     last = some(hard).points[-3]
     assert last.share == pytest.approx((hard.logits.argmax(axis=1) == hard.labels).mean())
+
+
+def test_the_last_measured_point_has_the_interval_of_the_test(hard: Evidence) -> None:
+    test = evaluation.cross_validate(hard.embeddings, hard.labels, hard.captures, 4, SETTINGS, hard.looks.hashes)
+    last = some(hard).points[-3]
+    assert (last.low, last.high) == pytest.approx((test.evaluation.low, test.evaluation.high))
+
+
+def test_of_a_few_recordings_nobody_is_told_that_more_would_not_help() -> None:
+    """However sure the gain seems: twelve photos of two recordings each, all of them named correctly."""
+    found = some(examined(*recordings(2, 2, 12, apart=12.0)))
+    assert found.gain_high < 0.03
+    assert found.ahead.high - found.ahead.low > 0.3
+    assert found.trend == "unclear"
 
 
 def test_more_photos_are_never_said_to_be_worse_or_surer(hard: Evidence) -> None:

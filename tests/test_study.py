@@ -43,6 +43,20 @@ def test_all_parts_are_there_and_progress_goes_from_nothing_to_all(good: Evidenc
     assert seen[-1] == 1
 
 
+def test_the_random_split_counts_what_the_fair_test_counts() -> None:
+    embeddings, labels, groups = recordings(2, 3, 4)
+    found = studied(examined(embeddings, labels, [*groups[:12], *["only one"] * 12]))
+    assert found.random_split is not None
+    assert found.random_split[1] == 12
+
+
+def test_a_study_of_before_is_read_with_the_trend_of_today(good: Evidence) -> None:
+    found = studied(good)
+    plain = {**asdict(found), "points": found.points.tolist()}
+    before = {**plain, "curve": {**plain["curve"], "trend": "told otherwise"}}
+    assert study_from(before).curve == found.curve
+
+
 def test_progress_is_told_all_the_time(good: Evidence) -> None:
     # In between, nothing that is more urgent gets a turn.
     seen = [0.0]

@@ -79,7 +79,7 @@ def an_outcome(known: Familiarity | None) -> Outcome:
         recordings=4,
         joined=2,
         calibration=Calibration(1.5, 0.2, 0.1, bins),
-        test=scores.TestScore(3, 4, 0.3, 0.95, **counts, leaking=1),
+        test=scores.TestScore(3, 4, 0.3, 0.95, **counts, leaking=1, ranges=((0.1, 0.9), None)),
     )
     head = Head((Layer(floats(5, 3), floats(5)), Layer(floats(2, 5), floats(2))))
     outcomes = Outcomes(np.arange(4), np.array([0, 1, 0, 1]), floats(4, 2))

@@ -290,6 +290,19 @@ def test_otherwise_what_was_held_out_in_both_trainings_counts(desk: Desk) -> Non
     assert "held back" in found.about
 
 
+def test_the_same_photos_have_the_same_interval_as_in_the_report(desk: Desk) -> None:
+    # In the wrong class, so that there are mistakes.
+    desk.add(desk.red, BLUE, 21)
+    desk.add(desk.blue, RED, 22)
+    versions = [desk.train(), desk.train(TrainSettings(epochs=6))]
+    found = desk.compare(*versions)
+    assert (found.way, found.photos) == ("held_out", 40)
+    for version, side in zip(versions, (found.first, found.second), strict=True):
+        told = desk.project.versions.find(version).record.evaluation
+        assert 0 < told.correct < told.held_out
+        assert (side.correct, side.low, side.high) == pytest.approx((told.correct, told.low, told.high))
+
+
 def test_photos_of_a_recording_that_was_learned_are_never_used(desk: Desk) -> None:
     """New photos of an old recording are not new to a version, and have no answer of a test."""
     first, second = desk.train(), desk.train(TrainSettings(epochs=6))
