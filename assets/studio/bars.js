@@ -15,9 +15,10 @@ export function className(id) {
 }
 
 /**
- * @param {{ pick?: (id: string) => void }} [options] `pick`: the bars are buttons, and it hears which one was pressed
+ * @param {{ pick?: (id: string) => void, naming?: (id: string) => string }} [options] `pick`: the bars are buttons, and
+ *   it hears which one was pressed; `naming`: what a class is called
  */
-export function bars({ pick } = {}) {
+export function bars({ pick, naming = className } = {}) {
   /** @type {Map<string, Row>} */
   const rows = new Map();
   const list = make("div", { className: "t-bars", "data-testid": "bars" });
@@ -62,7 +63,7 @@ export function bars({ pick } = {}) {
         const share = probabilities?.[index] ?? 0;
         // What is live changes all the time; a figure that stands is taken at its word.
         const text = probabilities ? (pick ? probability(share, true) : percent(share)) : "";
-        const name = className(id);
+        const name = naming(id);
         write(label, name);
         write(value, text);
         fill.style.inlineSize = `${share * 100}%`;
@@ -74,7 +75,7 @@ export function bars({ pick } = {}) {
       });
       const winner = ids[best];
       if (unsure) speak(say("page.preview.winner_unsure"));
-      else if (winner !== undefined) speak(say("page.preview.winner", { name: className(winner) }));
+      else if (winner !== undefined) speak(say("page.preview.winner", { name: naming(winner) }));
       return unsure ? -1 : best;
     },
     /**

@@ -13,6 +13,7 @@ import { findClass, state } from "./store.js";
 import { thumbnails } from "./thumbnails.js";
 import { uploadReport } from "./report.js";
 import { uploadFiles } from "./upload.js";
+import { discardOf } from "./uploads.js";
 import { webcam } from "./webcam.js";
 import { say } from "./words.js";
 
@@ -115,9 +116,12 @@ export function classCard(id, on) {
     ];
   }
 
+  let removing = false;
   async function remove() {
+    removing = true;
     camera.close();
     await deleteClass(id);
+    removing = false;
     on.removed();
   }
 
@@ -135,6 +139,15 @@ export function classCard(id, on) {
     report.update();
   }
 
+  /**
+   * The class is not there any more.
+   * @returns {boolean} whether photos were taken for it that nobody keeps now, and it was not deleted here
+   */
+  function leave() {
+    const lost = [camera.close(), discardOf(id)].includes(true);
+    return lost && !removing;
+  }
+
   void samplesOf(id).load().catch(() => undefined);
-  return { element, update, pictures, close: camera.close, name: name.input };
+  return { element, update, pictures, leave, name: name.input };
 }

@@ -3,9 +3,10 @@
 import { arrange, button, icon, make, write } from "./dom.js";
 import { takePageDrops } from "./drop.js";
 import { classCard } from "./card.js";
-import { addClass, createProject, openFromAddress, openProject } from "./project.js";
+import { addClass, createProject, openFromAddress, openProject, refreshProject } from "./project.js";
 import { samplesOf } from "./samples.js";
 import { state, subscribe } from "./store.js";
+import { tell } from "./toasts.js";
 import { discardAll, stuck, tryAgain } from "./uploads.js";
 import { moment, say } from "./words.js";
 
@@ -17,6 +18,10 @@ export function mountClasses({ element }) {
   const cards = new Map();
   /** @type {string | null} */
   let used = null;
+  /** The project whose classes are shown. @type {string | null} */
+  let shown = null;
+  /** Classes that photos could not be added to any more. @type {Set<string>} */
+  const lost = new Set();
 
   const list = make("div", { className: "t-cards" });
   const add = button({ icon: "plus", text: say("page.class.add"), look: "add", testid: "add-class", press: addOne });
@@ -59,9 +64,17 @@ export function mountClasses({ element }) {
     const there = new Set(classes.map((label) => label.id));
     for (const [id, card] of cards) {
       if (there.has(id)) continue;
-      card.close();
+      const focused = card.element.contains(document.activeElement);
+      const waited = card.leave();
       cards.delete(id);
+      // Where another project is shown instead, nothing was deleted.
+      if (state.project?.id === shown && !state.problem) {
+        if (waited || lost.has(id)) tell(say("page.class.gone", { name: card.name.value }), "problem");
+        if (focused) add.focus({ preventScroll: true });
+      }
+      lost.delete(id);
     }
+    shown = state.project?.id ?? null;
     const elements = classes.map(({ id }) => {
       const card = cards.get(id) ?? classCard(id, { used: () => (used = id), removed: () => add.focus({ preventScroll: true }) });
       cards.set(id, card);
@@ -112,6 +125,11 @@ export function mountClasses({ element }) {
   }
 
   subscribe("project", update);
+  subscribe("gone", (/** @type {string} */ id) => {
+    if (!cards.has(id)) return;
+    lost.add(id);
+    void refreshProject().catch(() => undefined);
+  });
   subscribe("problem", showProblem);
   subscribe("uploads", showUploads);
   subscribe("samples", (/** @type {string | null} */ id) => {

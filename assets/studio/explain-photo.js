@@ -25,12 +25,13 @@ import { probability, say } from "./words.js";
 const REMEMBERED = "teachable.explain.heat";
 
 /**
- * @param {{ sample: number, classes: string[], trained?: boolean, first?: string }} options
+ * @param {{ sample: number, classes: string[], trained?: boolean, first?: string, naming?: (id: string) => string }} options
  *   `classes`: ids in the order of the model. `trained`: the model was trained on this photo, which is then said, because
- *   its answer proves nothing. `first`: the class whose heat map is shown to begin with, or else the winner's
+ *   its answer proves nothing. `first`: the class whose heat map is shown to begin with, or else the winner's. `naming`:
+ *   what a class is called
  * @returns {HTMLElement} fills itself; `data-state` is `loading`, `ready` or `problem`
  */
-export function explainPhoto({ sample, classes, trained = false, first = "" }) {
+export function explainPhoto({ sample, classes, trained = false, first = "", naming = className }) {
   const project = state.project?.id ?? "";
   /** By class, what has been asked for; "" is that of the winner. @type {Map<string, Found>} */
   const known = new Map();
@@ -42,7 +43,7 @@ export function explainPhoto({ sample, classes, trained = false, first = "" }) {
   const look = make("input", { type: "checkbox", role: "switch", className: "t-switch", checked: localStorage.getItem(REMEMBERED) !== "off", "data-testid": "explain-heat" });
   const lookRow = make("label", { className: "t-look", hidden: true }, look, make("span", {}, say("page.preview.look")));
   const winner = make("p", { className: "t-explain-winner", dir: "auto", "data-testid": "explain-winner" });
-  const output = bars({ pick });
+  const output = bars({ pick, naming });
   const about = make("p", { className: "t-muted", hidden: true, "data-testid": "explain-about" });
   const note = make("p", { className: "t-muted", hidden: !trained }, say("page.explain.trained"));
   const reason = make("p", {});
@@ -98,7 +99,7 @@ export function explainPhoto({ sample, classes, trained = false, first = "" }) {
     const unsure = isUnsure(found.familiarity);
     output.show(classes, probabilities, unsure);
     const best = classes[probabilities.indexOf(Math.max(...probabilities))] ?? "";
-    const name = className(best);
+    const name = naming(best);
     write(winner, unsure ? say("page.preview.not_sure") : say("page.explain.winner", { name, share: probability(shares[best] ?? 0) }));
     const shown = known.has(wanted) && wanted ? wanted : best;
     output.mark(look.checked ? shown : "");
@@ -106,7 +107,7 @@ export function explainPhoto({ sample, classes, trained = false, first = "" }) {
     lookRow.hidden = !can;
     if (image.naturalWidth) heat.show(look.checked && can ? found.heatmap : null, image.naturalWidth, image.naturalHeight, found.view ?? 1);
     about.hidden = heat.element.hidden;
-    write(about, `${say("page.preview.look_about", { name: className(shown) })}${heat.edge() ? ` ${say("page.preview.look_edge")}` : ""}`);
+    write(about, `${say("page.preview.look_about", { name: naming(shown) })}${heat.edge() ? ` ${say("page.preview.look_edge")}` : ""}`);
   }
 
   void ask(wanted);

@@ -171,7 +171,7 @@ function open(report, given, said) {
   openPhotos({
     title: say(right ? "page.report.photos_right" : "page.report.photos_wrong", { given: from.name, said: to.name }),
     about: say(right ? "page.report.photos_right_about" : "page.report.photos_wrong_about", { given: from.name, said: to.name }),
-    classes: report.classes.map(({ id }) => id),
+    classes: report.classes,
     load: (offset, limit) => testedPhotos(from.id, to.id, offset, limit),
   });
 }

@@ -67,7 +67,7 @@ function card(finding, report) {
     openPhotos({
       title: finding.title,
       about: finding.text,
-      classes: report.classes.map(({ id }) => id),
+      classes: report.classes,
       target,
       first,
       load: (offset, limit) => samples(finding, offset, limit),

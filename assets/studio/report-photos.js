@@ -19,9 +19,9 @@ import { probability, say } from "./words.js";
 const PAGE = 24;
 
 /**
- * @param {{ title: string, about: string, classes: string[], target?: string | null, first?: number,
+ * @param {{ title: string, about: string, classes: readonly { id: string, name: string }[], target?: string | null, first?: number,
  *   load: (offset: number, limit: number) => Promise<{ photos: readonly Shown[], total: number }> }} options
- *   `classes`: ids in the order of the model. `target`: the class the photos probably belong to. `first`: the photo to
+ *   `classes`: those of the report, in the order of the model. `target`: the class the photos probably belong to. `first`: the photo to
  *   begin with
  */
 export function openPhotos({ title, about, classes, target = null, first, load }) {
@@ -30,6 +30,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   let total = 0;
   /** @type {number | null} */
   let current = first ?? null;
+  const ids = classes.map(({ id }) => id);
   /** Photo whose explanation is shown. @type {number | null} */
   let explained = null;
   /** Photos that something was done to here, as long as that was not undone. @type {Set<number>} */
@@ -98,6 +99,14 @@ export function openPhotos({ title, about, classes, target = null, first, load }
     return photos.find(({ id }) => id === current) ?? null;
   }
 
+  /**
+   * What a class is called; one that was deleted meanwhile keeps the name that the title has.
+   * @param {string} id
+   */
+  function name(id) {
+    return findClass(id)?.name ?? classes.find((label) => label.id === id)?.name ?? say("page.preview.deleted_class");
+  }
+
   /** The class that the photo on the stage probably belongs to. */
   function likely() {
     const photo = chosen();
@@ -156,7 +165,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
     right.hidden = to === null;
     if (to !== null) write(/** @type {Element} */ (right.lastElementChild), say("page.report.move_to_class", { name: name(to) }));
     mover.hidden = targets().length === 0;
-    if (photo.present && explained !== photo.id) stage.replaceChildren(explainPhoto({ sample: photo.id, classes, trained: true, first: mistaken(photo, classes) }));
+    if (photo.present && explained !== photo.id) stage.replaceChildren(explainPhoto({ sample: photo.id, classes: ids, trained: true, first: mistaken(photo, ids), naming: name }));
     explained = photo.present ? photo.id : null;
   }
 
@@ -238,9 +247,4 @@ export function openPhotos({ title, about, classes, target = null, first, load }
  */
 function mistaken({ given, said }, classes) {
   return said !== undefined && said !== given && classes.includes(said) ? said : "";
-}
-
-/** @param {string} id of a class */
-function name(id) {
-  return findClass(id)?.name ?? say("page.preview.deleted_class");
 }

@@ -13,9 +13,10 @@
  * `project`: name or classes changed. `status`: a fresh answer of the status route. `problem`: the project cannot be
  * shown. `samples`: stored photos of a class changed elsewhere, detail is its id, or null for all. `samples-shown`: what
  * a class shows changed. `uploads`: the queue of photos on their way moved. `networks`: a fresh answer about networks.
- * `settings`: what the next training is to be like changed elsewhere.
+ * `settings`: what the next training is to be like changed elsewhere. `gone`: photos were on their way to a class that
+ * was deleted; detail is its id.
  * `shelf`: some project came, went or changed. `imports`: a file on its way into a project moved on.
- * @typedef {"project" | "status" | "problem" | "samples" | "samples-shown" | "uploads" | "networks" | "settings" | "shelf" | "imports"} Topic
+ * @typedef {"project" | "status" | "problem" | "samples" | "samples-shown" | "uploads" | "networks" | "settings" | "shelf" | "imports" | "gone"} Topic
  */
 
 export const state = {

@@ -1,4 +1,4 @@
-() => ({
-  __type__: "update",
-  interactive: document.querySelector("[data-testid=train-status]")?.dataset.canTrain === "true",
-})
+() => {
+  const { canTrain, running } = document.querySelector("[data-testid=train-status]")?.dataset ?? {};
+  return { __type__: "update", interactive: canTrain === "true" || running === "true" };
+}

@@ -70,11 +70,16 @@ export function mountTraining({ element, trigger, props, watch }) {
     askNow();
   }
 
-  // Gradio sends the press to Python; the page need not wait for that to show that it was heard.
-  document.addEventListener("click", (event) => {
+  // Gradio sends the press to Python; the page need not wait for that to show that it was heard. While a training runs
+  // the button keeps the focus, and presses end here: a button that is disabled would lose it.
+  const listen = (/** @type {MouseEvent} */ event) => {
     const pressed = event.target instanceof Element && event.target.closest("#train-button");
-    if (pressed && root.dataset.canTrain === "true") expectTraining();
-  });
+    if (!pressed) return;
+    if (root.dataset.canTrain === "true") return expectTraining();
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  addEventListener("click", listen, { capture: true });
 
   watch("value", () => {
     if (!props.value || !("refused" in props.value)) return;
@@ -97,9 +102,14 @@ export function mountTraining({ element, trigger, props, watch }) {
     if (running && !root.style.minBlockSize) root.style.minBlockSize = `${root.offsetHeight}px`;
     if (!running) root.style.minBlockSize = "";
     root.dataset.canTrain = String(can);
+    root.dataset.running = String(running);
     root.dataset.state = state.starting ? "starting" : (status?.training.state ?? "idle");
+    const press = document.getElementById("train-button");
+    press?.setAttribute("aria-disabled", String(!can));
     if (told !== `${can} ${running}`) trigger("train_state");
     told = `${can} ${running}`;
+    // The button to cancel goes with the training; whoever pressed it is back where it began.
+    if (!running && progress.contains(document.activeElement)) press?.focus({ preventScroll: true });
 
     write(reason, running || !status || status.ready.ok ? "" : explain(status.ready.key ?? "", status.ready.values, status.ready.message));
     reason.hidden = !reason.textContent;

@@ -6,7 +6,7 @@
  */
 
 import { ApiError, request } from "./api.js";
-import { notify, state } from "./store.js";
+import { findClass, notify, state } from "./store.js";
 
 /** @typedef {import("./types.d.ts").AddResult} AddResult */
 /** @typedef {import("./types.d.ts").Rejected} Rejected */
@@ -42,6 +42,8 @@ export function sending() {
 
 /** @param {Parcel} parcel */
 export function sendPhotos(parcel) {
+  // The last frames of a recording come after its class has gone.
+  if (!parcel.project && !findClass(parcel.label)) return parcel.dropped();
   queue.push({ ...parcel, project: parcel.project ?? state.project?.id ?? "" });
   notify("uploads");
   if (!trouble) void work();
@@ -52,6 +54,23 @@ export function tryAgain() {
   trouble = null;
   notify("uploads");
   void work();
+}
+
+/**
+ * Give up what waits for a class, which is gone.
+ * @param {string} label id of the class
+ * @returns {boolean} whether anything waited
+ */
+export function discardOf(label) {
+  const waited = queue.some((parcel) => parcel.label === label);
+  // The first is on its way already; what becomes of it the server says.
+  const kept = queue.filter((parcel, at) => parcel.label !== label || (busy && at === 0));
+  const lost = queue.filter((parcel) => !kept.includes(parcel));
+  queue.splice(0, queue.length, ...kept);
+  for (const parcel of lost) parcel.dropped();
+  if (trouble && !queue.length) trouble = null;
+  if (lost.length) notify("uploads");
+  return waited;
 }
 
 /** Give up what waits. */
@@ -66,10 +85,12 @@ async function work() {
   busy = true;
   try {
     for (let parcel = queue[0]; parcel && !trouble; parcel = queue[0]) {
-      const result = await deliver(parcel);
+      const result = await delivered(parcel);
       queue.shift();
-      parcel.done(result);
+      if (result) parcel.done(result);
+      else parcel.dropped();
       notify("uploads");
+      if (!result) notify("gone", parcel.label);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -77,6 +98,19 @@ async function work() {
     notify("uploads");
   } finally {
     busy = false;
+  }
+}
+
+/**
+ * @param {Addressed} parcel
+ * @returns {Promise<AddResult | null>} null where the class was deleted meanwhile
+ */
+async function delivered(parcel) {
+  try {
+    return await deliver(parcel);
+  } catch (error) {
+    if (error instanceof ApiError && error.key === "class_unknown" && parcel.project === state.project?.id) return null;
+    throw error;
   }
 }
 

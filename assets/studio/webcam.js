@@ -10,13 +10,13 @@ import { say } from "./words.js";
 /** In hold mode the ring goes round once in this time. */
 const TURN_MS = 1000;
 
-/** Only one card has its camera open; opening another closes it. @type {(() => void) | null} */
+/** Only one card has its camera open; opening another closes it. @type {(() => unknown) | null} */
 let closeOpenOne = null;
 
 /**
  * @param {string} label id of the class
  * @param {{ closed: () => void }} options
- * @returns {{ element: HTMLElement, open: () => Promise<void>, close: () => void }}
+ * @returns {{ element: HTMLElement, open: () => Promise<void>, close: () => boolean }}
  */
 export function webcam(label, { closed }) {
   const settings = cameraSettings();
@@ -156,27 +156,40 @@ export function webcam(label, { closed }) {
   addEventListener("blur", () => settings.hold && stop());
   document.addEventListener("visibilitychange", () => document.hidden && stop());
 
+  /** @param {KeyboardEvent} event */
+  function escape(event) {
+    // What lies above, a menu or a dialog, closes first.
+    if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog:modal")) return;
+    const at = document.activeElement;
+    if (at === document.body || element.contains(at)) close();
+  }
+
   async function open() {
     if (opened) return;
     closeOpenOne?.();
     closeOpenOne = close;
     opened = true;
     element.hidden = false;
+    document.addEventListener("keydown", escape);
     showMode();
     await start();
     if (!record.disabled) record.focus({ preventScroll: true });
     element.scrollIntoView({ block: "nearest" });
   }
 
+  /** @returns whether that ended a recording */
   function close() {
-    if (!opened) return;
+    if (!opened) return false;
     opened = false;
+    document.removeEventListener("keydown", escape);
+    const taking = recording !== null;
     stop();
     if (closeOpenOne === close) closeOpenOne = null;
     leaveCamera(viewer);
     video.srcObject = null;
     element.hidden = true;
     closed();
+    return taking;
   }
 
   return { element, open, close };

@@ -7,6 +7,8 @@ from pages import WAIT_SECONDS, Open, Studio
 from playwright.sync_api import CDPSession, Locator, expect
 from serving import Api
 
+from teachable.words import say
+
 FEW = 4
 FRAMES = """() => new Promise((done) => {
     let left = 30;
@@ -74,6 +76,23 @@ def test_the_pointer_may_slide_off_the_button(studio: Open, api: Api) -> None:
     expect(record).to_have_attribute("data-recording", "")
     page.tab.mouse.up()
     expect_stopped(page, record, api)
+
+
+def test_a_class_deleted_elsewhere_while_it_is_recorded_is_told(studio: Open, api: Api) -> None:
+    project = api.project("Red", "Blue")
+    page = studio("stripes", project=project["id"])
+    page.watch.allow("404")
+    page.camera(0).hover()
+    page.tab.mouse.down()
+    page.expect_samples(0, FEW)
+    api.ask("DELETE", f"/projects/{project['id']}/classes/{project['classes'][0]['id']}")
+    expect(page.at("toasts")).to_contain_text(say("page.class.gone", name="Red"))
+    expect(page.at("class-card")).to_have_count(1)
+    page.tab.mouse.up()
+    # Nothing is left to be sent again, and the other class records.
+    page.hold(0, FEW)
+    expect(page.at("upload-problem")).to_be_hidden()
+    assert list(api.counts(project["id"])) == ["Blue"]
 
 
 def test_leaving_the_window_ends_a_recording(studio: Open, api: Api) -> None:

@@ -102,9 +102,11 @@ def test_training_can_be_cancelled(studio: Open, api: Api) -> None:
     api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000, "batch_size": 1}})
     page = studio(project=project["id"])
     page.train.click()
+    expect(page.train).to_be_disabled()
     page.at("train-cancel").click()
     expect(page.at("train-status")).to_have_attribute("data-state", "cancelled")
     expect(page.train).to_be_enabled()
+    expect(page.train).to_be_focused()
     expect(page.at("preview-empty")).to_be_visible()
 
 

@@ -35,6 +35,9 @@ def test_two_classes_and_a_model_by_keyboard_alone(studio: Open, api: Api) -> No
     page.expect_samples(0, 6)
     keys.up("Space")
     page.settled(0)
+    keys.press("Escape")
+    expect(page.card(0).get_by_test_id("webcam-panel")).to_be_hidden()
+    expect(page.card(0).get_by_test_id("webcam")).to_be_focused()
 
     # A class that is added and taken away again.
     tab_to(page, page.at("add-class"))
@@ -51,7 +54,13 @@ def test_two_classes_and_a_model_by_keyboard_alone(studio: Open, api: Api) -> No
     expect(page.train).to_be_enabled()
     tab_to(page, page.train)
     keys.press("Enter")
+    # Its progress is told beside it: the focus stays, and another press does nothing.
+    expect(page.train).to_have_attribute("aria-disabled", "true")
+    keys.press("Enter")
     expect(page.at("train-seconds")).to_be_visible()
+    expect(page.train).to_be_focused()
+    expect(page.train).to_have_attribute("aria-disabled", "false")
+    assert len(api.ask("GET", f"/projects/{project['id']}/versions")["versions"]) == 1
     page.ready_to_predict()
     tab_to(page, page.at("export-button"))
     keys.press("Enter")

@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from scenes import photos
 from serving import Api
 
+from teachable.words import say
+
 
 @pytest.fixture(scope="module")
 def twice(api: Api) -> dict[str, Any]:
@@ -124,6 +126,20 @@ def test_versions_are_named_compared_and_gone_back_to(api: Api, studio: Open, tw
     expect(page.card(0).get_by_test_id("class-name")).to_have_value("Lines")
     expect(page.at("train-seconds")).to_contain_text("36")
     assert api.ask("GET", f"/projects/{twice['id']}/versions")["current"] != old
+
+
+def test_a_figure_of_some_classes_says_so_and_why_two_recordings_were_one(api: Api, studio: Open) -> None:
+    project = api.project("Lines", "Dots")
+    for number, scene, places in ((0, "stripes", (0, 1, 2)), (1, "dots", (0, 0))):
+        for group, place in enumerate(places):
+            api.add(project, number, photos(scene, 6, first=20 * group, place=place), f"{scene}{group}")
+    api.train(project["id"])
+    page = studio(project=project["id"])
+    some = "for 1 of 2 classes"
+    expect(page.at("train-accuracy")).to_contain_text(some)
+    expect(page.at("train-unjudged")).to_contain_text(say("page.train.merged", names="Dots"))
+    page.at("versions-open").click()
+    expect(page.at("version")).to_contain_text(some)
 
 
 def test_only_the_model_a_deleted_version_and_a_phone(api: Api, studio: Open, twice: dict[str, Any]) -> None:
