@@ -44,7 +44,7 @@ def test_smaller_ones_say_what_they_cost(home: Path, here: Path, variant: str) -
     labels = [one.label for one in Classifier.load(out).predict([photo(1, RED), photo(2, BLUE)])]
     assert labels == ["Class 1", "Class 2"]
     assert "the same answer as the preview for 10 of 10 photos" in result.stdout
-    assert "a model was trained without 10 of these photos" in result.stdout
+    assert "a model was trained without 10 photos" in result.stdout
     assert "In the exact size it named 10 right, in this size 10." in result.stdout
     assert sorted(path.name for path in here.iterdir()) == ["small.onnx"]
 

@@ -102,7 +102,7 @@ def test_a_quick_file_is_made_when_it_is_chosen(
     assert data == stored(server, trained["id"], ONNX, "half")
     assert len(data) < 0.7 * len(api.model(trained["id"]))
     expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"same answer as the preview for (\d+) of \1 "))
-    expect(body.get_by_test_id("export-figures")).to_contain_text(re.compile(r"trained without \d+ of these photos"))
+    expect(body.get_by_test_id("export-figures")).to_contain_text(re.compile(r"trained without \d+ photos"))
     expect(body.get_by_test_id("export-compared-only")).to_have_text(say("page.export.compared_only"))
     expect(page.at("export-spoken").and_(page.tab.locator(":not(:empty)"))).to_have_text(
         say("page.export.ready", file=name)
@@ -186,7 +186,7 @@ def test_a_training_that_ends_meanwhile_and_a_new_name_are_noticed(
     expect(page.at("export-stale")).to_be_hidden()
     # A second recording of one class: a model could be trained without its two photos.
     expect(body.get_by_test_id("agreement")).to_contain_text(re.compile(r"\b2 of 2\b"))
-    expect(body.get_by_test_id("export-figures")).to_contain_text("without 2 of these photos")
+    expect(body.get_by_test_id("export-figures")).to_contain_text("without 2 photos")
 
     label = project["classes"][1]["id"]
     page.at("export-tab-code").click()
