@@ -216,6 +216,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   });
 
   // An undo brings photos back, and another page may change them.
+  const quiet = subscribe("project", () => dialog.dataset.ready && draw());
   const unsubscribe = subscribe("samples", (label) => {
     // Of all classes at once: something was undone.
     if (label === null) handled.clear();
@@ -224,6 +225,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     closed = true;
+    quiet();
     unsubscribe();
     dialog.remove();
     // What was done here may have drawn the place anew that the dialog was opened from.

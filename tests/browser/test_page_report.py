@@ -171,6 +171,17 @@ def test_a_photo_is_deleted_or_kept_for_testing_and_taken_back(page: Studio, api
     assert api.ask("GET", f"/projects/{mixed['id']}")["classes"] == before
 
 
+def test_a_class_deleted_elsewhere_keeps_its_name_in_the_dialog(page: Studio, api: Api, mixed: dict[str, Any]) -> None:
+    dialog = open_cell(page, 0, 1)
+    gone = api.ask("DELETE", f"/projects/{mixed['id']}/classes/{mixed['classes'][1]['id']}")
+    expect(page.at("photos-move")).to_be_hidden()
+    expect(page.at("class-card")).to_have_count(1)
+    expect(page.at("photos-verdict")).to_contain_text("“Dots”")
+    expect(dialog).not_to_contain_text(say("page.preview.deleted_class"))
+    api.ask("POST", f"/projects/{mixed['id']}/undo", {"undo": gone["undo"]})
+    expect(page.at("photos-move")).to_be_visible()
+
+
 def test_a_photo_goes_to_any_other_class(page: Studio, api: Api, mixed: dict[str, Any]) -> None:
     before = api.counts(mixed["id"])
     open_cell(page, 1, 1)
