@@ -104,7 +104,7 @@ def test_labels_stand_one_to_a_line_with_their_number(metadata: ModelMetadata) -
 def test_the_readme_says_how_good_it_is_and_nothing_in_a_name_is_markup(metadata: ModelMetadata) -> None:
     text = bundle.readme(metadata, "How to use it.").decode()
     assert text.startswith("# My \\# project\n")
-    assert "50 % of the time (6 of 12)" in text
+    assert "they named 6 of 12 right, which is 50 %." in text
     assert "2. 🍎 \\</script\\>" in text
     assert "\\`x\\` \\*y\\* \\[z\\]\\(w\\)" in text
     unknown = replace(metadata.evaluation, accuracy=None, low=None, high=None)
@@ -112,10 +112,10 @@ def test_the_readme_says_how_good_it_is_and_nothing_in_a_name_is_markup(metadata
 
 
 def test_the_readme_says_which_classes_the_figure_leaves_out(metadata: ModelMetadata) -> None:
-    assert "classes; the true figure" not in bundle.readme(metadata, "x").decode()
+    assert " classes. The true figure" not in bundle.readme(metadata, "x").decode()
     some = replace(metadata.evaluation, accuracy=0.998, high=0.9998, unjudged=(2, 99))
     text = bundle.readme(replace(metadata, evaluation=some), "x").decode()
-    assert f"for {len(NASTY) - 1} of {len(NASTY)} classes; the true figure for these" in text
+    assert f"for {len(NASTY) - 1} of {len(NASTY)} classes. The true figure for these" in text
     assert "“🍎 \\</script\\>” could not be tested, because there was only one recording of it to learn from." in text
-    assert "right over 99 % of the time" in text
+    assert "right, which is over 99 %," in text
     assert "25 % and 99 %" in text
