@@ -51,7 +51,7 @@ def test_the_bytes_are_those_of_every_system(
 
 
 def test_figures_of_the_full_model_are_not_passed_off_as_those_of_a_smaller_one(metadata: ModelMetadata) -> None:
-    smaller = "the exact model"
+    smaller = "for the exact size"
     assert smaller in bundle.readme(metadata, "x", "quarter").decode()
     assert smaller not in bundle.readme(metadata, "x").decode()
     unknown = replace(metadata, evaluation=replace(metadata.evaluation, accuracy=None, low=None, high=None))
