@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from teachable.cli.folders import photos_below, read_classes
 from teachable.errors import InvalidInput, NotFound
 from teachable.projects import ProjectStore
 from teachable.runtime import Classifier
+from teachable.scores import ClassScore, Evaluation
+from teachable.types import ModelRecord, TrainSettings
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 ROOT = Path(__file__).parent.parent
@@ -203,9 +206,21 @@ def test_the_result_is_honest(trained: tuple[Path, Result]) -> None:
     out, result = trained
     score = Classifier.load(out).metadata.evaluation
     assert score.held_out == 24
-    assert f"{score.correct} of 24 photos it had not seen" in result.stdout
+    assert f"{score.correct} of 24 photos of recordings kept out" in result.stdout
     assert "95 % interval" in result.stdout
     assert "on 24 of 24 photos" in result.stdout
+
+
+def test_a_figure_of_some_classes_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    scores, confusion = (ClassScore(23, 24), ClassScore(0, 0)), ((23, 1), (0, 0))
+    evaluation = Evaluation(0.9967, 0.45, 0.9998, 24, 23, scores, confusion, (1,), ())
+    names, network = ("A", "B"), ("f" * 64, "slim-v1")
+    record = ModelRecord("m", 1.0, ("a", "b"), names, *network, TrainSettings(), "d", 32, 1.2, evaluation)
+    import_module("teachable.cli.training")._report(Path("m.onnx"), record, list(names), False)
+    said = capsys.readouterr().out
+    assert "Accuracy: over 99 %, 23 of 24 photos" in said
+    assert "45 % to 99 %), for 1 of 2 classes." in said
+    assert "Not tested: B" in said
 
 
 def test_files_that_are_no_photos_are_listed_and_counted(trained: tuple[Path, Result]) -> None:

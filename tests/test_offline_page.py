@@ -159,11 +159,11 @@ def test_what_is_known_about_accuracy_is_said(hostile: tuple[ModelMetadata, byte
     assert "not known" in _pages.goodness(metadata, "half")
     score = replace(metadata.evaluation, accuracy=0.9, low=0.8, high=0.95, held_out=50, correct=45, unjudged=())
     known = replace(metadata, evaluation=score)
-    assert "right 90\u202f% of the time (45 of 50 photos)" in _pages.goodness(known, "half")
+    assert "90\u202f% of their photos were named correctly (45 of 50)" in _pages.goodness(known, "half")
     half_way = replace(metadata, evaluation=replace(score, accuracy=0.725))
-    assert "right 73\u202f% of the time" in _pages.goodness(half_way, "half")
+    assert "73\u202f% of their photos" in _pages.goodness(half_way, "half")
     part = _pages.goodness(replace(known, evaluation=replace(score, unjudged=(0,))), "half")
-    assert f"for {len(known.labels) - 1} of {len(known.labels)} classes; the true figure for these" in part
+    assert f"for {len(known.labels) - 1} of {len(known.labels)} classes. The true figure for these" in part
     assert f"“{known.labels[0]}” could not be tested, because there was only one recording of it" in part
     assert "could not be tested" not in _pages.goodness(known, "half")
     assert "quarter" not in _pages.goodness(known, "half")
