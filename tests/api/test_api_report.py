@@ -160,6 +160,7 @@ def test_with_two_samples_in_all_it_says_what_is_missing(web: TestClient) -> Non
     assert found["accuracy"] == {"correct": 0, "total": 0, "share": None, "low": None, "high": None}
     assert "second recording" in found["headline"]
     assert (found["random_split"], found["learning"], found["calibration"]) == (None, None, None)
+    assert "nothing could be tested" in found["learning_text"]
     assert web.get(f"{base}/report/page").status_code == 200
 
 

@@ -46,6 +46,8 @@ def test_what_cannot_be_judged_gets_no_figure(studio: Open, single: dict[str, An
     expect(page.at("range-honest")).to_be_hidden()
     expect(page.at("report-confusion")).to_be_hidden()
     expect(page.at("report-class").first).to_contain_text(say("page.report.not_tested"))
+    expect(page.at("report-no-curve")).to_have_text(say("report.learning.untested"))
+    expect(page.tab.locator("#learning-curve")).to_be_hidden()
 
 
 def test_record_leads_to_the_camera_of_the_class(studio: Open, single: dict[str, Any]) -> None:
