@@ -372,6 +372,7 @@ def test_the_teacher_sees_everybody_and_helps(school: Class) -> None:
         True,
         "working",
     )
+    assert (seen["accuracy"], seen["judged"], seen["learned"]) == (None, 0, 0)
     assert len(seen["covers"]) == 2
     for cover in seen["covers"]:
         assert teacher.get(f"/api/v1/projects/{hers}/samples/{cover}/thumbnail").status_code == 200

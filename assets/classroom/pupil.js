@@ -2,7 +2,7 @@
 
 import { thumbnailUrl } from "../studio/api.js";
 import { button, icon, make, write } from "../studio/dom.js";
-import { percent, say } from "../studio/words.js";
+import { say, stated } from "../studio/words.js";
 
 /** @typedef {import("./types.d.ts").Pupil} Pupil */
 
@@ -29,6 +29,7 @@ export function pupilCard(acts) {
   const badge = make("p", { className: "c-state", "data-testid": "pupil-state" }, make("i", { "aria-hidden": "true" }), state);
   const photos = make("span", { "data-testid": "pupil-photos" });
   const score = make("strong", { className: "c-score", "data-testid": "pupil-score" });
+  const some = make("span", {});
   const problem = make("p", { className: "c-pupil-problem", hidden: true, "data-testid": "pupil-problem" });
   const open = make("a", { className: "t-button t-soft c-open", "data-testid": "pupil-open" }, say("page.room.open_project"));
   const lock = button({ icon: "pause", label: say("page.room.lock"), testid: "pupil-lock", press: press(acts.lock) });
@@ -41,7 +42,7 @@ export function pupilCard(acts) {
     { className: "c-pupil", "data-testid": "pupil" },
     make("div", { className: "c-pictures", "aria-hidden": "true" }, ...pictures),
     make("div", { className: "c-who" }, name, badge),
-    make("p", { className: "c-facts" }, photos, score),
+    make("p", { className: "c-facts" }, photos, make("span", { className: "c-result" }, score, " ", some)),
     notes,
     make("div", { className: "c-acts" }, open, lock, remove),
   );
@@ -60,7 +61,9 @@ export function pupilCard(acts) {
       element.dataset.hand = String(pupil.hand);
       write(state, say(`page.room.state.${what}`));
       write(photos, `${say("page.room.photos", { count: pupil.photos })} · ${say("page.room.classes", { count: pupil.classes })}`);
-      write(score, pupil.accuracy === null ? "" : percent(pupil.accuracy));
+      write(score, pupil.accuracy === null ? "" : stated(pupil.accuracy));
+      const part = pupil.accuracy !== null && pupil.judged < pupil.learned;
+      write(some, part ? say("page.room.score_some", { judged: pupil.judged, total: pupil.learned }) : "");
       score.title = score.textContent ? say("page.room.score") : "";
       problem.hidden = !pupil.problem;
       write(problem, pupil.problem ?? "");

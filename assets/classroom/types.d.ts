@@ -31,6 +31,8 @@ export interface Pupil {
   photos: number;
   classes: number;
   accuracy: number | null;
+  judged: number;
+  learned: number;
   state: "idle" | "working" | "training";
   last_seen: number;
   online: boolean;

@@ -133,6 +133,8 @@ class Pupil:
         photos: in all their projects.
         classes: of that project.
         accuracy: share of held-out photos its model named correctly, or None.
+        judged: how many of the classes of that model could be tested; `accuracy` is of these alone.
+        learned: how many classes it has.
         state: idle, working (photos came in, or are being studied) or training.
         last_seen: seconds since 1970.
         online: their page asked within the last seconds.
@@ -148,6 +150,8 @@ class Pupil:
     photos: int
     classes: int
     accuracy: float | None
+    judged: int
+    learned: int
     state: Activity
     last_seen: float
     online: bool

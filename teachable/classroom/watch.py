@@ -24,6 +24,8 @@ class _Seen:
     classes: int
     covers: tuple[int, ...]
     accuracy: float | None
+    judged: int
+    learned: int
 
 
 class Watch:
@@ -73,6 +75,8 @@ class Watch:
             photos=self._quota.photos(one.projects),
             classes=seen.classes if seen else 0,
             accuracy=seen.accuracy if seen else None,
+            judged=seen.judged if seen else 0,
+            learned=seen.learned if seen else 0,
             state=activity,
             last_seen=last_seen,
             online=0 <= now - last_seen < _ONLINE_SECONDS,
@@ -93,7 +97,9 @@ class Watch:
                     self._space.samples(project_id, one.id, 1).samples[0].id for one in info.classes if one.samples
                 ]
                 accuracy = model.evaluation.accuracy if model is not None else None
-                known = _Seen(info.updated, len(info.classes), tuple(covers[:_COVERS]), accuracy)
+                learned = len(model.class_ids) if model is not None else 0
+                judged = learned - len(model.evaluation.unjudged) if model is not None else 0
+                known = _Seen(info.updated, len(info.classes), tuple(covers[:_COVERS]), accuracy, judged, learned)
                 self._known[project_id] = known
         except (NotFound, Conflict, IndexError):
             return None  # it was deleted in this moment, or is damaged
