@@ -21,6 +21,8 @@ def tab_to(page: Studio, target: Locator) -> None:
 def test_two_classes_and_a_model_by_keyboard_alone(studio: Open, api: Api) -> None:
     project = api.project()
     api.add(project, 1, photos("dots", 6), "one")
+    # Long enough for what is pressed meanwhile.
+    api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000}})
     page = studio("stripes", project=project["id"])
     keys = page.tab.keyboard
 
