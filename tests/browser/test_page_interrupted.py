@@ -43,7 +43,9 @@ ALL_TAKEN = """async () => (await Promise.all(window.taken)).map(
 
 def test_a_killed_server_loses_nothing_of_a_recording(studio: Open, mortal: Server) -> None:
     page = studio("stripes", at=mortal, script=TAKEN)
-    page.watch.allow("ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)|Failed to load resource|Connection errored out|network error")
+    page.watch.allow(
+        "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)|Failed to load resource|Connection errored out|network error"
+    )
     record = page.camera(0)
     record.hover()
     page.tab.mouse.down()
