@@ -334,8 +334,9 @@ def test_in_the_next_lesson_the_teacher_gives_places_back(enter: Enter) -> None:
 
     # The device that had the place is out, and another pupil can use it.
     expect(old.at("to-join")).to_be_visible()
-    old.at("to-join").click()
-    old.state("form")
+    with old.watch.leaving():
+        old.at("to-join").click()
+        old.state("form")
 
 
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
