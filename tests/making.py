@@ -53,6 +53,15 @@ def until(met: Callable[[], object], what: str = "it") -> None:
         never.wait(0.005)
 
 
+def becomes(read: Callable[[], Any], wanted: object) -> None:
+    """Wait until something is as it should be: what a page shows may be ahead of what is stored."""
+    end = time.monotonic() + DEADLINE
+    never = threading.Event()
+    while (found := read()) != wanted and time.monotonic() < end:
+        never.wait(0.02)
+    assert found == wanted
+
+
 class FakeEmbedder:
     """Stands in for a network: the mean colour of a photo, and a count of what it was asked for.
 

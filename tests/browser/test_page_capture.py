@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from making import becomes
 from pages import WAIT_SECONDS, Open, Studio
 from playwright.sync_api import CDPSession, Locator, expect
 from serving import Api
@@ -92,7 +93,7 @@ def test_a_class_deleted_elsewhere_while_it_is_recorded_is_told(studio: Open, ap
     # Nothing is left to be sent again, and the other class records.
     page.hold(0, FEW)
     expect(page.at("upload-problem")).to_be_hidden()
-    assert list(api.counts(project["id"])) == ["Blue"]
+    becomes(lambda: list(api.counts(project["id"])), ["Blue"])
 
 
 def test_leaving_the_window_ends_a_recording(studio: Open, api: Api) -> None:

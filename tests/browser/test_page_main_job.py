@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from making import becomes
 from pages import Open, Studio
 from PIL import Image
 from playwright.sync_api import expect
@@ -60,7 +61,7 @@ def test_two_classes_by_webcam_to_a_model_file(studio: Open, api: Api, tmp_path:
     assert page.settled(0) == stripes
     page.rename(1, "Dots")
     dots = page.hold(1, SAMPLES)
-    assert api.counts(project) == {"Stripes": stripes, "Dots": dots}
+    becomes(lambda: api.counts(project), {"Stripes": stripes, "Dots": dots})
 
     page.train.click()
     expect(page.at("train-seconds")).to_be_visible()

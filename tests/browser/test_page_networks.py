@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import weights_server as ws
-from making import tiny_network, until
+from making import becomes, tiny_network, until
 from pages import Open, Studio
 from playwright.sync_api import Locator, expect
 from scenes import photos
@@ -316,7 +316,7 @@ def test_a_renewed_network_is_noted_until_it_is_read(school: School, visit: Call
     expect(page.at("network-notice")).to_contain_text(say("page.network.renewed_model"))
     page.at("network-ok").click()
     expect(page.at("network-notice")).to_be_hidden()
-    assert not school.api.ask("GET", f"/projects/{project}/status")["network"]["renewed"]
+    becomes(lambda: school.api.ask("GET", f"/projects/{project}/status")["network"]["renewed"], False)
 
 
 # The dialog

@@ -1,6 +1,7 @@
 """No camera, or none allowed: the page says so in words and everything else goes on."""
 
 import pytest
+from making import becomes
 from pages import Open
 from playwright.sync_api import expect
 from scenes import photo
@@ -24,7 +25,7 @@ def test_a_camera_that_does_not_come_is_explained(studio: Open, api: Api, camera
         {"name": "one.jpg", "mimeType": "image/jpeg", "buffer": photo("dots", 0)}
     )
     page.expect_samples(0, 1)
-    assert api.counts(page.project)["Class 1"] == 1
+    becomes(lambda: api.counts(page.project)["Class 1"], 1)
 
 
 @pytest.mark.parametrize("camera", ["refused", "missing"])

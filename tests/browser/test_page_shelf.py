@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from making import becomes
 from pages import Open
 from playwright.sync_api import Locator, expect
 from scenes import photos
@@ -80,7 +81,7 @@ def test_projects_are_found_copied_renamed_deleted_and_restored(studio: Open, ow
     expect(page.at("toasts")).to_contain_text(say("page.project.deleted", name="Signs"))
     page.at("undo").click()
     expect(card(shelf, "Scissors")).to_be_visible()
-    assert there.ask("GET", f"/projects/{signs['id']}")["name"] == "Signs"
+    becomes(lambda: there.ask("GET", f"/projects/{signs['id']}")["name"], "Signs")
 
     # Deleting the open one opens another behind the list.
     command(shelf, "Scissors", "shelf-delete")
@@ -118,7 +119,7 @@ def test_the_bin_is_emptied_only_after_a_question(studio: Open, own: Server, the
     page.at("bin-empty").click()
     page.at("ask-yes").click()
     expect(page.at("bin")).to_be_hidden()
-    assert there.ask("GET", "/shelf")["bin"] == []
+    becomes(lambda: there.ask("GET", "/shelf")["bin"], [])
 
 
 def test_the_list_has_an_address_and_is_searched_when_it_is_long(studio: Open, own: Server, there: Api) -> None:
@@ -144,7 +145,7 @@ def test_the_list_has_an_address_and_is_searched_when_it_is_long(studio: Open, o
     page.shelf()
     page.at("shelf-new").click()
     expect(shelf).to_be_hidden()
-    assert there.counts(page.project) == {"Class 1": 0, "Class 2": 0}
+    becomes(lambda: there.counts(page.project), {"Class 1": 0, "Class 2": 0})
 
 
 def test_deleted_photos_can_be_removed_for_good(studio: Open, own: Server, there: Api) -> None:
@@ -165,7 +166,7 @@ def test_deleted_photos_can_be_removed_for_good(studio: Open, own: Server, there
     expect(page.at("storage-tick-removed")).to_be_disabled()
     after = there.ask("GET", f"/projects/{project['id']}/storage")
     assert after["removed"] == 0
-    assert there.counts(project["id"]) == {"Kept": 3}
+    becomes(lambda: there.counts(project["id"]), {"Kept": 3})
     page.at("storage-close").click()
     card(shelf, "Kept").get_by_test_id("shelf-menu").click()
     with page.tab.expect_download() as begun:

@@ -4,6 +4,7 @@ import base64
 import io
 from pathlib import Path
 
+from making import becomes
 from pages import Open, Studio
 from PIL import Image
 from playwright.sync_api import FilePayload, expect
@@ -40,7 +41,7 @@ def test_chosen_photos_of_several_kinds_are_added(studio: Open, api: Api) -> Non
     expect(page.card(1).get_by_test_id("thumbnail")).to_have_count(len(kinds))
     # Nothing went wrong, so there is nothing to report.
     expect(page.card(1).get_by_test_id("upload-report")).to_be_hidden()
-    assert api.counts(page.project) == {"Class 1": 0, "Class 2": len(kinds)}
+    becomes(lambda: api.counts(page.project), {"Class 1": 0, "Class 2": len(kinds)})
 
 
 def test_bad_files_are_explained_and_good_ones_kept(studio: Open, api: Api) -> None:
@@ -61,7 +62,7 @@ def test_bad_files_are_explained_and_good_ones_kept(studio: Open, api: Api) -> N
         expect(reasons.filter(has_text=name)).to_have_text(words)
     expect(page.card(0).get_by_test_id("upload-report")).to_contain_text(say("page.upload.rejected", count=len(bad)))
     expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(2)
-    assert api.counts(page.project)["Class 1"] == 2
+    becomes(lambda: api.counts(page.project)["Class 1"], 2)
 
 
 def test_repeats_are_skipped_and_counted(studio: Open, api: Api) -> None:
@@ -82,7 +83,7 @@ def test_photos_dropped_on_a_card_go_there(studio: Open, api: Api, tmp_path: Pat
         files.append(tmp_path / name)
     page.drop(page.card(1), files)
     page.expect_samples(1, 3)
-    assert api.counts(page.project) == {"Class 1": 0, "Class 2": 3}
+    becomes(lambda: api.counts(page.project), {"Class 1": 0, "Class 2": 3})
 
 
 def test_a_pasted_picture_goes_to_the_class_last_used(studio: Open, api: Api) -> None:
@@ -98,7 +99,7 @@ def test_a_pasted_picture_goes_to_the_class_last_used(studio: Open, api: Api) ->
     page.tab.keyboard.press("ControlOrMeta+v")
     page.expect_samples(1, 1)
     expect(page.at("toasts")).to_contain_text(say("page.paste.done", count=1, name="Class 2"))
-    assert api.counts(page.project) == {"Class 1": 0, "Class 2": 1}
+    becomes(lambda: api.counts(page.project), {"Class 1": 0, "Class 2": 1})
 
 
 def test_the_preview_names_chosen_photos(studio: Open, trained: dict[str, str]) -> None:

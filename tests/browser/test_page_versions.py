@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from making import becomes
 from pages import Open
 from playwright.sync_api import expect
 from scenes import photos
@@ -65,7 +66,7 @@ def test_changes_are_undone_and_redone_by_button_and_key(api: Api, studio: Open)
     page.rename(0, "Tigers")
     expect(page.at("history-redo")).to_have_attribute("aria-disabled", "true")
     page.at("history-redo").press("Enter")
-    assert api.counts(project["id"]) == {"Tigers": 3, "Wolves": 0}
+    becomes(lambda: api.counts(project["id"]), {"Tigers": 3, "Wolves": 0})
 
 
 def test_versions_are_named_compared_and_gone_back_to(api: Api, studio: Open, twice: dict[str, Any]) -> None:
@@ -114,7 +115,7 @@ def test_versions_are_named_compared_and_gone_back_to(api: Api, studio: Open, tw
     expect(dialog).to_have_count(0)
     expect(page.card(0).get_by_test_id("class-name")).to_have_value("Stripes")
     expect(page.at("toasts")).to_contain_text("The project is as it was at version 1.")
-    assert api.counts(twice["id"]) == {"Stripes": 12, "Dots": 12}
+    becomes(lambda: api.counts(twice["id"]), {"Stripes": 12, "Dots": 12})
     versions = api.ask("GET", f"/projects/{twice['id']}/versions")
     old = versions["versions"][1]["id"]
     assert versions["current"] == old
@@ -154,7 +155,7 @@ def test_only_the_model_a_deleted_version_and_a_phone(api: Api, studio: Open, tw
     page.at("version-model-only").check()
     page.at("version-restore-yes").click()
     expect(page.at("toasts")).to_contain_text("Classes and photos stay as they are.")
-    assert api.counts(project) == {"Lines": 18, "Dots": 18}
+    becomes(lambda: api.counts(project), {"Lines": 18, "Dots": 18})
 
     page.at("versions-open").click()
     expect(rows.nth(1).get_by_test_id("version-current")).to_be_visible()
@@ -171,4 +172,4 @@ def test_only_the_model_a_deleted_version_and_a_phone(api: Api, studio: Open, tw
     expect(page.at("versions-compare")).to_be_hidden()
     page.at("versions-close").click()
     expect(page.at("versions-dialog")).to_have_count(0)
-    assert len(api.ask("GET", f"/projects/{project}/versions")["versions"]) == 1
+    becomes(lambda: len(api.ask("GET", f"/projects/{project}/versions")["versions"]), 1)
