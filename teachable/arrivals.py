@@ -138,6 +138,8 @@ class Arrival:
 
     def drop(self) -> None:
         """Let go of the file, and remove it where it was sent."""
+        # Pictures of it that somebody is still waiting for.
+        self.stop.set()
         with self.lock:
             if self.intake is not None:
                 self.intake.rest()

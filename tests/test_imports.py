@@ -1,6 +1,7 @@
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,20 @@ def test_a_video_that_hangs_can_be_cancelled(space: Workspace, tmp_path: Path) -
     ended = space.imports.cancel(number)
     assert (ended.state, ended.added) == ("cancelled", 4)
     assert space.project(project).classes[0].samples == 4
+
+
+def test_a_picture_that_is_still_decoded_when_all_ends_is_not_there(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = planned(space, bringing.video(tmp_path / "a.mp4"))
+    all_end()
+    monkeypatch.setattr(decoding, "_CHILD", "import time; time.sleep(600)")
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(space.imports.preview, found.id, 0)
+        until(lambda: space.imports._entries[found.id].stop._at_work, "the process")
+        space.imports.cancel(found.id)
+        with pytest.raises(NotFound):
+            asked.result()
 
 
 def test_a_video_that_hangs_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:

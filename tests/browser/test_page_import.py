@@ -16,6 +16,9 @@ from serving import Api
 
 from teachable.words import say
 
+# What becomes of pictures of a file that was taken in meanwhile.
+GONE = r"answered 404: GET .*/previews/\d+$|status of 404 .*/previews/\d+\)$"
+
 
 def fill(folder: Path, files: Mapping[str, bytes]) -> Path:
     """Write files below a folder."""
@@ -38,6 +41,8 @@ def row(dialog: Locator, number: int) -> Locator:
 
 def finished(page: Studio) -> Locator:
     """Wait until everything was taken in, and return what is said about it."""
+    # It may be done before the page has asked for all pictures.
+    page.watch.allow(GONE)
     expect(page.at("import-dialog")).to_have_attribute("data-state", "done")
     return page.at("import-end")
 
@@ -216,7 +221,7 @@ def test_a_video_and_an_animation_dropped_on_a_class_go_there(studio: Open, api:
     page.drop(page.card(0), [tmp_path / "blink.gif"])
     page.planned()
     # A picture that is asked for in the moment of giving up is not there any more.
-    page.watch.allow(r"answered 404: GET .*/previews/\d+$|status of 404 .*/previews/\d+\)$")
+    page.watch.allow(GONE)
     page.at("import-cancel").click()
     expect(dialog).to_have_count(0)
     expect(page.at("import-chip")).to_have_count(0)
