@@ -58,6 +58,11 @@ class Evidence:
     logits: NDArray[np.float32]
     looks: Looks
 
+    @property
+    def tested(self) -> NDArray[np.int64]:
+        """Rows of the photos that were tested, ascending, int64 `[M]`."""
+        return np.flatnonzero((self.folds >= 0) & np.isfinite(self.logits).all(axis=1))
+
 
 @dataclass(frozen=True)
 class Suspect:

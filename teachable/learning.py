@@ -115,7 +115,7 @@ def curve(evidence: Evidence, on_progress: Callable[[float], None]) -> Curve | N
         InvalidInput: as `heads.fit`.
     """
     labels, places = evidence.labels, evidence.folds
-    tested = np.flatnonzero((places >= 0) & np.isfinite(evidence.logits).all(axis=1))
+    tested = evidence.tested
     recordings = [evidence.groups[row] for row in tested.tolist()]
     if lack(labels, tested, places[tested], recordings, evidence.class_count):
         return None

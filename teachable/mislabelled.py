@@ -38,7 +38,7 @@ def mislabelled(evidence: Evidence, known: Container[int]) -> Iterator[Suspect]:
         known: rows that are suspected already, of something that explains it.
     """
     counts = np.bincount(evidence.labels, minlength=evidence.class_count)
-    tested = np.flatnonzero((evidence.folds >= 0) & np.isfinite(evidence.logits).all(axis=1))
+    tested = evidence.tested
     if len(tested) < TESTED_AT_LEAST or evidence.class_count < 2:
         return
     shares = calibration.probabilities(evidence.logits[tested])

@@ -94,7 +94,7 @@ def study(evidence: Evidence, on_progress: Callable[[float], None]) -> Study:
     suspects = doctor.suspects(evidence)
     on_progress(_LOOKED - _SPLIT)
     counts = np.bincount(evidence.labels, minlength=evidence.class_count)
-    tested = np.flatnonzero((evidence.folds >= 0) & np.isfinite(evidence.logits).all(axis=1))
+    tested = evidence.tested
     split = None
     if len(counts) > 1 and counts.all():
         split = evaluation.random_split(
