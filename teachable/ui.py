@@ -41,7 +41,7 @@ BLUE, ORANGE, GREY, GREEN, PINK = "#3B82F6", "#D96C00", "#8A91A5", "#0E9384", "#
 
 Result = TypeVar("Result")
 Answer = dict[str, str | int] | None
-"""What the Studio hears back: None, or why something was not done."""
+"""What the Studio hears back: None, why something was not done, or that the fields are filled."""
 Table = dict[str, Any] | None
 """What the Studio shows below a curve: `text`, `headers` and `rows` of texts; None for nothing."""
 
@@ -75,7 +75,7 @@ def build(workspace: "Workspace", static: str, room: "Room | None" = None) -> gr
         report, figures, history = _under_the_hood(static)
 
         handlers = Handlers(workspace, room)
-        header.project_opened(handlers.opened, None, [project, *settings], **QUIET)
+        header.project_opened(handlers.opened, None, [project, *settings, status], **QUIET)
         status.model_changed(handlers.learned, None, history, **QUIET)
         report.report_changed(handlers.reported, None, figures, **QUIET)
         status.train_state(None, None, train, js=_read("train-button.js"), show_progress="hidden")
@@ -238,10 +238,10 @@ class Handlers:
         self._room.require(visit, rule, project)
 
     def opened(self, event: gr.EventData) -> list[Any]:
-        """Take over the project that the browser opened, and its settings."""
+        """Take over the project that the browser opened, and its settings, and say so under the number it gave."""
         self._permit(event.id, LOOK)
         info = self._workspace.project(event.id)
-        return [info.id, *field_values(info.settings)]
+        return [info.id, *field_values(info.settings), {"filled": event.number}]
 
     def learned(self, event: gr.EventData) -> list[Any]:
         """Draw how the project's model learned."""

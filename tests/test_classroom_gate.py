@@ -303,7 +303,7 @@ def test_events_of_the_pages_controls_are_decided_too(school: Class) -> None:
             cookies.note_visit(scope, visit)
         LocalContext.request.set(gr.Request(request=Request(scope)))
 
-    event = gr.EventData(None, {"id": private})
+    event = gr.EventData(None, {"id": private, "number": 1})
     settings = ui.field_values(school.space.project(private).settings)
     try:
         for visit in (Visit("guest"), Visit("visitor", "someone"), None):
@@ -314,7 +314,7 @@ def test_events_of_the_pages_controls_are_decided_too(school: Class) -> None:
             assert "refused" in (handlers.save(private, *settings) or {})
             assert "refused" in (handlers.train(private, *settings) or {})
         sent_by(Visit("guest"))
-        assert handlers.opened(gr.EventData(None, {"id": hers}))[0] == hers
+        assert handlers.opened(gr.EventData(None, {"id": hers, "number": 2}))[0] == hers
         school.room.lock(None, True)
         assert "paused" in str((handlers.save(hers, *settings) or {})["refused"])
         sent_by(Visit("teacher"))

@@ -191,7 +191,8 @@ def test_theme_takes_every_colour_from_the_stylesheet() -> None:
 
 
 def test_opening_a_project_shows_its_settings() -> None:
-    assert handlers(Space()).opened(event(id=PROJECT.id)) == [PROJECT.id, 20, 16, 0.001, 100]
+    shown = handlers(Space()).opened(event(id=PROJECT.id, number=7))
+    assert shown == [PROJECT.id, 20, 16, 0.001, 100, {"filled": 7}]
 
 
 def test_training_starts_with_the_settings_on_the_page() -> None:

@@ -38,11 +38,12 @@ export function explain(key, values, message) {
  * @param {string} method
  * @param {string} path below `/api/v1`
  * @param {object | FormData} [body]
+ * @param {AbortSignal} [signal] gives up waiting for the answer, which then counts as one that did not come
  * @returns {Promise<any>}
  */
-export async function request(method, path, body) {
+export async function request(method, path, body, signal) {
   /** @type {RequestInit} */
-  const init = { method };
+  const init = { method, signal };
   if (body instanceof FormData) init.body = body;
   else if (body !== undefined) {
     init.body = JSON.stringify(body);

@@ -45,6 +45,7 @@ export function classCard(id, on) {
   const choose = button({ icon: "upload", text: say("page.upload"), look: "tile", testid: "upload", press: () => pick(false) });
   const ways = make("div", { className: "t-ways" }, openCamera, choose, chooser);
   let forTests = false;
+  const samples = samplesOf(id);
   const pictures = thumbnails(id);
   const report = uploadReport(id);
   const body = make("div", { className: "t-card-body" }, make("div", { className: "t-card-add" }, ways, camera.element), pictures.element);
@@ -120,7 +121,9 @@ export function classCard(id, on) {
   async function remove() {
     removing = true;
     camera.close();
-    await deleteClass(id);
+    samples.leave();
+    // Where that failed the class is still there, and so is what was not waited for.
+    if (!(await deleteClass(id))) void samples.load().catch(() => undefined);
     removing = false;
     on.removed();
   }
@@ -148,6 +151,6 @@ export function classCard(id, on) {
     return lost && !removing;
   }
 
-  void samplesOf(id).load().catch(() => undefined);
+  samples.begin();
   return { element, update, pictures, leave, name: name.input };
 }

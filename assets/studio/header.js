@@ -9,6 +9,7 @@ import { importChips } from "./import-chip.js";
 import { menu } from "./menu.js";
 import { nameField } from "./name.js";
 import { createProject, deleteProject, openProject, renameProject, words } from "./project.js";
+import { fillSettings } from "./settings.js";
 import { openShelf } from "./shelf.js";
 import { state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
@@ -46,20 +47,15 @@ export function mountHeader({ element, trigger }) {
     ];
   }
 
-  /** @type {string | null} */
-  let told = null;
   function update() {
     const project = state.problem ? null : state.project;
     holder.hidden = !project;
     if (!project) return;
     name.show(project.name);
     document.title = say("page.title", { name: project.name });
-    if (told !== project.id) trigger("project_opened", { id: project.id });
-    told = project.id;
   }
   subscribe(["project", "problem"], update);
-  // The fields of the settings are Gradio's: opening a project fills them.
-  subscribe("settings", () => trigger("project_opened", { id: state.project?.id }));
+  fillSettings(trigger);
   addEventListener("popstate", () => {
     const id = new URLSearchParams(location.search).get("project");
     if (id && id !== state.project?.id) openProject(id, "keep").catch((error) => tell(words(error), "problem"));

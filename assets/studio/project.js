@@ -79,10 +79,12 @@ function show(project, address) {
     url.searchParams.delete("projects");
     history.pushState(null, "", url);
   }
-  if (state.project?.id !== project.id) forgetSamples();
+  const again = state.project?.id === project.id;
+  if (!again) forgetSamples();
   setProject(project);
   notify("problem");
-  notify("samples");
+  // The cards of another project have just asked for theirs.
+  if (again) notify("samples");
 }
 
 /** Fetch the open project again: something changed it from elsewhere. */
@@ -147,14 +149,19 @@ export async function updateClass(id, changes) {
   return updated !== null;
 }
 
-/** @param {string} id */
+/**
+ * @param {string} id
+ * @returns {Promise<boolean>} whether it is gone
+ */
 export async function deleteClass(id) {
   const name = findClass(id)?.name ?? "";
-  await attempt(async () => {
+  const deleted = await attempt(async () => {
     const { undo } = await request("DELETE", `${here()}/classes/${id}`);
     await refreshProject();
     offerUndo(say("page.class.deleted", { name }), () => undoWith(undo), undo);
+    return true;
   });
+  return deleted !== null;
 }
 
 /** @param {string} id */

@@ -6,7 +6,7 @@
  */
 
 import { request, thumbnailUrl } from "./api.js";
-import { notify, setCount, state } from "./store.js";
+import { findClass, notify, setCount, state } from "./store.js";
 
 /** @typedef {import("./types.d.ts").Sample} Sample */
 /** @typedef {import("./types.d.ts").SamplePage} SamplePage */
@@ -43,6 +43,7 @@ class ClassSamples {
     this.fetching = false;
     /** Grows whenever places may have moved. */
     this.edition = 0;
+    this.reading = new AbortController();
   }
 
   /** All there are, counting those on their way. */
@@ -117,7 +118,20 @@ class ClassSamples {
    * @returns {Promise<SamplePage>}
    */
   fetch(skip, limit) {
-    return request("GET", `/projects/${state.project?.id}/classes/${this.id}/samples?limit=${limit}&skip=${skip}`);
+    const path = `/projects/${state.project?.id}/classes/${this.id}/samples?limit=${limit}&skip=${skip}`;
+    return request("GET", path, undefined, this.reading.signal);
+  }
+
+  /** Wait for no answer any more: the class is about to be deleted, and the answer would be that it is gone. */
+  leave() {
+    this.reading.abort();
+    this.reading = new AbortController();
+  }
+
+  /** A card is there for the class. Nothing has to be fetched of one that is known to be empty. */
+  begin() {
+    if (!findClass(this.id)?.samples && !this.total) this.loaded = true;
+    else void this.load().catch(() => undefined);
   }
 
   /** Fetch what is looked at anew: something changed. */

@@ -1,4 +1,4 @@
 () => {
-  const { canTrain, running } = document.querySelector("[data-testid=train-status]")?.dataset ?? {};
-  return { __type__: "update", interactive: canTrain === "true" || running === "true" };
+  const { canTrain, busy } = document.querySelector("[data-testid=train-status]")?.dataset ?? {};
+  return { __type__: "update", interactive: canTrain === "true" || busy === "true" };
 }

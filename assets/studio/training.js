@@ -10,6 +10,7 @@ import { button, icon, make, write } from "./dom.js";
 import { beforeAndNow } from "./network-before.js";
 import { words } from "./project.js";
 import { openHood } from "./report-section.js";
+import { settingsFilled, settingsReady } from "./settings.js";
 import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
@@ -82,8 +83,10 @@ export function mountTraining({ element, trigger, props, watch }) {
   addEventListener("click", listen, { capture: true });
 
   watch("value", () => {
-    if (!props.value || !("refused" in props.value)) return;
-    tell(props.value.refused, "problem");
+    const said = /** @type {import("./types.d.ts").Answer} */ (props.value);
+    if (!said) return;
+    if ("filled" in said) return settingsFilled(said.filled);
+    tell(said.refused, "problem");
     expectNoTraining();
   });
 
@@ -93,7 +96,8 @@ export function mountTraining({ element, trigger, props, watch }) {
   function update() {
     const status = state.status;
     const running = state.starting || status?.training.state === "running";
-    const can = !running && status?.ready.ok === true && !state.problem;
+    const ready = !running && status?.ready.ok === true && !state.problem;
+    const can = ready && settingsReady();
     if (stopping && !state.starting) {
       stopping = false;
       if (running) void stop();
@@ -101,13 +105,15 @@ export function mountTraining({ element, trigger, props, watch }) {
     // What a finished training said gives way to the progress of the next one: the place it took stays, nothing jumps.
     if (running && !root.style.minBlockSize) root.style.minBlockSize = `${root.offsetHeight}px`;
     if (!running) root.style.minBlockSize = "";
-    root.dataset.canTrain = String(can);
-    root.dataset.running = String(running);
-    root.dataset.state = state.starting ? "starting" : (status?.training.state ?? "idle");
     const press = document.getElementById("train-button");
+    // Where the fields are filled anew for a moment, the button keeps the focus, too.
+    const busy = running || (ready && !can && press !== null && press === document.activeElement);
+    root.dataset.canTrain = String(can);
+    root.dataset.busy = String(busy);
+    root.dataset.state = state.starting ? "starting" : (status?.training.state ?? "idle");
     press?.setAttribute("aria-disabled", String(!can));
-    if (told !== `${can} ${running}`) trigger("train_state");
-    told = `${can} ${running}`;
+    if (told !== `${can} ${busy}`) trigger("train_state");
+    told = `${can} ${busy}`;
     // The button to cancel goes with the training; whoever pressed it is back where it began.
     if (!running && progress.contains(document.activeElement)) press?.focus({ preventScroll: true });
 

@@ -534,8 +534,11 @@ export type Values = Record<string, string | number | null | undefined>;
 /** Sends an event of the component to Python. */
 export type Trigger = (name: string, data?: Record<string, unknown>) => void;
 
-/** What Python answers to Train and to changed settings; `number` tells two refusals in the same words apart. */
-export type Answer = { refused: string; number: number } | null;
+/**
+ * What Python answers to Train and to changed settings; `number` tells two refusals in the same words apart. `filled`:
+ * the fields of the settings are, as the question of that number asked.
+ */
+export type Answer = { refused: string; number: number } | { filled: number } | null;
 
 /** What Gradio hands to each mount. */
 export interface Mount {

@@ -19,6 +19,8 @@ export function openVersions() {
   let known = null;
   /** Ids of those to be compared, in the order they were ticked. @type {string[]} */
   let chosen = [];
+  /** How the two that are shown did. @type {import("./types.d.ts").Compared | null} */
+  let found = null;
 
   const close = button({ icon: "close", label: say("page.close"), testid: "versions-close", press: () => dialog.close() });
   const problem = make("p", { className: "t-notice t-notice-problem", role: "alert", hidden: true });
@@ -56,6 +58,8 @@ export function openVersions() {
     problem.hidden = true;
     chosen = chosen.filter((id) => versions.versions.some((version) => version.id === id));
     update();
+    // A name that was typed just before stands above the comparison too.
+    if (found) drawCompared();
   }
 
   function update() {
@@ -93,17 +97,25 @@ export function openVersions() {
   async function showCompared() {
     const [first, second] = pair();
     if (!first || !second) return;
+    found = null;
     comparison.replaceChildren(make("p", { className: "t-muted", role: "status" }, say("page.versions.comparing")));
     page(true, say("page.versions.two", { first: first.number, second: second.number }));
     comparison.focus();
     try {
-      comparison.replaceChildren(comparedView(first, second, await compareVersions(first, second)));
+      found = await compareVersions(first, second);
+      drawCompared();
     } catch (error) {
       comparison.replaceChildren(make("p", { className: "t-notice t-notice-problem", role: "alert" }, icon("warning"), make("span", {}, words(error))));
     }
   }
 
+  function drawCompared() {
+    const [first, second] = pair();
+    if (first && second && found) comparison.replaceChildren(comparedView(first, second, found));
+  }
+
   function showList() {
+    found = null;
     page(false, say("page.versions.title"));
     compare.focus();
   }

@@ -99,7 +99,8 @@ class TestMainJob:
     ) -> None:
         web, base, workspace = job
         before = web.get(f"{base}/model").json()["id"]
-        assert web.post(f"{base}/training", json={"epochs": 1000, "batch_size": 1}).status_code == 202
+        endless = {"epochs": 1000, "batch_size": 1, "hidden_units": 1000}
+        assert web.post(f"{base}/training", json=endless).status_code == 202
         problem(web.post(f"{base}/training"), 409)
         assert web.delete(f"{base}/training").status_code == 200
         workspace.wait_for_training(base.rsplit("/", 1)[-1], 60)

@@ -97,11 +97,15 @@ def test_leaving_in_the_middle_of_training_loses_nothing(studio: Open, api: Api)
     page.ready_to_predict()
 
 
+ENDLESS = {"epochs": 1000, "batch_size": 1, "hidden_units": 1000}
+"""A training of minutes."""
+
+
 def test_training_can_be_cancelled(studio: Open, api: Api) -> None:
     project = api.project("Stripes", "Dots")
     for number, scene in enumerate(("stripes", "dots")):
         api.add(project, number, photos(scene, 40), "one")
-    api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000, "batch_size": 1}})
+    api.ask("PATCH", f"/projects/{project['id']}", {"settings": ENDLESS})
     page = studio(project=project["id"])
     page.train.click()
     expect(page.train).to_be_disabled()

@@ -23,7 +23,7 @@ def test_two_classes_and_a_model_by_keyboard_alone(studio: Open, api: Api) -> No
     project = api.project()
     api.add(project, 1, photos("dots", 6), "one")
     # Long enough for what is pressed meanwhile.
-    api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000}})
+    api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 1000, "batch_size": 1, "hidden_units": 256}})
     page = studio("stripes", project=project["id"])
     keys = page.tab.keyboard
 

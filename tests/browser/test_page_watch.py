@@ -3,6 +3,8 @@
 import pytest
 from pages import Open
 from playwright.sync_api import Error
+from scenes import photos
+from serving import Api
 
 TROUBLE = {
     "() => console.error('a broken thing')": "console: a broken thing",
@@ -27,3 +29,17 @@ def test_trouble_in_a_page_is_seen(studio: Open) -> None:
         page.tab.goto("http://teachable.invalid/elsewhere")
     assert page.watch.unexpected
     page.watch.allow(".")
+
+
+def test_only_what_is_gone_may_be_missing(studio: Open, api: Api) -> None:
+    project = api.project("Stripes", "Dots")
+    api.add(project, 0, photos("stripes", 1), "one")
+    (sample,) = api.stored(project["id"], 0)
+    page = studio(project=project["id"])
+    path = f"/projects/{project['id']}/samples/{sample}/thumbnail"
+    page.tab.route(f"**{path}?missing", lambda route: route.fulfill(status=404))
+    page.tab.evaluate("(path) => fetch(`/api/v1${path}?missing`)", path)
+    page.watch.wait("answered 404")
+    assert page.watch.unexpected
+    api.ask("POST", f"/projects/{project['id']}/samples/delete", {"ids": [sample]})
+    assert not page.watch.unexpected

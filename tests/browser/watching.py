@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
 
 WAIT_SECONDS = 20
+THERE = r"http\S+/(?:samples/\d+/thumbnail|previews/\d+|classes/\w+/samples)(?:\?[^\s)]*)?"
+GONE = re.compile(rf"\b404\b.* \(?({THERE})\)?$")
 LEFT = re.compile("^console: (AbortError: signal is aborted|Unexpected error Connection errored out)")
 
 
@@ -56,7 +58,19 @@ class Watch:
 
     @property
     def unexpected(self) -> list[str]:
-        return [problem for problem in self.problems if not any(known.search(problem) for known in self._allowed)]
+        return [
+            problem
+            for problem in self.problems
+            if not any(known.search(problem) for known in self._allowed) and not self._gone(problem)
+        ]
+
+    def _gone(self, problem: str) -> bool:
+        """Whether a page asked for a picture, or the photos of a class, that were taken away in that moment.
+
+        It cannot know before it is told. What is there after all was refused by mistake.
+        """
+        asked = GONE.search(problem)
+        return asked is not None and self.context.request.get(asked[1]).status == 404
 
     def _stays(self, url: str) -> bool:
         return url.startswith((self._home, "blob:", "data:", "about:"))
