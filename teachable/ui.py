@@ -41,7 +41,9 @@ BLUE, ORANGE, GREY, GREEN, PINK = "#3B82F6", "#D96C00", "#8A91A5", "#0E9384", "#
 
 Result = TypeVar("Result")
 Answer = dict[str, str | int] | None
-"""What the Studio hears back: None, why something was not done, or that the fields are filled."""
+"""What the Studio hears back: None, or why something was not done."""
+Shown = dict[str, str | int] | None
+"""Whose settings the fields show: `project`, and the `number` of the question; None before the first answer."""
 Table = dict[str, Any] | None
 """What the Studio shows below a curve: `text`, `headers` and `rows` of texts; None for nothing."""
 
@@ -58,7 +60,6 @@ def build(workspace: "Workspace", static: str, room: "Room | None" = None) -> gr
         room: the classroom it is served in, if in one: then who sends an event is asked for.
     """
     with gr.Blocks(title=say("app.title"), analytics_enabled=False, fill_width=True) as page:
-        project = gr.State("")
         header = _mount("header", static)
         with gr.Row(elem_id="workbench"):
             _mount("classes", static)
@@ -75,15 +76,18 @@ def build(workspace: "Workspace", static: str, room: "Room | None" = None) -> gr
         report, figures, history = _under_the_hood(static)
 
         handlers = Handlers(workspace, room)
-        header.project_opened(handlers.opened, None, [project, *settings, status], **QUIET)
+        # Whose settings the fields show is kept beside them, in the browser: a server that was started again knows
+        # nothing of the pages that are open.
+        fields = [header, *settings]
+        header.project_opened(handlers.opened, None, fields, **QUIET)
         status.model_changed(handlers.learned, None, history, **QUIET)
         report.report_changed(handlers.reported, None, figures, **QUIET)
         status.train_state(None, None, train, js=_read("train-button.js"), show_progress="hidden")
-        train.click(handlers.train, [project, *settings], status, **QUIET)
+        train.click(handlers.train, fields, status, **QUIET)
         for control in settings:
-            control.input(handlers.save, [project, *settings], status, **QUIET)
+            control.input(handlers.save, fields, status, **QUIET)
         written = reset.click(partial(field_values, TrainSettings()), None, settings, **QUIET)
-        written.then(handlers.save, [project, *settings], status, **QUIET)
+        written.then(handlers.save, fields, status, **QUIET)
     return cast(gr.Blocks, page)
 
 
@@ -238,10 +242,10 @@ class Handlers:
         self._room.require(visit, rule, project)
 
     def opened(self, event: gr.EventData) -> list[Any]:
-        """Take over the project that the browser opened, and its settings, and say so under the number it gave."""
+        """Show the settings of the project that the browser opened, and say so under the number it gave."""
         self._permit(event.id, LOOK)
         info = self._workspace.project(event.id)
-        return [info.id, *field_values(info.settings), {"filled": event.number}]
+        return [{"project": info.id, "number": event.number}, *field_values(info.settings)]
 
     def learned(self, event: gr.EventData) -> list[Any]:
         """Draw how the project's model learned."""
@@ -261,11 +265,12 @@ class Handlers:
             reliability_table(report.calibration, report.calibration_text),
         ]
 
-    def train(self, project: str, *values: Any) -> Answer:
+    def train(self, shown: Shown, *values: Any) -> Answer:
         """Start training with the settings on the page."""
         settings = settings_from(*values)
         if settings is None:
             return refusal(say("page.train.bad_settings"))
+        project = _project(shown)
         try:
             self._permit(project, WORK)
             self._workspace.start_training(project, settings)
@@ -273,12 +278,12 @@ class Handlers:
             return refusal(str(error))
         return None
 
-    def save(self, project: str, *values: Any) -> Answer:
+    def save(self, shown: Shown, *values: Any) -> Answer:
         """Keep the settings on the page.
 
         A field being typed into may be empty for a moment; pressing Train says so if it stays that way.
         """
-        settings = settings_from(*values)
+        project, settings = _project(shown), settings_from(*values)
         if settings is None or not project:
             return None
         try:
@@ -287,6 +292,11 @@ class Handlers:
         except TeachableError as error:
             return refusal(str(error))
         return None
+
+
+def _project(shown: Shown) -> str:
+    """Return the project whose settings the fields show, or nothing; what a browser sends may be anything."""
+    return str(shown.get("project", "")) if isinstance(shown, dict) else ""
 
 
 def refusal(message: str) -> Answer:

@@ -21,6 +21,7 @@ from teachable.words import catalogue, say
 STATIC = "/static/0123456789abcdef"
 CLASSES = (ClassInfo("a", "Cat", "#E67701", 0, False, 12), ClassInfo("b", "Dog", "#D84C6F", 1, False, 10))
 PROJECT = ProjectInfo("p" * 32, "Pets", 1.0, 2.0, CLASSES, TrainSettings(epochs=20, hidden_units=100))
+SHOWN: ui.Shown = {"project": PROJECT.id, "number": 1}
 EVALUATION = Evaluation(
     accuracy=0.75,
     low=0.3,
@@ -192,17 +193,17 @@ def test_theme_takes_every_colour_from_the_stylesheet() -> None:
 
 def test_opening_a_project_shows_its_settings() -> None:
     shown = handlers(Space()).opened(event(id=PROJECT.id, number=7))
-    assert shown == [PROJECT.id, 20, 16, 0.001, 100, {"filled": 7}]
+    assert shown == [{"project": PROJECT.id, "number": 7}, 20, 16, 0.001, 100]
 
 
 def test_training_starts_with_the_settings_on_the_page() -> None:
     space = Space()
-    assert handlers(space).train(PROJECT.id, 30, 8, 0.01, 100) is None
+    assert handlers(space).train(SHOWN, 30, 8, 0.01, 100) is None
     assert space.calls == [("train", PROJECT.id, TrainSettings(30, 8, 0.01, 100))]
 
 
 def test_training_says_why_it_cannot_start() -> None:
-    answer = handlers(Space(refuses=True)).train(PROJECT.id, 30, 8, 0.01, 0)
+    answer = handlers(Space(refuses=True)).train(SHOWN, 30, 8, 0.01, 0)
     assert answer is not None
     assert answer["refused"] == say("error.class_name_taken", name="Cat")
 
@@ -210,10 +211,18 @@ def test_training_says_why_it_cannot_start() -> None:
 @pytest.mark.parametrize("values", [(None, 16, 0.001, 0), (50, 0, 0.001, 0), (50, 16, -1, 0)])
 def test_impossible_settings_are_not_trained_with(values: tuple[Any, ...]) -> None:
     space = Space()
-    answer = handlers(space).train(PROJECT.id, *values)
+    answer = handlers(space).train(SHOWN, *values)
     assert answer is not None
     assert answer["refused"] == say("page.train.bad_settings")
     assert space.calls == []
+
+
+@pytest.mark.parametrize("shown", [None, {}, [], "project"])
+def test_nothing_is_trained_before_the_fields_are_filled(shown: Any) -> None:
+    space = Space()
+    handlers(space).train(shown, 50, 16, 0.001, 0)
+    handlers(space).save(shown, 50, 16, 0.001, 0)
+    assert [project for _, project, _ in space.calls] == [""]
 
 
 def test_two_refusals_are_never_equal() -> None:
@@ -222,14 +231,14 @@ def test_two_refusals_are_never_equal() -> None:
 
 def test_changed_settings_are_saved_but_not_while_a_field_is_empty() -> None:
     space = Space()
-    assert handlers(space).save(PROJECT.id, None, 16, 0.001, 0) is None
+    assert handlers(space).save(SHOWN, None, 16, 0.001, 0) is None
     assert space.calls == []
-    assert handlers(space).save(PROJECT.id, 60, 16, 0.001, 0) is None
+    assert handlers(space).save(SHOWN, 60, 16, 0.001, 0) is None
     assert space.calls == [("save", PROJECT.id, TrainSettings(epochs=60))]
 
 
 def test_settings_that_cannot_be_saved_are_said_in_words() -> None:
-    assert handlers(Space(refuses=True)).save(PROJECT.id, 60, 16, 0.001, 0) is not None
+    assert handlers(Space(refuses=True)).save(SHOWN, 60, 16, 0.001, 0) is not None
 
 
 def test_settings_survive_the_way_to_the_controls_and_back() -> None:

@@ -9,14 +9,14 @@ import { importChips } from "./import-chip.js";
 import { menu } from "./menu.js";
 import { nameField } from "./name.js";
 import { createProject, deleteProject, openProject, renameProject, words } from "./project.js";
-import { fillSettings } from "./settings.js";
+import { fillSettings, settingsFilled } from "./settings.js";
 import { openShelf } from "./shelf.js";
 import { state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
 import { say } from "./words.js";
 
 /** @param {import("./types.d.ts").Mount} place */
-export function mountHeader({ element, trigger }) {
+export function mountHeader({ element, trigger, props, watch }) {
   const name = nameField({
     label: say("page.project.name"),
     testid: "project-name",
@@ -56,6 +56,7 @@ export function mountHeader({ element, trigger }) {
   }
   subscribe(["project", "problem"], update);
   fillSettings(trigger);
+  watch("value", () => settingsFilled(/** @type {import("./types.d.ts").Shown} */ (props.value)));
   addEventListener("popstate", () => {
     const id = new URLSearchParams(location.search).get("project");
     if (id && id !== state.project?.id) openProject(id, "keep").catch((error) => tell(words(error), "problem"));

@@ -40,10 +40,10 @@ export function fillSettings(trigger) {
 
 /**
  * Python has filled the fields.
- * @param {number} number of the question
+ * @param {import("./types.d.ts").Shown} shown
  */
-export function settingsFilled(number) {
-  filled = number;
+export function settingsFilled(shown) {
+  filled = shown?.number ?? 0;
   notify("status");
 }
 

@@ -10,7 +10,7 @@ import { button, icon, make, write } from "./dom.js";
 import { beforeAndNow } from "./network-before.js";
 import { words } from "./project.js";
 import { openHood } from "./report-section.js";
-import { settingsFilled, settingsReady } from "./settings.js";
+import { settingsReady } from "./settings.js";
 import { askNow, expectNoTraining, expectTraining } from "./status.js";
 import { findClass, state, subscribe } from "./store.js";
 import { tell } from "./toasts.js";
@@ -83,10 +83,8 @@ export function mountTraining({ element, trigger, props, watch }) {
   addEventListener("click", listen, { capture: true });
 
   watch("value", () => {
-    const said = /** @type {import("./types.d.ts").Answer} */ (props.value);
-    if (!said) return;
-    if ("filled" in said) return settingsFilled(said.filled);
-    tell(said.refused, "problem");
+    if (!props.value || !("refused" in props.value)) return;
+    tell(props.value.refused, "problem");
     expectNoTraining();
   });
 

@@ -534,16 +534,16 @@ export type Values = Record<string, string | number | null | undefined>;
 /** Sends an event of the component to Python. */
 export type Trigger = (name: string, data?: Record<string, unknown>) => void;
 
-/**
- * What Python answers to Train and to changed settings; `number` tells two refusals in the same words apart. `filled`:
- * the fields of the settings are, as the question of that number asked.
- */
-export type Answer = { refused: string; number: number } | { filled: number } | null;
+/** What Python answers to Train and to changed settings; `number` tells two refusals in the same words apart. */
+export type Answer = { refused: string; number: number } | null;
+
+/** Whose settings Gradio's fields show, and the number of the question that this answers. */
+export type Shown = { project: string; number: number } | null;
 
 /** What Gradio hands to each mount. */
 export interface Mount {
   element: HTMLElement;
   trigger: Trigger;
-  props: { part: "header" | "classes" | "training" | "preview" | "network" | "report" | "figure" | "more"; name: string | null; value: Answer | Figure };
+  props: { part: "header" | "classes" | "training" | "preview" | "network" | "report" | "figure" | "more"; name: string | null; value: Answer | Shown | Figure };
   watch: (prop: string, changed: () => void) => void;
 }

@@ -25,6 +25,9 @@ def mortal(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
+AWAY = "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)|Failed to load resource|Connection errored out|network error"
+"""What pages say while there is no server."""
+
 TAKEN = """
     window.taken = [];
     const encode = HTMLCanvasElement.prototype.toBlob;
@@ -43,9 +46,7 @@ ALL_TAKEN = """async () => (await Promise.all(window.taken)).map(
 
 def test_a_killed_server_loses_nothing_of_a_recording(studio: Open, mortal: Server) -> None:
     page = studio("stripes", at=mortal, script=TAKEN)
-    page.watch.allow(
-        "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)|Failed to load resource|Connection errored out|network error"
-    )
+    page.watch.allow(AWAY)
     record = page.camera(0)
     record.hover()
     page.tab.mouse.down()
@@ -78,6 +79,23 @@ def test_a_killed_server_loses_nothing_of_a_recording(studio: Open, mortal: Serv
         more = page.hold_again(record, 0, count + 3)
         page.reload()
         assert page.settled(0) == more == len(api.stored(page.project, 0))
+
+
+def test_a_page_that_was_open_trains_with_a_server_that_was_started_again(studio: Open, mortal: Server) -> None:
+    with closing(Api(mortal)) as api:
+        project = api.project("Stripes", "Dots")
+        for number, scene in enumerate(("stripes", "dots")):
+            api.add(project, number, photos(scene, 4), "one")
+        api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 7}})
+    page = studio(project=project["id"], at=mortal)
+    expect(page.train).to_be_enabled()
+    page.watch.allow(AWAY)
+    mortal.kill()
+    mortal.start()
+    page.train.click()
+    expect(page.at("train-status")).to_have_attribute("data-state", "done")
+    with closing(Api(mortal)) as api:
+        assert api.ask("GET", f"/projects/{project['id']}/training")["epochs"] == 7
 
 
 def test_leaving_in_the_middle_of_training_loses_nothing(studio: Open, api: Api) -> None:
