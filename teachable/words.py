@@ -15,6 +15,9 @@ from teachable.resources import assets
 LISTED = 3
 """Names that are named in a sentence; of the others it says how many there are."""
 
+# Places that hold how many of something there are: from a thousand on with a comma, as the page writes them.
+_COUNTS = {"available", "classes", "correct", "count", "done", "now", "photos", "recordings", "samples", "total"}
+_COUNTS |= {"agreeing", "held_out"}
 # What a model is never surer than: it weighs with numbers of seven digits.
 _DOUBT = 1e-6
 
@@ -45,7 +48,8 @@ def say(key: str, locale: str = "en", /, **values: object) -> str:
     texts = catalogue(locale)
     if "count" in values and key not in texts:
         key = f"{key}.one" if values["count"] == 1 else f"{key}.other"
-    return string.Formatter().vformat(texts[key], (), values)
+    shown = {name: f"{value:,}" if name in _COUNTS and type(value) is int else value for name, value in values.items()}
+    return string.Formatter().vformat(texts[key], (), shown)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -53,7 +53,10 @@ def test_places_are_filled_and_values_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(("count", "text"), [(0, "0 photos"), (1, "1 photo"), (2, "2 photos")])
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 photos"), (1, "1 photo"), (2, "2 photos"), (999, "999 photos"), (50_000, "50,000 photos")],
+)
 def test_counted_texts(count: int, text: str) -> None:
     assert say("n", count=count) == text
 
@@ -79,6 +82,12 @@ def test_a_value_may_be_called_like_the_parameters(monkeypatch: pytest.MonkeyPat
 
 
 # Lists and figures
+
+
+def test_only_what_is_counted_gets_a_comma() -> None:
+    share = say("cli.report.share", correct=50_000, total=51_200, percent=98, low=97, high=99)
+    assert share.startswith("50,000 of 51,200")
+    assert "7860" in say("error.port_taken", port=7860)
 
 
 def test_names_in_a_sentence() -> None:
