@@ -44,6 +44,8 @@ class ClassSamples {
     /** Grows whenever places may have moved. */
     this.edition = 0;
     this.reading = new AbortController();
+    /** Ends when what was last asked for has come, or has not. */
+    this.latest = Promise.resolve();
   }
 
   /** All there are, counting those on their way. */
@@ -135,7 +137,13 @@ class ClassSamples {
   }
 
   /** Fetch what is looked at anew: something changed. */
-  async load() {
+  load() {
+    const loading = this.reload();
+    this.latest = loading.catch(() => undefined);
+    return loading;
+  }
+
+  async reload() {
     const project = state.project?.id;
     if (!project) return;
     const ticket = ++this.request;
@@ -149,7 +157,7 @@ class ClassSamples {
     }
     if (ticket !== this.request || state.project?.id !== project) return;
     // Frames were stored meanwhile: this answer may be from before.
-    if (edition !== this.edition) return void (await this.load());
+    if (edition !== this.edition) return void (await this.reload());
     this.edition += 1;
     this.total = answer.total;
     this.loaded = true;
@@ -167,10 +175,13 @@ class ClassSamples {
   /**
    * Numbers of stored samples, also of those that are not known here.
    * @param {number} [first] place
-   * @param {number} [end] the place after the last
+   * @param {number} [end] the place after the last; without one, of all there are
    * @returns {Promise<{ id: number, test: boolean }[]>}
    */
-  async numbers(first = 0, end = this.count) {
+  async numbers(first = 0, end) {
+    // A change, Undo for one, is counted on the page before its samples have come.
+    await this.latest;
+    end ??= this.count;
     const waiting = this.pending.length;
     const [from, to] = [Math.max(0, first - waiting), Math.max(0, end - waiting)];
     if (to <= from) return [];

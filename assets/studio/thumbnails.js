@@ -36,7 +36,7 @@ export function thumbnails(label) {
   const remove = button({ icon: "trash", label: say("page.samples.delete"), testid: "delete-selected", press: removeChosen });
   const mover = button({ icon: "move", label: say("page.samples.move"), testid: "move-selected" });
   const tester = button({ icon: "lock", label: say("page.samples.test"), testid: "test-selected" });
-  const all = button({ text: say("page.samples.all"), look: "ghost", testid: "select-all", press: () => void chooseRange(0, samples.count) });
+  const all = button({ text: say("page.samples.all"), look: "ghost", testid: "select-all", press: () => void chooseRange(0) });
   const cancel = button({ icon: "close", label: say("page.samples.stop_selecting"), press: () => choose(false) });
   const move = menu(mover, () => targets(label, [...chosen.keys()], () => choose(false)), { label: say("page.samples.move") });
   const test = menu(tester, () => testCommands(picks(), () => choose(false)), { label: say("page.samples.test") });
@@ -79,7 +79,7 @@ export function thumbnails(label) {
   /**
    * Select all samples from one place up to another, also those that were never looked at.
    * @param {number} first
-   * @param {number} end the place after the last
+   * @param {number} [end] the place after the last; without one, all there are
    */
   async function chooseRange(first, end) {
     selecting = true;
