@@ -53,6 +53,29 @@ def test_javascript_types_are_right(part: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_only_what_begins_a_page_waits_at_its_top() -> None:
+    """Safari lets modules that import one which waits run before it has (WebKit bug 242740): the page would be dead."""
+    sources = {
+        path: path.read_text(encoding="utf-8")
+        for path in (ROOT / "assets").rglob("*.js")
+        if not {"dist", "node_modules"} & set(path.parts)
+    }
+    imported = {
+        (path.parent / name).resolve()
+        for path, source in sources.items()
+        for name in re.findall(r"(?:from|import)\s*\(?[\"'](\.[^\"']+)[\"']", source)
+    }
+    waiting = {
+        path
+        for path, source in sources.items()
+        if re.search(r"^(?:(?:export )?(?:const|let) .*)?\bawait\b", source, re.M)
+    }
+    assert waiting, "the entries of the classroom wait"
+    assert not waiting & imported
+    # What begins the Studio is loaded by every part of the page.
+    assert ROOT / "assets/studio/main.js" not in waiting
+
+
 def test_no_module_is_longer_than_a_newcomer_can_read() -> None:
     longest = {
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())

@@ -127,7 +127,8 @@ def test_the_page_never_rounds_up_to_certainty_either() -> None:
     code = (
         "import { readFile } from 'node:fs/promises';"
         "globalThis.fetch = async (url) => ({ json: async () => JSON.parse(await readFile(url, 'utf-8')) });"
-        f"const {{ end, probability, stated }} = await import({json.dumps(module)});"
+        f"const {{ end, probability, ready, stated }} = await import({json.dumps(module)});"
+        "await ready;"
         f"console.log(JSON.stringify({json.dumps(shares)}.map((share) =>"
         " [stated(share), end(share), probability(share)])));"
     )

@@ -5,9 +5,11 @@
 
 import { brand } from "../studio/brand.js";
 import { arrowKeys, button, icon, make } from "../studio/dom.js";
-import { say } from "../studio/words.js";
+import { ready, say } from "../studio/words.js";
 import { drawing } from "./drawings.js";
 import { show, startPage } from "./frame.js";
+
+await ready;
 
 /** Browsers that warn each in their own way; `steps` of them have a picture. */
 const BROWSERS = /** @type {const} */ ([

@@ -6,9 +6,11 @@
 import { ApiError, request } from "../studio/api.js";
 import { brand } from "../studio/brand.js";
 import { button, icon, make, write } from "../studio/dom.js";
-import { say } from "../studio/words.js";
+import { ready, say } from "../studio/words.js";
 import { asking, reason, show, startPage } from "./frame.js";
 import { askedCard, knownCard, refusedCard } from "./seat.js";
+
+await ready;
 
 /** @typedef {import("./types.d.ts").Me} Me */
 /** @typedef {import("./types.d.ts").Joined} Joined */

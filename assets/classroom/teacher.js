@@ -3,9 +3,11 @@
 import { ApiError, request } from "../studio/api.js";
 import { brand } from "../studio/brand.js";
 import { button, make } from "../studio/dom.js";
-import { say } from "../studio/words.js";
+import { ready, say } from "../studio/words.js";
 import { asking, show, startPage } from "./frame.js";
 import { openRoom } from "./room.js";
+
+await ready;
 
 /** @typedef {import("./types.d.ts").Me} Me */
 

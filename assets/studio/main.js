@@ -15,6 +15,7 @@ import { keepInSight } from "./sticky.js";
 import { startToasts } from "./toasts.js";
 import { mountTraining } from "./training.js";
 import { startVisitor } from "./visitor.js";
+import { ready } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Mount} Mount */
 
@@ -36,6 +37,7 @@ let opening = null;
  * @param {Mount} place
  */
 export async function mount(place) {
+  await ready;
   if (!opening) startHelp();
   startToasts();
   const root = parts[place.props.part](place);

@@ -9,7 +9,14 @@
 const LOCALE = "en";
 
 /** @type {Record<string, string>} */
-const texts = await (await fetch(new URL(`../locales/${LOCALE}.json`, import.meta.url))).json();
+let texts = {};
+/**
+ * Ends when there are words: whatever begins a page waits for it. The module itself does not, because Safari lets those
+ * that import a module which waits run before it has (WebKit bug 242740).
+ */
+export const ready = fetch(new URL(`../locales/${LOCALE}.json`, import.meta.url))
+  .then((answer) => answer.json())
+  .then((found) => void (texts = found));
 const numbers = new Intl.NumberFormat(LOCALE);
 const percents = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionDigits: 0 });
 /** What a model is never surer than: it weighs with numbers of seven digits. */
