@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from making import FakeEmbedder, photo, photos, until
+from making import DEADLINE, FakeEmbedder, photo, photos, until
 
 from teachable import backlog as module
 from teachable import looks
@@ -22,6 +22,7 @@ from teachable.projects import Project, ProjectStore, listing
 from teachable.types import Image, Looks
 
 FINGERPRINT = "f" * 64
+GATE_SECONDS = DEADLINE
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ class Gate:
     def __call__(self, images: Sequence[Image]) -> None:
         if not self.free:
             self.arrived.release()
-            assert self.open.acquire(timeout=30)
+            assert self.open.acquire(timeout=GATE_SECONDS)
 
     def pass_one(self) -> None:
         assert self.arrived.acquire(timeout=30)
@@ -419,7 +420,9 @@ def test_waiting_tells_progress_and_covers_what_was_there_at_the_click(project: 
         assert [state.done for state in seen] == sorted(state.done for state in seen)
 
 
-def test_cancelling_ends_the_wait_at_once(project: Project) -> None:
+def test_cancelling_ends_the_wait_at_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is woken; by itself it would look only when the network has long been let go on.
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 2 * DEADLINE)
     gate, cancelled, over = Gate(), threading.Event(), threading.Event()
     add(project, range(3))
     with working(FakeEmbedder(gate)) as backlog:
@@ -431,7 +434,7 @@ def test_cancelling_ends_the_wait_at_once(project: Project) -> None:
         assert not over.is_set()
         cancelled.set()
         backlog.wake()
-        assert over.wait(0.4)
+        assert over.wait(GATE_SECONDS / 2)
         gate.lift()
         thread.join()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import FakeEmbedder, photos, until
+from making import DEADLINE, FakeEmbedder, photos, until
 
-from teachable import backbones, export, jobs, looks, looks_cache
+from teachable import backbones, backlog, export, jobs, looks, looks_cache
 from teachable.backlog import Backlog
 from teachable.embeddings import EmbeddingCache
 from teachable.errors import Cancelled, InvalidInput, NotFound, StorageFull
@@ -359,17 +359,19 @@ def require_kept(bench: Bench, job: Job, before: object) -> None:
     assert bench.project.latest_model() == before
 
 
-def test_cancelling_while_embedding(bench: Bench) -> None:
+def test_cancelling_while_embedding(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.run()
+    # It is woken; by itself it would look only when the network has long been let go on.
+    monkeypatch.setattr(backlog, "_LOOK_SECONDS", 2 * DEADLINE)
     before = bench.project.latest_model()
     bench.add(bench.classes[0], range(700, 705))
     arrived, go = threading.Event(), threading.Event()
-    bench.before = lambda images: arrived.set() or (go.wait(30) and None)  # type: ignore[func-returns-value]
+    bench.before = lambda images: arrived.set() or (go.wait(DEADLINE) and None)  # type: ignore[func-returns-value]
     job = bench.job()
     job.start()
-    assert arrived.wait(30)
+    assert arrived.wait(DEADLINE)
     job.cancel()
-    assert job.ended.wait(0.4)
+    assert job.ended.wait(DEADLINE / 2)
     go.set()
     job.join()
     require_kept(bench, job, before)

@@ -55,11 +55,6 @@ def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpacked / "model-server"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def started(command: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """Start a server and wait until it says where it is."""
@@ -204,15 +199,23 @@ def test_the_container_does_not_run_as_root_and_names_no_registry(folder: Path) 
 
 
 def test_the_command_and_the_health_check_of_the_container_work(folder: Path) -> None:
-    port = free_port()
-    found = {name: text for name, text in instructions(folder) if name in {"CMD", "HEALTHCHECK"}}
-    command, check = (
-        [sys.executable, *json.loads(text[text.index("[") :].replace("38101", str(port)))[1:]]
-        for text in (found["CMD"], found["HEALTHCHECK"])
-    )
-    assert subprocess.run(check, capture_output=True, check=False).returncode != 0
-    with started(command, folder):
-        until(lambda: subprocess.run(check, capture_output=True, check=False).returncode == 0, "the health check")
+    found = dict(instructions(folder))
+
+    def at(port: int, name: str) -> list[str]:
+        text = found[name]
+        return [sys.executable, *json.loads(text[text.index("[") :].replace("38101", str(port)))[1:]]
+
+    def healthy(port: int) -> bool:
+        return subprocess.run(at(port, "HEALTHCHECK"), capture_output=True, check=False).returncode == 0
+
+    # It is held, so that nobody else gets it, but nothing listens there.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        assert not healthy(held.getsockname()[1])
+    with started(at(0, "CMD"), folder) as (_, client):
+        port = client.base_url.port
+        assert port
+        until(lambda: healthy(port), "the health check")
 
 
 def test_the_requirements_are_those_of_the_modules() -> None:
