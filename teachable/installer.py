@@ -199,14 +199,20 @@ class Installer:
             copy.unlink(missing_ok=True)
             raise
 
-    def start_automatic(self) -> None:
-        """Fetch the recommended network, unless it is here, unwanted, or nothing may be fetched."""
+    def start_automatic(self) -> bool:
+        """Fetch the recommended network, unless it is here, unwanted, or nothing may be fetched.
+
+        Returns:
+            Whether that was begun. It may have ended by now.
+        """
         wanted = self._library.recommended.id
         if self._offline or not self._library.choices().automatic:
-            return
-        # It is here, or an installation was begun in this moment: then there is nothing to do.
-        with contextlib.suppress(Conflict):
+            return False
+        try:
             self.fetch(wanted, automatic=True)
+        except Conflict:
+            return False  # it is here, or an installation was begun in this moment: then there is nothing to do
+        return True
 
     def cancel(self) -> None:
         """Give up a running installation, and wait until it has; what was fetched of it is kept for the next time.

@@ -268,9 +268,8 @@ class _Ready:
 
 def _fetch_recommended(workspace: "Workspace", announce: Callable[[str], None]) -> None:
     """Have the recommended network come in the background, if it is wanted and not here, and say so."""
-    workspace.networks.start_automatic()
-    now = workspace.networks.state
-    if now.running:
+    if workspace.networks.start_automatic():
+        now = workspace.networks.state
         announce(say("cli.serve.fetching", title=now.title, size=f"{now.total / 1e6:.0f}"))
         # The thread of the installation ends by itself or with the workspace, and this one with it.
         threading.Thread(target=_tell_the_end, args=(workspace, announce), name="tell-fetched", daemon=True).start()

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -212,10 +211,8 @@ def test_stopping_keeps_what_came_and_says_so(server: WeightsServer, library: Li
     part = library.folder / "partial" / f"{SMALL.file}.part"
     with running("-m", "teachable", "networks", "fetch", SMALL.id) as process:
         until(lambda: process.poll() is not None or (part.exists() and part.stat().st_size == 2_000_000))
-        began = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=DEADLINE)
-    assert time.monotonic() - began < 10, err
     assert (process.returncode, out) == (2, ""), err
     assert "Stopped. What came is kept" in err
     assert f"“{SMALL.id}”" in err

