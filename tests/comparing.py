@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from making import photos, tiny_network, until
+from making import DEADLINE, photos, tiny_network, until
 
 from teachable import evaluation
 from teachable.backlog import Backlog
@@ -110,7 +110,7 @@ class held:  # noqa: N801 - reads as what it does
     def __enter__(self) -> threading.Event:
         def before() -> None:
             self.entered.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(DEADLINE)
 
         self.bench.here.before = before
         return self.entered

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comparing import COLORS, SIGHTED, HereTrainer
-from making import photos, tiny_network
+from making import DEADLINE, photos, tiny_network
 
 from teachable import evaluation, export, exports, jobs, lesson
 from teachable.backlog import Backlog
@@ -211,7 +211,7 @@ class halted:  # noqa: N801 - reads as what it does
         def writing(source: Source, target: Path, watch: Watch) -> None:
             target.write_bytes(b"half of it")
             self.entered.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(DEADLINE)
             watch.require_wanted()
 
         self.copy.writing = writing

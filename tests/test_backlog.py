@@ -70,7 +70,7 @@ class Gate:
             assert self.open.acquire(timeout=GATE_SECONDS)
 
     def pass_one(self) -> None:
-        assert self.arrived.acquire(timeout=30)
+        assert self.arrived.acquire(timeout=DEADLINE)
         self.open.release()
 
     def lift(self) -> None:
@@ -99,7 +99,7 @@ def test_adding_returns_at_once_even_while_the_network_works(project: Project) -
     with working(FakeEmbedder(gate)) as backlog:
         add(project, range(3))
         backlog.add(project, FINGERPRINT)
-        assert gate.arrived.acquire(timeout=30)
+        assert gate.arrived.acquire(timeout=DEADLINE)
         backlog.add(project, FINGERPRINT)
         assert backlog.progress(project, FINGERPRINT) == Progress(0, 3, 0)
         gate.lift()
@@ -144,7 +144,7 @@ def test_a_restart_in_the_middle_goes_on_and_embeds_nothing_twice(tmp_path: Path
         backlog = Backlog(lambda fingerprint: first)  # type: ignore[arg-type, return-value]
         backlog.add(project, FINGERPRINT)
         gate.pass_one()
-        assert gate.arrived.acquire(timeout=30)  # one chunk is on disk, the second in hand
+        assert gate.arrived.acquire(timeout=DEADLINE)  # one chunk is on disk, the second in hand
         closer = threading.Thread(target=backlog.close)
         closer.start()
         until(lambda: backlog._closed)
@@ -347,7 +347,7 @@ def test_trouble_is_logged_once_however_often_the_page_asks(project: Project, ca
     with working(FakeEmbedder(trouble)) as backlog:
         for _ in range(5):
             backlog.add(project, FINGERPRINT)
-            assert attempts.acquire(timeout=30)
+            assert attempts.acquire(timeout=DEADLINE)
     assert sum("embedding of project" in record.getMessage() for record in caplog.records) == 1
 
 
@@ -362,7 +362,7 @@ def test_projects_take_turns(project: Project, store: ProjectStore, monkeypatch:
     gate = Gate()
     with working(FakeEmbedder(gate)) as backlog:
         backlog.add(project, FINGERPRINT)
-        assert gate.arrived.acquire(timeout=30)
+        assert gate.arrived.acquire(timeout=DEADLINE)
         backlog.add(other, FINGERPRINT)
         gate.lift()
         until(lambda: done(backlog, project) and done(backlog, other))
@@ -393,7 +393,7 @@ def test_a_training_that_waits_goes_first_every_time(
     gate = Gate()
     with working(FakeEmbedder(gate)) as backlog:
         backlog.add(project, FINGERPRINT)
-        assert gate.arrived.acquire(timeout=30)  # the first project is being worked on, four chunks of it
+        assert gate.arrived.acquire(timeout=DEADLINE)  # the first project is being worked on, four chunks of it
         waiting = threading.Thread(target=wait, args=(backlog, other))
         waiting.start()
         until(lambda: (other.id, FINGERPRINT) in backlog._queue)
@@ -430,7 +430,7 @@ def test_cancelling_ends_the_wait_at_once(project: Project, monkeypatch: pytest.
             target=lambda: (backlog.wait(project, FINGERPRINT, lambda state: None, cancelled), over.set())
         )
         thread.start()
-        assert gate.arrived.acquire(timeout=30)
+        assert gate.arrived.acquire(timeout=DEADLINE)
         assert not over.is_set()
         cancelled.set()
         backlog.wake()
@@ -448,13 +448,13 @@ def test_forgetting_waits_for_the_photos_in_hand(project: Project) -> None:
     embedder = FakeEmbedder(gate)
     with working(embedder) as backlog:
         backlog.add(project, FINGERPRINT)
-        assert gate.arrived.acquire(timeout=30)
+        assert gate.arrived.acquire(timeout=DEADLINE)
         thread = threading.Thread(target=lambda: (backlog.forget(project.id), forgotten.set()))
         thread.start()
         until(lambda: project.id not in backlog._entries)
         assert not forgotten.is_set()
         gate.lift()
-        thread.join(30)
+        thread.join(DEADLINE)
         assert forgotten.is_set()
     assert embedder.calls == [CHUNK]
 
@@ -498,7 +498,7 @@ def test_deleting_a_project_in_the_middle_leaves_the_others(store: ProjectStore)
     with working(FakeEmbedder(gate)) as backlog:
         backlog.add(gone, FINGERPRINT)
         backlog.add(stays, FINGERPRINT)
-        assert gate.arrived.acquire(timeout=30)
+        assert gate.arrived.acquire(timeout=DEADLINE)
         store.delete(gone.id)  # without a word to the backlog
         gate.lift()
         assert wait(backlog, stays) == set()
@@ -518,13 +518,13 @@ def test_closing_frees_whoever_waits_and_nothing_opens_afterwards(project: Proje
 
     thread = threading.Thread(target=waiting)
     thread.start()
-    assert gate.arrived.acquire(timeout=30)
+    assert gate.arrived.acquire(timeout=DEADLINE)
     closer = threading.Thread(target=backlog.close)
     closer.start()
     until(lambda: backlog._closed)
     gate.lift()
-    closer.join(30)
-    assert over.wait(30)
+    closer.join(DEADLINE)
+    assert over.wait(DEADLINE)
     thread.join()
     with pytest.raises(NotFound):
         backlog.cache(project, FINGERPRINT)
@@ -610,7 +610,7 @@ def test_a_removed_network_is_let_go_and_its_embeddings_stay(project: Project) -
 
     with closing(Backlog(Closing)) as backlog:  # type: ignore[arg-type]
         backlog.add(project, removed)
-        assert gate.arrived.acquire(timeout=30)
+        assert gate.arrived.acquire(timeout=DEADLINE)
         dropping = threading.Thread(target=backlog.forget_network, args=(removed,))
         dropping.start()
         gate.lift()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comparing import COLORS, Bench, held
-from making import photos, until
+from making import DEADLINE, photos, until
 
 from teachable import comparison
 from teachable.comparison import Comparison
@@ -81,12 +81,12 @@ def test_a_comparison_is_given_up_between_photos(bench: Bench, monkeypatch: pyte
         if len(images) > 1:
             after.append(len(images))
             embedding.set()
-            assert go_on.wait(30)
+            assert go_on.wait(DEADLINE)
         return whole(self, images)
 
     monkeypatch.setattr(Embedder, "embed", embed)
     bench.start()
-    assert embedding.wait(30)
+    assert embedding.wait(DEADLINE)
     cancelling = threading.Thread(target=bench.comparisons.cancel, args=(bench.project.id,))
     cancelling.start()
     until(lambda: bench.here.stopped)
@@ -101,7 +101,7 @@ def test_a_test_of_a_head_is_stopped_too(bench: Bench) -> None:
     bench.add(groups=3)
     with held(bench) as entered:
         bench.start()
-        assert entered.wait(30)
+        assert entered.wait(DEADLINE)
         cancelling = threading.Thread(target=bench.comparisons.cancel, args=(bench.project.id,))
         cancelling.start()
         until(lambda: bench.here.stopped)
@@ -121,7 +121,7 @@ def test_a_deleted_project_leaves_nothing_running(bench: Bench) -> None:
     bench.add(groups=3)
     with held(bench) as entered:
         bench.start()
-        assert entered.wait(30)
+        assert entered.wait(DEADLINE)
         removing = threading.Thread(target=bench.comparisons.remove, args=(bench.project.id,))
         removing.start()
         until(lambda: bench.here.stopped)
@@ -166,7 +166,7 @@ def test_a_running_training_goes_first(bench: Bench, monkeypatch: pytest.MonkeyP
     bench.training.set()
     bench.comparisons = bench.made(bench.here)
     bench.start()
-    assert looked.wait(30)
+    assert looked.wait(DEADLINE)
     assert (bench.state.state, calls) == ("running", [])
     bench.training.clear()
     until(lambda: bench.state.state == "done")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comparing import COLORS
-from making import crops, photos, until
+from making import DEADLINE, crops, photos, until
 from taking import UNJUDGED, Bench, halted, held_out
 
 from teachable import export, exports, jobs
@@ -432,7 +432,7 @@ def test_an_update_of_the_program_makes_files_anew(bench: Bench, monkeypatch: py
 def test_two_starts_are_one_export(bench: Bench) -> None:
     with halted(bench.copy) as halt:
         bench.queue.start(bench.project, "copy", "full")
-        assert halt.entered.wait(30)
+        assert halt.entered.wait(DEADLINE)
         bench.queue.start(bench.project, "copy", "full")
         bench.queue.start(bench.project, "copy", "other")
         bench.queue.start(bench.project, "copy", "other")
@@ -470,14 +470,14 @@ def test_the_model_of_before_is_exported_if_a_new_one_comes_meanwhile(bench: Ben
     bench.project.exports.keep = keep  # type: ignore[method-assign,assignment]
     with halted(bench.copy) as halt:
         bench.queue.start(bench.project, "copy", "full")
-        assert halt.entered.wait(30)
+        assert halt.entered.wait(DEADLINE)
         for _ in range(4):
             bench.teach()
         running = bench.made()
         assert (running.state, running.key) == ("running", None)
         assert running.seconds is not None
         assert running.seconds > 0
-    found = bench.queue.wait(bench.project, "copy", "full", 30)
+    found = bench.queue.wait(bench.project, "copy", "full", DEADLINE)
     assert (found.state, found.key) == ("none", "export_outdated")
     assert before is not None
     assert len(written) == 1
@@ -504,7 +504,7 @@ def test_an_export_waits_for_the_check_of_the_model(bench: Bench) -> None:
     bench.project.replace_model(agreed, export.with_metadata(data, described))
     Checking.checking = False
     Checking.checked.set()
-    assert bench.queue.wait(bench.project, "copy", "full", 30).state == "done"
+    assert bench.queue.wait(bench.project, "copy", "full", DEADLINE).state == "done"
     assert Classifier.load(bench.file()).metadata.agreement == AGREEMENT
 
 
@@ -528,7 +528,7 @@ def test_a_check_that_ends_at_this_very_moment_is_in_the_file(bench: Bench) -> N
 
     bench.job = Checking()
     bench.queue.start(bench.project, "copy", "full")
-    assert bench.queue.wait(bench.project, "copy", "full", 30).state == "done"
+    assert bench.queue.wait(bench.project, "copy", "full", DEADLINE).state == "done"
     assert Classifier.load(bench.file()).metadata.agreement == AGREEMENT
 
 
@@ -562,7 +562,7 @@ def test_giving_up_leaves_nothing(bench: Bench) -> None:
     assert bench.make("other").state == "done"
     with halted(bench.copy) as halt:
         bench.queue.start(bench.project, "copy", "full")
-        assert halt.entered.wait(30)
+        assert halt.entered.wait(DEADLINE)
         cancelling = threading.Thread(target=bench.queue.cancel, args=(bench.project, "copy", "full"))
         cancelling.start()
         until(lambda: bench.trainer.stopped)
@@ -576,11 +576,11 @@ def test_giving_up_leaves_nothing(bench: Bench) -> None:
 def test_what_waits_is_given_up_at_once(bench: Bench) -> None:
     with halted(bench.copy) as halt:
         bench.queue.start(bench.project, "copy", "full")
-        assert halt.entered.wait(30)
+        assert halt.entered.wait(DEADLINE)
         bench.queue.start(bench.project, "copy", "other")
         bench.queue.cancel(bench.project, "copy", "other")
         assert bench.made("other").state == "cancelled"
-    assert bench.queue.wait(bench.project, "copy", "full", 30).state == "done"
+    assert bench.queue.wait(bench.project, "copy", "full", DEADLINE).state == "done"
     assert bench.copy.written == 1
 
 
@@ -626,7 +626,7 @@ def test_an_export_that_waits_for_a_check_can_be_given_up(bench: Bench) -> None:
 def test_a_deleted_project_leaves_nothing_running(bench: Bench) -> None:
     with halted(bench.copy) as halt:
         bench.queue.start(bench.project, "copy", "full")
-        assert halt.entered.wait(30)
+        assert halt.entered.wait(DEADLINE)
         bench.queue.start(bench.project, "copy", "other")
         removing = threading.Thread(target=bench.queue.remove, args=(bench.project.id,))
         removing.start()

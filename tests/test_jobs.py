@@ -183,7 +183,7 @@ def test_phases_come_in_order_and_the_bar_only_grows(bench: Bench, monkeypatch: 
 
 def test_time_runs_while_training_and_then_stands_still(bench: Bench) -> None:
     hold = threading.Event()
-    bench.trainer.during = lambda: hold.wait(30) and None
+    bench.trainer.during = lambda: hold.wait(DEADLINE) and None
     job = bench.job()
     job.start()
     until(lambda: bench.trainer.tasks)

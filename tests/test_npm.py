@@ -24,14 +24,20 @@ def test_a_package_is_installed_once_and_not_into_the_sources(
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
 def test_where_npm_fails_tests_are_skipped_but_not_in_ci(
-    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+    pytestconfig: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    ci: str,
+    outcome: type[BaseException],
 ) -> None:
+    # In the cache that all share, others may be installing at this very moment.
+    assert pytestconfig.cache is not None
+    monkeypatch.setattr(pytestconfig.cache, "mkdir", lambda name: tmp_path)
     monkeypatch.setenv("CI", ci)
     monkeypatch.setattr(npm.subprocess, "run", _fails)
     with pytest.raises(outcome, match="no such registry"):
         npm.packages(pytestconfig, "no-such-package@0.0.0")
-    assert pytestconfig.cache is not None
-    assert not list(pytestconfig.cache.mkdir("npm").glob(".new-*"))
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_versions_are_named(pytestconfig: pytest.Config) -> None:

@@ -119,7 +119,8 @@ def test_no_other_site_may_read_answers(web: TestClient) -> None:
 @contextmanager
 def running(home: Path, *options: str, before: str = "") -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """The program in a process of its own; yields it and what it said until it was ready."""
-    start = ["-c", f"from teachable import cli, installer; {before}; cli.main()"] if before else ["-m", "teachable"]
+    changed = ["-c", f"from teachable import cli, installer, server; {before}; cli.main()"]
+    start = changed if before else ["-m", "teachable"]
     command = [sys.executable, *start, "serve", "--home", str(home), "--no-browser", *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
@@ -140,7 +141,8 @@ def running(home: Path, *options: str, before: str = "") -> Iterator[tuple[subpr
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_starts_answers_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path, "--port", "0") as (process, said):
+    # What it waits for longer than that counts as stuck.
+    with running(tmp_path, "--port", "0", before="server._GRACE_SECONDS = 600") as (process, said):
         assert "starting" in said[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", "".join(said))
         assert found

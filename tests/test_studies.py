@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from making import DEADLINE
 from studying import Desk
 
 from teachable.errors import Conflict, InvalidInput
@@ -34,21 +35,21 @@ def test_a_report_is_made_once_and_kept(desk: Desk) -> None:
 def test_progress_never_goes_back(desk: Desk) -> None:
     desk.trainer.held.clear()
     desk.reports.start(desk.project.id)
-    assert desk.trainer.entered.wait(30)
+    assert desk.trainer.entered.wait(DEADLINE)
     found = desk.reports.of(desk.project.id)
     assert found.state == "running"
     assert found.fraction == pytest.approx(0.1 + 0.9 * 0.5)
     assert found.accuracy.total == 12, "what is known already is there"
     desk.reports.start(desk.project.id)
     desk.trainer.held.set()
-    assert desk.reports.wait(desk.project.id, 30).state == "done"
+    assert desk.reports.wait(desk.project.id, DEADLINE).state == "done"
     assert len(desk.trainer.asked) == 1
 
 
 def test_one_that_is_cancelled_can_be_started_again(desk: Desk) -> None:
     desk.trainer.held.clear()
     desk.reports.start(desk.project.id)
-    assert desk.trainer.entered.wait(30)
+    assert desk.trainer.entered.wait(DEADLINE)
     desk.reports.cancel(desk.project.id)
     found = desk.reports.of(desk.project.id)
     assert (found.state, found.message) == ("cancelled", None)
@@ -79,7 +80,7 @@ def test_a_failure_is_said_and_can_be_tried_again(
 def test_a_new_model_has_a_report_of_its_own(desk: Desk) -> None:
     desk.trainer.held.clear()
     desk.reports.start(desk.project.id)
-    assert desk.trainer.entered.wait(30)
+    assert desk.trainer.entered.wait(DEADLINE)
     record = desk.teach()
     assert desk.reports.of(desk.project.id).state == "none", "that the old one is being studied does not matter"
     desk.trainer.held.set()
@@ -95,20 +96,20 @@ def test_a_model_that_was_replaced_while_it_waited_is_not_studied(desk: Desk) ->
     desk.teach()
     desk.trainer.held.clear()
     desk.reports.start(desk.project.id)
-    assert desk.trainer.entered.wait(30)
+    assert desk.trainer.entered.wait(DEADLINE)
     desk.reports.start(first.id)
     assert desk.reports.of(first.id).state == "running", "it waits for its turn"
     desk.project = first
     desk.teach()
     desk.trainer.held.set()
-    assert desk.reports.wait(first.id, 30).state == "none"
+    assert desk.reports.wait(first.id, DEADLINE).state == "none"
     assert len(desk.trainer.asked) == 1
 
 
 def test_deleting_a_project_ends_its_report(desk: Desk) -> None:
     desk.trainer.held.clear()
     desk.reports.start(desk.project.id)
-    assert desk.trainer.entered.wait(30)
+    assert desk.trainer.entered.wait(DEADLINE)
     desk.reports.remove(desk.project.id)
     assert desk.trainer.stopped
     desk.trainer.held.set()
@@ -118,9 +119,9 @@ def test_deleting_a_project_ends_its_report(desk: Desk) -> None:
 def test_closing_ends_what_runs_and_lets_nothing_begin(desk: Desk) -> None:
     desk.trainer.held.clear()
     desk.reports.start(desk.project.id)
-    assert desk.trainer.entered.wait(30)
+    assert desk.trainer.entered.wait(DEADLINE)
     for thread in desk.reports.close():
-        thread.join(30)
+        thread.join(DEADLINE)
         assert not thread.is_alive()
     with pytest.raises(Conflict) as caught:
         desk.reports.start(desk.project.id)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from making import photo, photos, until
+from making import DEADLINE, photo, photos, until
 
 from teachable import backbones, heads, jobs, runtime, workflow
 from teachable.embeddings import Embedder
@@ -255,7 +255,7 @@ def test_only_one_of_many_clicks_starts_a_training(workspace: Workspace, monkeyp
     run = Trainer.run
 
     def held(self: Trainer, *args: object) -> Outcome:
-        assert release.wait(30)
+        assert release.wait(DEADLINE)
         return run(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Trainer, "run", held)
@@ -263,7 +263,7 @@ def test_only_one_of_many_clicks_starts_a_training(workspace: Workspace, monkeyp
     together = threading.Barrier(6)
 
     def click() -> None:
-        together.wait(30)
+        together.wait(DEADLINE)
         try:
             workspace.start_training(taught.id)
         except Conflict:
@@ -304,7 +304,7 @@ def test_the_next_training_may_start_while_the_last_one_is_checked(
 
     def slowly(path: Path) -> np.ndarray:
         arrived.set()
-        assert go.wait(30)
+        assert go.wait(DEADLINE)
         return load(path)
 
     monkeypatch.setattr(jobs, "load", slowly)
@@ -562,7 +562,7 @@ def test_deleting_while_the_file_is_checked(workspace: Workspace, monkeypatch: p
 
     def slowly(path: Path) -> np.ndarray:
         arrived.set()
-        assert go.wait(30)
+        assert go.wait(DEADLINE)
         return load(path)
 
     monkeypatch.setattr(jobs, "load", slowly)
@@ -571,7 +571,7 @@ def test_deleting_while_the_file_is_checked(workspace: Workspace, monkeypatch: p
     thread = threading.Thread(target=workspace.delete_project, args=(taught.id,))
     thread.start()
     go.set()
-    thread.join(30)
+    thread.join(DEADLINE)
     assert not thread.is_alive()
     with pytest.raises(NotFound):
         workspace.project(taught.id)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from making import photo, photos, until
+from making import DEADLINE, photo, photos, until
 from taking import Bench, Copy, halted, use
 
 from teachable.errors import NotFound
@@ -156,7 +156,7 @@ def test_a_training_during_an_export_and_an_export_during_a_training(
         project = taught(space)
         with halted(copy) as halt:
             space.start_export(project, "copy", "full")
-            assert halt.entered.wait(30)
+            assert halt.entered.wait(DEADLINE)
             train(space, project)
             assert space.predict(project, photo(5, RED)).label == HOSTILE[0]
         assert space.wait_for_export(project, "copy", "full", 60).key == "export_outdated"
@@ -185,7 +185,7 @@ def test_a_project_is_deleted_in_the_middle_of_an_export(tmp_path: Path, monkeyp
         tokens: list[str] = []
         with halted(copy) as halt:
             space.start_export(project, "copy", "full")
-            assert halt.entered.wait(30)
+            assert halt.entered.wait(DEADLINE)
             deleting = threading.Thread(target=lambda: tokens.append(space.delete_project(project)))
             deleting.start()
             until(lambda: space._exports._orders[(project, "copy", "full")].cancelled.is_set())
@@ -206,11 +206,11 @@ def test_closing_in_the_middle_of_an_export_ends_it(tmp_path: Path, monkeypatch:
     with halted(copy) as halt:
         space.start_export(project, "copy", "full")
         space.start_export(project, "copy", "other")
-        assert halt.entered.wait(30)
+        assert halt.entered.wait(DEADLINE)
         closing_ = threading.Thread(target=space.close)
         closing_.start()
         until(lambda: space._exports._queue._closed)
-    closing_.join(30)
+    closing_.join(DEADLINE)
     assert not closing_.is_alive()
     assert not [one.name for one in threading.enumerate() if one.name == "make-exports"]
 

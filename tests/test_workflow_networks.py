@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import photos, tiny_network, until
+from making import DEADLINE, photos, tiny_network, until
 
 from teachable import official
 from teachable.embeddings import Embedder
@@ -138,7 +138,7 @@ def test_while_switching_the_photos_of_the_other_network_are_counted(
     embed = Embedder.embed
 
     def waiting(self: Embedder, images: Sequence[Image]) -> Embeddings:
-        assert go_on.wait(30)
+        assert go_on.wait(DEADLINE)
         return embed(self, images)
 
     monkeypatch.setattr(Embedder, "embed", waiting)
