@@ -132,5 +132,5 @@ def in_wasm(model: bytes, photo: Image, output: str, folder: Path) -> np.ndarray
     *_, runtime = sorted((assets() / "onnxruntime-web" / "dist").glob("*/ort.wasm.min.mjs"))
     arguments = [runtime.parent, folder / "model.onnx", folder / "photo", *photo.shape[:2], output]
     script = Path(__file__).with_name("wasm.mjs")
-    done = subprocess.run([node, script, *map(str, arguments)], capture_output=True, timeout=60, check=True)
+    done = subprocess.run([node, script, *map(str, arguments)], capture_output=True, timeout=300, check=True)
     return np.frombuffer(done.stdout, np.float32)

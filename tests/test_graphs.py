@@ -86,7 +86,7 @@ def test_the_browser_sees_the_very_same_bytes(tmp_path: Path, name: str) -> None
     *_, runtime = sorted((assets() / "onnxruntime-web" / "dist").glob("*/ort.wasm.min.mjs"))
     arguments = [runtime.parent, graph, tmp_path / "photo", 241, 321, "features"]
     script = Path(__file__).with_name("wasm.mjs")
-    done = subprocess.run([node, script, *map(str, arguments)], capture_output=True, timeout=60, check=True)
+    done = subprocess.run([node, script, *map(str, arguments)], capture_output=True, timeout=300, check=True)
     (natively,) = session(graph.read_bytes()).run(["features"], {"image": pixels[None]})
     np.testing.assert_array_equal(np.frombuffer(done.stdout, np.float32), natively.ravel())
 

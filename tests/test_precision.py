@@ -352,7 +352,7 @@ def test_nothing_is_said_on_the_side_and_torch_stays_away(tmp_path: Path, scale:
     path = tmp_path / "model.onnx"
     path.write_bytes(trained(shrinking.network(scale=scale), coloured(40)))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SILENT, path], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-W", "error", "-c", SILENT, path], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

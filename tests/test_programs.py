@@ -33,7 +33,7 @@ from programming import (
 from teachable.exporting import programs
 from teachable.resources import assets
 
-RUN_SECONDS = 120
+RUN_SECONDS = 300
 ORDER = ["python", "classifier", "javascript", "page", "p5", "node", "pi", "android", "ios", "csharp", "cpp"]
 TESTED = {"python", "classifier", "javascript", "page", "p5", "node", "cpp"}
 # What ends a text, starts a place in it, is no letter, steers the writing, or is two units long in UTF-16.

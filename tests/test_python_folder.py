@@ -23,7 +23,7 @@ from teachable.exporting.formats.python_folder import EXPORTER
 from teachable.resources import assets
 from teachable.runtime import Classifier
 
-RUN_SECONDS = 60
+RUN_SECONDS = 300
 FULL = EXPORTER.variants[0]
 
 

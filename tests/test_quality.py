@@ -15,7 +15,7 @@ TYPESCRIPT = "typescript@5.9.3"
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     done.stdout += done.stderr
     return done
 

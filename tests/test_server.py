@@ -227,7 +227,7 @@ def test_a_busy_port_is_told_at_once(tmp_path: Path) -> None:
     with server.open_socket("127.0.0.1", 0) as busy:
         port = str(busy.getsockname()[1])
         command = [sys.executable, "-m", "teachable", "--home", str(tmp_path), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 2
     assert port in done.stderr
     assert done.stdout == ""

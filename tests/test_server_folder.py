@@ -152,7 +152,7 @@ def test_a_port_that_is_taken_is_said(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, str(folder / "server.py"), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 2
     assert done.stderr == f"{say('cli.serve_model.port_taken', port=port)}\n"
 
@@ -163,7 +163,7 @@ def test_a_port_that_is_taken_is_said(folder: Path) -> None:
 )
 def test_an_address_that_cannot_be_had_is_said(folder: Path, option: str, value: str, said: str) -> None:
     command = [sys.executable, str(folder / "server.py"), option, value]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1

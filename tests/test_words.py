@@ -133,7 +133,7 @@ def test_the_page_never_rounds_up_to_certainty_either() -> None:
         " [stated(share), end(share), probability(share)])));"
     )
     done = subprocess.run(
-        [npm.node(), "--input-type=module", "-e", code], capture_output=True, text=True, check=True, timeout=60
+        [npm.node(), "--input-type=module", "-e", code], capture_output=True, text=True, check=True, timeout=300
     )
     assert json.loads(done.stdout) == [[f"{tell(share)}%" for tell in (percent, end, probability)] for share in shares]
 
