@@ -21,7 +21,9 @@ from starlette.testclient import TestClient
 from weights_server import Stall, WeightsServer
 
 from teachable import home_lock, official, server, static
-from teachable.errors import Conflict, InvalidInput
+from teachable import installation as installation_module
+from teachable.errors import Conflict, InvalidInput, TeachableError
+from teachable.installer import Installer
 from teachable.workflow import Workspace
 
 # Ports
@@ -212,6 +214,27 @@ def test_a_fetch_that_failed_is_told_and_everything_goes_on(tmp_path: Path, weig
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
         assert (process.returncode, err) == (0, "")
+
+
+def test_a_fetch_that_ended_before_anybody_looked_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise TeachableError("download_stalled", file="f", host="h")
+
+    fetch = Installer.fetch
+
+    def to_its_end(self: Installer, name: str, automatic: bool = False) -> None:
+        fetch(self, name, automatic)
+        self.wait()
+
+    monkeypatch.setenv("TEACHABLE_OFFLINE", "0")
+    monkeypatch.setattr(installation_module, "fetch", refuse)
+    monkeypatch.setattr(Installer, "fetch", to_its_end)
+    told: list[str] = []
+    with Workspace(tmp_path / "home", tmp_path / "networks") as space:
+        server._fetch_recommended(space, told.append)
+        until(lambda: len(told) == 2, "the end of it")
+    assert told[0].startswith("Fetching")
+    assert "could not be fetched" in told[1]
 
 
 def test_offline_nobody_is_asked_for_anything(tmp_path: Path, weights: WeightsServer) -> None:
