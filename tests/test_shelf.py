@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from making import photos, until
+from making import DEADLINE, photos, until
 
 from teachable.errors import Conflict, NotFound
 from teachable.projects.sizes import Sizes
@@ -125,7 +125,7 @@ def test_sizes_are_measured_behind_the_scenes_and_again_after_a_change() -> None
     gate, measured = threading.Event(), []
 
     def measure(project_id: str) -> int:
-        gate.wait(10)
+        gate.wait(DEADLINE)
         measured.append(project_id)
         return len(measured)
 
@@ -133,10 +133,10 @@ def test_sizes_are_measured_behind_the_scenes_and_again_after_a_change() -> None
     assert sizes.of([("a", 1.0), ("b", 1.0)]) == {}
     assert sizes.of([("a", 1.0)]) == {}, "it is not asked for twice"
     gate.set()
-    assert sizes.wait(10)
+    assert sizes.wait(DEADLINE)
     assert sizes.of([("a", 1.0), ("b", 1.0)]) == {"a": 1, "b": 2}
     assert sizes.of([("b", 2.0)]) == {"b": 2}, "what was known is told until it is known better"
-    assert sizes.wait(10)
+    assert sizes.wait(DEADLINE)
     assert sizes.of([("b", 2.0)]) == {"b": 3}
     sizes.close()
     assert sizes.of([("c", 1.0)]) == {}
@@ -151,6 +151,6 @@ def test_a_project_that_cannot_be_measured_keeps_nobody_waiting() -> None:
 
     sizes = Sizes(measure)
     sizes.of([("a", 1.0), ("b", 1.0)])
-    assert sizes.wait(10)
+    assert sizes.wait(DEADLINE)
     assert sizes.of([("b", 1.0)]) == {"b": 7}
     sizes.close()

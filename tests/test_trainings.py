@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from making import DEADLINE
 
 from teachable.errors import Conflict
 from teachable.trainings import Trainings
@@ -14,7 +15,7 @@ def test_what_is_done_to_an_idle_project_keeps_no_other_waiting() -> None:
 
     def act() -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(DEADLINE)
 
     def ask() -> None:
         trainings.latest("other")
@@ -23,11 +24,11 @@ def test_what_is_done_to_an_idle_project_keeps_no_other_waiting() -> None:
 
     acting = threading.Thread(target=trainings.while_idle, args=("one", act), daemon=True)
     acting.start()
-    assert begun.wait(10)
+    assert begun.wait(DEADLINE)
     threading.Thread(target=ask, daemon=True).start()
-    assert asked.wait(5)
+    assert asked.wait(DEADLINE / 2)
     go_on.set()
-    acting.join(10)
+    acting.join(DEADLINE)
     assert not acting.is_alive()
 
 
@@ -37,17 +38,17 @@ def test_what_is_done_to_one_project_takes_turns() -> None:
 
     def act() -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(DEADLINE)
         order.append(1)
 
     first = threading.Thread(target=trainings.while_idle, args=("one", act), daemon=True)
     second = threading.Thread(target=trainings.while_idle, args=("one", lambda: order.append(2)), daemon=True)
     first.start()
-    assert begun.wait(10)
+    assert begun.wait(DEADLINE)
     second.start()
     go_on.set()
     for thread in (first, second):
-        thread.join(10)
+        thread.join(DEADLINE)
     assert order == [1, 2]
 
 
