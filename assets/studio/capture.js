@@ -6,6 +6,7 @@
 import { freshId } from "./dom.js";
 import { grabPhoto } from "./frame.js";
 import { samplesOf } from "./samples.js";
+import { state } from "./store.js";
 import { noteRepeats } from "./upload.js";
 import { sendPhotos } from "./uploads.js";
 
@@ -24,6 +25,8 @@ export class Recording {
   constructor(video, label, rate) {
     this.video = video;
     this.label = label;
+    /** The last frames are encoded when another project may be open already. */
+    this.project = state.project?.id ?? "";
     this.interval = 1000 / rate;
     this.group = freshId();
     this.running = true;
@@ -61,6 +64,7 @@ export class Recording {
     this.batch = [];
     const shots = batch.map((frame) => frame.shot);
     sendPhotos({
+      project: this.project,
       label: this.label,
       group: this.group,
       photos: batch,

@@ -22,10 +22,11 @@ import { say } from "./words.js";
  * @param {{ used: () => void, removed: () => void }} on `used`: something was done with this class
  */
 export function classCard(id, on) {
+  const project = state.project?.id ?? "";
   const name = nameField({
     label: say("page.class.name"),
     testid: "class-name",
-    save: (text) => updateClass(id, { name: text }),
+    save: (text) => updateClass(id, { name: text }, project),
   });
   const color = palette((value) => void updateClass(id, { color: value }));
   const badge = make("span", { className: "t-badge", hidden: true, "data-testid": "class-disabled" }, say("page.class.disabled"));
@@ -143,12 +144,15 @@ export function classCard(id, on) {
   }
 
   /**
-   * The class is not there any more.
+   * The class is not shown any more.
+   * @param {boolean} deleted else another project is shown, and what is on its way to this class goes on
    * @returns {boolean} whether photos were taken for it that nobody keeps now, and it was not deleted here
    */
-  function leave() {
-    const lost = [camera.close(), discardOf(id)].includes(true);
-    return lost && !removing;
+  function leave(deleted) {
+    if (!deleted) name.leave();
+    const taking = camera.close();
+    const waited = deleted && discardOf(id);
+    return deleted && (taking || waited) && !removing;
   }
 
   samples.begin();

@@ -65,10 +65,11 @@ export function mountClasses({ element }) {
     for (const [id, card] of cards) {
       if (there.has(id)) continue;
       const focused = card.element.contains(document.activeElement);
-      const waited = card.leave();
+      // Where another project is shown instead, or none can be, nothing was deleted.
+      const deleted = state.project?.id === shown && !state.problem;
+      const waited = card.leave(deleted);
       cards.delete(id);
-      // Where another project is shown instead, nothing was deleted.
-      if (state.project?.id === shown && !state.problem) {
+      if (deleted) {
         if (waited || lost.has(id)) tell(say("page.class.gone", { name: card.name.value }), "problem");
         if (focused) add.focus({ preventScroll: true });
       }

@@ -3,11 +3,16 @@
 import { icon, make } from "./dom.js";
 
 /**
- * @param {{ label: string, testid: string, save: (name: string) => Promise<boolean> }} options
- * @returns {{ element: HTMLElement, input: HTMLInputElement, show: (name: string) => void }}
+ * @param {{ label: string, testid: string, save: (name: string, of: string) => Promise<boolean> }} options
+ * @returns {{ element: HTMLElement, input: HTMLInputElement, show: (name: string, of?: string) => void, leave: () => void }}
+ *   `of`: id of what has this name, where that changes; `leave`: it is shown no more, and what is being written is kept
  */
 export function nameField({ label, testid, save }) {
   let kept = "";
+  /** What was sent last, until the server has answered; names are sent one after the other. @type {string | null} */
+  let sent = null;
+  let turn = Promise.resolve(true);
+  let about = "";
   const input = make("input", {
     type: "text",
     className: "t-name-input",
@@ -24,14 +29,21 @@ export function nameField({ label, testid, save }) {
     const again = entered;
     entered = false;
     const name = input.value.trim();
-    if (name === kept) {
-      input.value = kept;
+    if (name === (sent ?? kept)) {
+      input.value = name;
       input.removeAttribute("aria-invalid");
       return;
     }
     // An empty name goes to the server too: it answers in words why it cannot be.
-    if (await save(name)) return;
-    if (again) {
+    sent = name;
+    const of = about;
+    const mine = (turn = turn.then(() => save(name, of)));
+    const taken = await mine;
+    if (mine !== turn) return;
+    sent = null;
+    if (taken) {
+      if (document.activeElement !== input) input.value = kept;
+    } else if (again) {
       // What was refused stays to be corrected; Escape takes it back.
       input.setAttribute("aria-invalid", "true");
       input.focus();
@@ -50,12 +62,21 @@ export function nameField({ label, testid, save }) {
     if ((event.key === "Enter" && !event.isComposing) || event.key === "Escape") input.blur();
   });
 
+  function leave() {
+    if (document.activeElement === input) input.blur();
+    sent = null;
+    turn = turn.then(() => true);
+  }
+
   return {
     element,
     input,
-    show(name) {
+    show(name, of = "") {
+      if (of !== about) leave();
+      about = of;
       kept = name;
-      if (document.activeElement !== input && input.value !== name) input.value = name;
+      if (document.activeElement !== input && sent === null && input.value !== name) input.value = name;
     },
+    leave,
   };
 }

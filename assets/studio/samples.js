@@ -221,7 +221,8 @@ class ClassSamples {
     this.pending = this.pending.filter((shot) => !shots.includes(shot));
     const fresh = result.added.map((sample, index) => {
       const shot = shots[index];
-      return clear && shot ? Object.assign(shot, { id: sample.id, test: sample.test }) : stored(project, sample);
+      // What this page took itself was forgotten where another project was open meanwhile.
+      return clear && shot?.local ? Object.assign(shot, { id: sample.id, test: sample.test }) : stored(project, sample);
     });
     if (!clear) shots.forEach(release);
     const there = new Set(this.shots.map((shot) => shot?.id));
@@ -267,6 +268,7 @@ function hand(project, shot) {
 /** @param {Shot} shot */
 function release(shot) {
   if (shot.local) URL.revokeObjectURL(shot.url);
+  shot.local = false;
 }
 
 /**

@@ -7,6 +7,8 @@
 
 import { ApiError, request } from "./api.js";
 import { findClass, notify, state } from "./store.js";
+import { tell } from "./toasts.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").AddResult} AddResult */
 /** @typedef {import("./types.d.ts").Rejected} Rejected */
@@ -22,7 +24,7 @@ import { findClass, notify, state } from "./store.js";
  * @property {() => void} dropped the person gave these photos up
  */
 
-/** @typedef {Parcel & { project: string }} Addressed */
+/** `name`: of the class. @typedef {Parcel & { project: string, name: string }} Addressed */
 
 /** @type {Addressed[]} */
 const queue = [];
@@ -42,9 +44,10 @@ export function sending() {
 
 /** @param {Parcel} parcel */
 export function sendPhotos(parcel) {
+  const project = parcel.project ?? state.project?.id ?? "";
   // The last frames of a recording come after its class has gone.
-  if (!parcel.project && !findClass(parcel.label)) return parcel.dropped();
-  queue.push({ ...parcel, project: parcel.project ?? state.project?.id ?? "" });
+  if (project === state.project?.id && !findClass(parcel.label)) return parcel.dropped();
+  queue.push({ ...parcel, project, name: findClass(parcel.label)?.name ?? "" });
   notify("uploads");
   if (!trouble) void work();
 }
@@ -90,7 +93,7 @@ async function work() {
       if (result) parcel.done(result);
       else parcel.dropped();
       notify("uploads");
-      if (!result) notify("gone", parcel.label);
+      if (!result) lost(parcel);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -102,6 +105,17 @@ async function work() {
 }
 
 /**
+ * The class was deleted, or all of its project.
+ * @param {Addressed} parcel
+ */
+function lost({ project, label, name }) {
+  if (project === state.project?.id) return notify("gone", label);
+  // Nothing of that project is shown, and nothing else waits for it.
+  discardOf(label);
+  return tell(say("page.class.gone", { name }), "problem");
+}
+
+/**
  * @param {Addressed} parcel
  * @returns {Promise<AddResult | null>} null where the class was deleted meanwhile
  */
@@ -109,7 +123,8 @@ async function delivered(parcel) {
   try {
     return await deliver(parcel);
   } catch (error) {
-    if (error instanceof ApiError && error.key === "class_unknown" && parcel.project === state.project?.id) return null;
+    const open = parcel.project === state.project?.id;
+    if (error instanceof ApiError && (error.key === "class_unknown" || (error.key === "project_unknown" && !open))) return null;
     throw error;
   }
 }

@@ -1,0 +1,78 @@
+"""Another project is opened while something of the one before is on its way: each keeps what is its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from making import becomes
+from pages import Open, Studio
+from playwright.sync_api import Route, expect
+from scenes import photos
+from serving import Api
+
+from teachable.words import say
+
+
+def go(page: Studio, project: str) -> None:
+    """Go to another project as the back button of the browser does."""
+    page.tab.evaluate(
+        """id => {
+          history.pushState(null, "", `?project=${id}`);
+          dispatchEvent(new PopStateEvent("popstate"));
+        }""",
+        project,
+    )
+
+
+def there(page: Studio, name: str) -> None:
+    """Wait until a project is shown."""
+    expect(page.at("project-name")).to_have_value(name)
+
+
+@contextmanager
+def slow(page: Studio, address: str, method: str) -> Iterator[Callable[[], None]]:
+    """Hold the answers to one kind of question back until what is given is called."""
+    held: list[Route] = []
+    late = True
+
+    def hold(route: Route) -> None:
+        if late and route.request.method == method:
+            held.append(route)
+        else:
+            route.fallback()
+
+    def let_go() -> None:
+        nonlocal late
+        late = False
+        for route in held:
+            with page.tab.expect_response(lambda answer: answer.request == route.request):
+                route.continue_()
+
+    page.tab.route(address, hold)
+    yield let_go
+    page.tab.unroute(address, hold)
+
+
+def pair(api: Api) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two projects with a photo in each class; the photos have the same numbers."""
+    made = (api.project("Cat", "Dog", name="Pets"), api.project("Rose", "Lily", name="Plants"))
+    for project in made:
+        for number, scene in enumerate(("stripes", "dots")):
+            api.add(project, number, photos(scene, 1), "one")
+    return made
+
+
+def test_photos_on_their_way_arrive_when_another_project_is_opened(studio: Open, api: Api) -> None:
+    pets, plants = pair(api)
+    page = studio(project=pets["id"])
+    files = [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos("dots", 20, first=5)]
+    with slow(page, "**/samples", "POST") as let_go:
+        with page.tab.expect_request("**/samples"):
+            page.card(0).get_by_test_id("upload-input").set_input_files(files)
+        go(page, plants["id"])
+        there(page, "Plants")
+        let_go()
+    becomes(lambda: api.counts(pets["id"]), {"Cat": 21, "Dog": 1})
+    assert api.counts(plants["id"]) == {"Rose": 1, "Lily": 1}
+    go(page, pets["id"])
+    expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(21)
