@@ -55,7 +55,7 @@ export function openExport() {
   );
   const tablist = make("div", { className: "t-tabs", role: "tablist", "aria-label": say("page.export.title") }, ...tabs);
   const sheet = make("div", { className: "t-export-sheet" }, make("header", { className: "t-dialog-head" }, make("h2", { className: "t-dialog-title" }, say("page.export.title")), close), tablist, taking, code.element);
-  const dialog = make("dialog", { className: "t-root t-dialog t-export-dialog", "data-testid": "export-dialog", "aria-label": say("page.export.title") }, sheet);
+  const dialog = make("dialog", { className: "t-root t-dialog t-export-dialog", "data-testid": "export-dialog", "data-project": store.project, "aria-label": say("page.export.title") }, sheet);
   arrowKeys(tablist, tabs);
 
   /** @param {typeof TABS[number]} wanted */

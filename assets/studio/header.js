@@ -8,7 +8,7 @@ import { chooseFile } from "./import.js";
 import { importChips } from "./import-chip.js";
 import { menu } from "./menu.js";
 import { nameField } from "./name.js";
-import { createProject, deleteProject, openProject, renameProject, words } from "./project.js";
+import { createProject, deleteProject, openProject, renameProject, stayHere, words } from "./project.js";
 import { fillSettings, settingsFilled } from "./settings.js";
 import { openShelf } from "./shelf.js";
 import { state, subscribe } from "./store.js";
@@ -20,7 +20,7 @@ export function mountHeader({ element, trigger, props, watch }) {
   const name = nameField({
     label: say("page.project.name"),
     testid: "project-name",
-    save: async (text) => (await renameProject(text)) !== null,
+    save: async (text, id) => (await renameProject(text, id)) !== null,
   });
   const opener = button({ icon: "down", label: say("page.project.menu"), testid: "project-menu" });
   const commands = menu(opener, items, { label: say("page.project.menu"), align: "start" });
@@ -51,7 +51,7 @@ export function mountHeader({ element, trigger, props, watch }) {
     const project = state.problem ? null : state.project;
     holder.hidden = !project;
     if (!project) return;
-    name.show(project.name);
+    name.show(project.name, project.id);
     document.title = say("page.title", { name: project.name });
   }
   subscribe(["project", "problem"], update);
@@ -60,6 +60,7 @@ export function mountHeader({ element, trigger, props, watch }) {
   addEventListener("popstate", () => {
     const id = new URLSearchParams(location.search).get("project");
     if (id && id !== state.project?.id) openProject(id, "keep").catch((error) => tell(words(error), "problem"));
+    else if (id) stayHere();
   });
   update();
   return root;

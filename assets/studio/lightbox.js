@@ -37,7 +37,7 @@ export function openLightbox(label, sample) {
   mover.disabled = (state.project?.classes.length ?? 0) < 2;
   const dialog = make(
     "dialog",
-    { className: "t-root t-dialog t-lightbox", "data-testid": "lightbox", "aria-label": say("page.lightbox.title") },
+    { className: "t-root t-dialog t-lightbox", "data-testid": "lightbox", "data-project": state.project?.id, "aria-label": say("page.lightbox.title") },
     make("header", { className: "t-dialog-head" }, make("div", {}, title, make("div", { className: "t-lightbox-place" }, place, badge)), make("div", { className: "t-lightbox-tools" }, explain, close)),
     make("div", { className: "t-lightbox-stage" }, back, make("div", {}, picture, answer), forth),
     make(
@@ -96,9 +96,15 @@ export function openLightbox(label, sample) {
     show();
   }
 
+  let removing = false;
   async function removeIt() {
+    // Which comes next may have to be asked for: pressed again meanwhile, it would be about the same photo.
+    if (removing) return;
+    removing = true;
     const gone = current;
-    const next = (await idAt(at + 1)) ?? (await idAt(at - 1));
+    const next = await idAt(at + 1)
+      .then(async (id) => id ?? (await idAt(at - 1)))
+      .finally(() => (removing = false));
     if (next === null) dialog.close();
     else {
       current = next;
@@ -129,7 +135,7 @@ export function openLightbox(label, sample) {
     const rtl = getComputedStyle(dialog).direction === "rtl";
     if (event.key === "ArrowLeft") void step(rtl ? 1 : -1);
     if (event.key === "ArrowRight") void step(rtl ? -1 : 1);
-    if (event.key === "Delete") void removeIt();
+    if (event.key === "Delete" && !event.repeat) void removeIt();
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   const ended = subscribe("samples-shown", (/** @type {string} */ id) => id === label && show());

@@ -59,7 +59,7 @@ export function openNetworks({ bring = false, closed } = {}) {
     choosing,
     comparing.element,
   );
-  const dialog = make("dialog", { className: "t-root t-dialog t-networks-dialog", "data-testid": "networks-dialog", "aria-label": say("page.network.title") }, sheet);
+  const dialog = make("dialog", { className: "t-root t-dialog t-networks-dialog", "data-testid": "networks-dialog", "data-project": state.project?.id, "aria-label": say("page.network.title") }, sheet);
 
   /** @param {typeof TABS[number]} wanted */
   function select(wanted) {

@@ -241,6 +241,7 @@ export function mountPreview({ element }) {
       project = state.project?.id ?? "";
       photos.clear();
       setPower(false);
+      trainedHere = false;
     }
     if (state.starting || state.status?.training.state === "running") trainedHere = true;
     exporter.disabled = !model;

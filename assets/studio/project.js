@@ -8,10 +8,14 @@ import { ApiError, request } from "./api.js";
 import { forgetSamples } from "./samples.js";
 import { findClass, notify, setClass, setProject, state } from "./store.js";
 import { offerUndo, tell } from "./toasts.js";
+import { discardOf } from "./uploads.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./types.d.ts").Project} Project */
 /** @typedef {import("./types.d.ts").ClassInfo} ClassInfo */
+
+/** Counts what was opened: of two projects that are asked for, the later is shown, whichever comes first. */
+let opening = 0;
 
 /** @returns {string} */
 function here() {
@@ -41,14 +45,25 @@ export async function openFromAddress() {
  * @param {"keep" | "replace" | "push"} address what to do with the address of the page
  */
 export async function openProject(id, address = "push") {
+  // The one that is open is only read again, which stands in nobody's way.
+  const mine = id === state.project?.id ? opening : ++opening;
   try {
-    show(await request("GET", `/projects/${encodeURIComponent(id)}`), address);
+    const project = await request("GET", `/projects/${encodeURIComponent(id)}`);
+    if (mine === opening) show(project, address);
   } catch (error) {
+    if (mine !== opening) return;
     if (!(error instanceof ApiError) || error.status === 0) throw error;
     const message = error.status === 404 || error.status === 422 ? say("page.project.unknown") : error.message;
-    state.problem = await instead(message);
+    const problem = await instead(message);
+    if (mine !== opening) return;
+    state.problem = problem;
     notify("problem");
   }
+}
+
+/** What is being opened is not wanted any more: the person came back to the project that is shown. */
+export function stayHere() {
+  opening += 1;
 }
 
 /**
@@ -80,7 +95,11 @@ function show(project, address) {
     history.pushState(null, "", url);
   }
   const again = state.project?.id === project.id;
-  if (!again) forgetSamples();
+  if (!again) {
+    forgetSamples();
+    // What lies above is about the project that is left: its photos have numbers that others have here.
+    for (const dialog of document.querySelectorAll("dialog[data-project]")) if (dialog instanceof HTMLDialogElement) dialog.close();
+  }
   setProject(project);
   notify("problem");
   // The cards of another project have just asked for theirs.
@@ -99,23 +118,50 @@ export async function refreshProject() {
 }
 
 export async function createProject() {
-  await attempt(async () => show(await request("POST", "/projects", {}), "push"));
+  await attempt(() => showNext(request("POST", "/projects", {}), "push"));
 }
 
-/** @param {string} name */
-export async function renameProject(name) {
-  return attempt(async () => setProject(await request("PATCH", here(), { name })));
+/**
+ * Show a project that the server was asked for, unless another was opened meanwhile.
+ * @param {Promise<Project>} coming
+ * @param {"replace" | "push"} address
+ */
+async function showNext(coming, address) {
+  const mine = ++opening;
+  const project = await coming;
+  if (mine === opening) show(project, address);
+}
+
+/**
+ * Take over what the server says of a project, if that is still the one that is open.
+ * @param {Project} project
+ * @returns {boolean} whether it is
+ */
+export function told(project) {
+  if (state.project?.id !== project.id) return false;
+  setProject(project);
+  return true;
+}
+
+/**
+ * @param {string} name
+ * @param {string} id of the project
+ */
+export async function renameProject(name, id) {
+  return attempt(async () => told(await request("PATCH", `/projects/${id}`, { name })));
 }
 
 /** Delete the open project, open another, and offer to take it back. */
 export async function deleteProject() {
   await attempt(async () => {
-    const name = state.project?.name ?? "";
+    const { id, name, classes } = state.project ?? { id: "", name: "", classes: [] };
     const { undo } = await request("DELETE", here());
-    const [latest] = await listProjects();
-    show(latest ?? (await request("POST", "/projects", {})), "replace");
-    offerUndo(say("page.project.deleted", { name }), () =>
-      attempt(async () => show(await request("POST", "/projects/restore", { undo }), "push")),
+    for (const label of classes) discardOf(label.id);
+    offerUndo(say("page.project.deleted", { name }), () => attempt(() => showNext(request("POST", "/projects/restore", { undo }), "push")));
+    if (state.project?.id !== id) return;
+    await showNext(
+      listProjects().then(([latest]) => latest ?? request("POST", "/projects", {})),
+      "replace",
     );
   });
 }
@@ -125,10 +171,11 @@ export async function deleteProject() {
  * @returns {Promise<ClassInfo | null>}
  */
 export async function addClass(name) {
+  const id = state.project?.id;
   return attempt(async () => {
     /** @type {ClassInfo} */
     const label = await request("POST", `${here()}/classes`, name === undefined ? {} : { name });
-    setClass(label);
+    if (state.project?.id === id) setClass(label);
     return label;
   });
 }
@@ -136,11 +183,13 @@ export async function addClass(name) {
 /**
  * @param {string} id
  * @param {{ name?: string, color?: string, position?: number, disabled?: boolean }} changes
+ * @param {string} [project] id of its project
  * @returns {Promise<boolean>} whether the server took it
  */
-export async function updateClass(id, changes) {
+export async function updateClass(id, changes, project = state.project?.id) {
   const updated = await attempt(async () => {
-    const label = await request("PATCH", `${here()}/classes/${id}`, changes);
+    const label = await request("PATCH", `/projects/${project}/classes/${id}`, changes);
+    if (state.project?.id !== project) return label;
     // A new position moves the others too.
     if (changes.position === undefined) setClass(label);
     else await refreshProject();
@@ -155,10 +204,11 @@ export async function updateClass(id, changes) {
  */
 export async function deleteClass(id) {
   const name = findClass(id)?.name ?? "";
+  const take = undoer();
   const deleted = await attempt(async () => {
     const { undo } = await request("DELETE", `${here()}/classes/${id}`);
     await refreshProject();
-    offerUndo(say("page.class.deleted", { name }), () => undoWith(undo), undo);
+    offerUndo(say("page.class.deleted", { name }), () => take(undo), undo);
     return true;
   });
   return deleted !== null;
@@ -167,12 +217,12 @@ export async function deleteClass(id) {
 /** @param {string} id */
 export async function clearClass(id) {
   const label = findClass(id);
-  await removing(() => request("DELETE", `${here()}/classes/${id}/samples`), label?.samples ?? 0);
+  return removing(() => request("DELETE", `${here()}/classes/${id}/samples`), label?.samples ?? 0);
 }
 
 /** @param {number[]} ids */
 export async function deleteSamples(ids) {
-  await removing(() => request("POST", `${here()}/samples/delete`, { ids }), ids.length);
+  return removing(() => request("POST", `${here()}/samples/delete`, { ids }), ids.length);
 }
 
 /**
@@ -180,11 +230,14 @@ export async function deleteSamples(ids) {
  * @param {number} count
  */
 async function removing(remove, count) {
-  await attempt(async () => {
+  const take = undoer();
+  const done = await attempt(async () => {
     const { undo } = await remove();
     await refreshProject();
-    offerUndo(say("page.samples.deleted", { count }), () => undoWith(undo), undo);
+    offerUndo(say("page.samples.deleted", { count }), () => take(undo), undo);
+    return true;
   });
+  return done !== null;
 }
 
 /**
@@ -192,11 +245,15 @@ async function removing(remove, count) {
  * @param {string} target id of the class they go to
  */
 export async function moveSamples(ids, target) {
-  await attempt(async () => {
+  const take = undoer();
+  const name = findClass(target)?.name ?? "";
+  const done = await attempt(async () => {
     const { undo } = await request("POST", `${here()}/samples/move`, { ids, class_id: target });
     await refreshProject();
-    offerUndo(say("page.samples.moved", { count: ids.length, name: findClass(target)?.name ?? "" }), () => undoWith(undo), undo);
+    offerUndo(say("page.samples.moved", { count: ids.length, name: findClass(target)?.name ?? name }), () => take(undo), undo);
+    return true;
   });
+  return done !== null;
 }
 
 /**
@@ -206,14 +263,17 @@ export async function moveSamples(ids, target) {
  *   which a test says little
  */
 export async function testSamples(ids, { test = true, recordings = true } = {}) {
-  await attempt(async () => {
+  const take = undoer();
+  const done = await attempt(async () => {
     const before = tests();
     const { undo } = await request("POST", `${here()}/samples/test`, { ids, test, recordings });
     await refreshProject();
     notify("samples");
     const count = Math.abs(tests() - before);
-    offerUndo(say(test ? "page.samples.kept" : "page.samples.learned", { count }), () => undoWith(undo), undo);
+    offerUndo(say(test ? "page.samples.kept" : "page.samples.learned", { count }), () => take(undo), undo);
+    return true;
   });
+  return done !== null;
 }
 
 /** How many samples are kept for testing. */
@@ -221,12 +281,16 @@ function tests() {
   return (state.project?.classes ?? []).reduce((sum, label) => sum + label.tests, 0);
 }
 
-/** @param {string} token */
-export async function undoWith(token) {
-  await attempt(async () => {
-    setProject(await request("POST", `${here()}/undo`, { undo: token }));
-    notify("samples");
-  });
+/**
+ * What takes back a change of the project that is open now, also when another one is open then.
+ * @returns {(token: string) => Promise<unknown>}
+ */
+export function undoer() {
+  const path = here();
+  return (token) =>
+    attempt(async () => {
+      if (told(await request("POST", `${path}/undo`, { undo: token }))) notify("samples");
+    });
 }
 
 /**

@@ -253,7 +253,7 @@ export function sampleMap() {
     list.choose(indices);
   }
 
-  /** @param {(ids: number[]) => Promise<void>} what */
+  /** @param {(ids: number[]) => Promise<unknown>} what */
   async function act(what) {
     if (!chosen.size) return;
     const ids = [...chosen];

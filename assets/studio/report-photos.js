@@ -36,6 +36,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   /** Photos that something was done to here, as long as that was not undone. @type {Set<number>} */
   const handled = new Set();
   let closed = false;
+  let acting = false;
   let turn = 0;
 
   const close = button({ icon: "close", label: say("page.close"), testid: "photos-close", press: () => dialog.close() });
@@ -58,7 +59,7 @@ export function openPhotos({ title, about, classes, target = null, first, load }
   const detail = make("div", { className: "t-photos-detail" }, verdict, gone, stage, actions);
   const dialog = make(
     "dialog",
-    { className: "t-root t-dialog t-photos-dialog", "data-testid": "photos-dialog", "aria-label": title },
+    { className: "t-root t-dialog t-photos-dialog", "data-testid": "photos-dialog", "data-project": state.project?.id, "aria-label": title },
     make(
       "div",
       { className: "t-photos-sheet" },
@@ -123,18 +124,20 @@ export function openPhotos({ title, about, classes, target = null, first, load }
 
   /**
    * Do something to the photo on the stage, and go on to the next.
-   * @param {(ids: number[]) => Promise<unknown>} action
+   * @param {(ids: number[]) => Promise<boolean>} action
    */
   async function act(action) {
     const photo = chosen();
-    if (!photo) return;
+    // Pressed again while it is being done, it would be about the same photo.
+    if (!photo || acting) return;
     const at = photos.indexOf(photo);
     const next = photos.slice(at + 1).find(({ present }) => present) ?? photos.slice(0, at).reverse().find(({ present }) => present);
-    const before = state.project?.updated;
-    await action([photo.id]);
-    // Where it failed, which has been said, the project is as it was.
-    if (state.project?.updated !== before) handled.add(photo.id);
-    if (closed) return;
+    acting = true;
+    const done = await action([photo.id]);
+    acting = false;
+    // Where it failed, which has been said, the photo is still there.
+    if (done) handled.add(photo.id);
+    if (closed || !done) return;
     if (next) current = next.id;
     await fetchTo(Math.max(PAGE, photos.length));
     // With a photo its whole recording may have gone, and the next photo with it.

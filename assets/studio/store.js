@@ -72,7 +72,11 @@ export function notify(topic, detail = null) {
  * @param {Project} project
  */
 export function setProject(project) {
-  if (state.project?.id !== project.id) state.status = null;
+  if (state.project?.id !== project.id) {
+    // Nothing is known yet about the training of this one; Train was pressed for the one before.
+    state.status = null;
+    state.starting = false;
+  }
   state.project = project;
   state.problem = null;
   notify("project");

@@ -120,7 +120,11 @@ export function mountTraining({ element, trigger, props, watch }) {
     progress.hidden = !running;
     failure.hidden = running || status?.training.state !== "failed";
     write(failed, status?.training.message ?? "");
-    if (!status) return;
+    if (!status) {
+      result.hidden = true;
+      write(backlog, "");
+      return;
+    }
     if (running) showProgress(status);
     showResult(running ? null : status.model, status);
     showBacklog(status, running);

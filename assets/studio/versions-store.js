@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { changed } from "./history.js";
-import { attempt, undoWith } from "./project.js";
+import { attempt, undoer } from "./project.js";
 import { state } from "./store.js";
 import { offerUndo } from "./toasts.js";
 
@@ -43,11 +43,12 @@ export function deleteVersion(id) {
  * @returns {Promise<boolean>} whether it did
  */
 export async function restoreVersion(id, contents) {
+  const take = undoer();
   const done = await attempt(async () => {
     /** @type {import("./types.d.ts").Restored} */
     const answer = await request("POST", `${here()}/${id}/restore`, { contents });
-    changed(answer.project);
-    offerUndo(answer.text, () => undoWith(answer.undo), answer.undo);
+    if (state.project?.id === answer.project.id) changed(answer.project);
+    offerUndo(answer.text, () => take(answer.undo), answer.undo);
     return true;
   });
   return done !== null;

@@ -40,7 +40,7 @@ export function openVersions() {
     comparison,
     foot,
   );
-  const dialog = make("dialog", { className: "t-root t-dialog t-versions-dialog", "data-testid": "versions-dialog", "aria-label": say("page.versions.title") }, sheet);
+  const dialog = make("dialog", { className: "t-root t-dialog t-versions-dialog", "data-testid": "versions-dialog", "data-project": state.project?.id, "aria-label": say("page.versions.title") }, sheet);
 
   async function refresh() {
     try {

@@ -76,3 +76,64 @@ def test_photos_on_their_way_arrive_when_another_project_is_opened(studio: Open,
     assert api.counts(plants["id"]) == {"Rose": 1, "Lily": 1}
     go(page, pets["id"])
     expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(21)
+
+
+def test_an_answer_about_the_project_before_changes_nothing_of_this_one(studio: Open, api: Api) -> None:
+    pets, plants = pair(api)
+    page = studio(project=pets["id"])
+    for gesture, address, method in (
+        (lambda: page.rename(0, "Tiger"), "**/classes/*", "PATCH"),
+        (lambda: page.at("add-class").click(), "**/classes", "POST"),
+        (lambda: page.at("project-name").fill("Beasts"), f"**/projects/{pets['id']}", "PATCH"),
+    ):
+        with slow(page, address, method) as let_go:
+            gesture()
+            go(page, plants["id"])
+            there(page, "Plants")
+            let_go()
+        expect(page.at("project-name")).to_have_value("Plants")
+        expect(page.at("class-name").nth(0)).to_have_value("Rose")
+        expect(page.at("class-card")).to_have_count(2)
+        with page.tab.expect_response(f"**/projects/{pets['id']}"):
+            go(page, pets["id"])
+    there(page, "Beasts")
+    # The name was being written when the other project was opened: it is of the project that it was written for.
+    assert api.ask("GET", f"/projects/{pets['id']}")["name"] == "Beasts"
+    assert api.ask("GET", f"/projects/{plants['id']}")["name"] == "Plants"
+    assert list(api.counts(pets["id"])) == ["Tiger", "Dog", "Class 3"]
+
+
+def test_of_two_projects_that_are_opened_the_later_one_is_shown(studio: Open, api: Api) -> None:
+    pets, plants = pair(api)
+    page = studio(project=api.project(name="Empty")["id"])
+    with slow(page, f"**/projects/{pets['id']}", "GET") as let_go:
+        go(page, pets["id"])
+        go(page, plants["id"])
+        there(page, "Plants")
+        let_go()
+    expect(page.at("project-name")).to_have_value("Plants")
+    assert page.project == plants["id"]
+
+
+def test_undo_of_the_project_before_takes_back_its_own_change(studio: Open, api: Api) -> None:
+    pets, plants = pair(api)
+    page = studio(project=pets["id"])
+    page.menu(0, "class-clear")
+    undo = page.at("undo")
+    expect(undo).to_be_visible()
+    go(page, plants["id"])
+    there(page, "Plants")
+    undo.click()
+    becomes(lambda: api.counts(pets["id"]), {"Cat": 1, "Dog": 1})
+    expect(page.at("project-name")).to_have_value("Plants")
+    expect(page.tab.locator(".t-toast-problem")).to_have_count(0)
+
+
+def test_a_dialog_about_photos_goes_with_its_project(studio: Open, api: Api) -> None:
+    pets, plants = pair(api)
+    page = studio(project=pets["id"])
+    page.card(0).get_by_test_id("thumbnail").get_by_role("button").first.click()
+    expect(page.at("lightbox")).to_be_visible()
+    go(page, plants["id"])
+    there(page, "Plants")
+    expect(page.at("lightbox")).to_have_count(0)
