@@ -17,7 +17,7 @@ const MOST = 6;
 /** @type {Record<string, keyof typeof import("./icons.js").ICONS>} */
 const SIGNS = { mislabelled: "warning", repeated: "copy", duplicates: "copy", blurred: "eyeOff", dark: "eyeOff", empty: "photo", background: "photo" };
 
-/** What each action does. @type {Record<Action["kind"], { icon: keyof typeof import("./icons.js").ICONS, run: (action: Action) => Promise<unknown> | void }>} */
+/** What each action does. @type {Record<Action["kind"], { icon: keyof typeof import("./icons.js").ICONS, run: (action: Action) => Promise<boolean> | void }>} */
 const DEEDS = {
   move: { icon: "move", run: ({ samples, class_id: target }) => (target ? moveSamples([...samples], target) : undefined) },
   delete: { icon: "trash", run: ({ samples }) => deleteSamples([...samples]) },
@@ -100,8 +100,10 @@ function card(finding, report) {
         const buttons = [...actions.querySelectorAll("button")];
         for (const one of buttons) one.disabled = true;
         made.toggleAttribute("data-done", true);
-        await deed.run(action);
-        write(done, say("page.report.checking_again"));
+        if (await deed.run(action)) return write(done, say("page.report.checking_again"));
+        // Why not has been said; it can be pressed again.
+        for (const one of buttons) one.disabled = false;
+        made.removeAttribute("data-done");
       };
       return button({ icon: deed.icon, text: action.text, look: at ? "ghost" : "soft", testid: `finding-${action.kind}`, press: () => void press() });
     }),

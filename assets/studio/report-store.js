@@ -30,6 +30,8 @@ const listeners = new Set();
 let timer;
 let turn = 0;
 let started = false;
+/** The project that all of this is about. @type {string | null} */
+let project = null;
 /** What is known was asked for in this state of the project. */
 let asked = "";
 /** It was begun without a press in this state of the project. */
@@ -90,9 +92,17 @@ function mark() {
 }
 
 function look() {
-  const id = state.project?.id;
+  const id = state.project?.id ?? null;
   const model = state.status?.model?.id ?? null;
-  if (report.latest && (!id || (state.status && report.latest.model !== model))) {
+  const other = id !== project;
+  if (other) {
+    // An answer on its way is about the one before, whose photos have numbers that others have here.
+    turn += 1;
+    clearTimeout(timer);
+    asked = begun = report.trouble = "";
+  }
+  project = id;
+  if (report.latest && (other || (state.status && report.latest.model !== model))) {
     // Of another project or model: nothing of it holds any more.
     report.latest = report.shown = null;
     tell();

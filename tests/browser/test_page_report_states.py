@@ -171,3 +171,36 @@ def test_many_classes_are_shown_by_and_by(studio: Open, trained: dict[str, Any])
     expect(page.at("report-class")).to_have_count(200)
     expect(page.at("report-confusion").locator("tbody tr")).to_have_count(40)
     expect(page.tab.get_by_text(say("page.report.confusion_some", count=40, total=200))).to_be_visible()
+
+
+def test_what_could_not_be_mended_can_be_pressed_again(studio: Open, trained: dict[str, Any]) -> None:
+    page = studio(project=trained["id"])
+    page.watch.allow("ERR_FAILED")
+    change(page, state="done", findings=[finding([1, 2], trained["classes"][1]["id"])])
+    page.hood()
+    page.tab.route("**/samples/delete", lambda route: route.abort())
+    page.at("finding-delete").click()
+    expect(page.at("toasts")).to_contain_text(say("page.error.offline"))
+    expect(page.at("finding-delete")).to_be_enabled()
+    expect(page.at("finding-done")).to_be_empty()
+
+
+def test_a_report_is_not_shown_for_another_project(studio: Open, api: Api, trained: dict[str, Any]) -> None:
+    other = api.project("Rose", "Lily", name="Plants")
+    page = studio(project=trained["id"])
+    change(page, state="done", findings=[finding([1, 2], trained["classes"][1]["id"])])
+    page.hood()
+    expect(page.at("finding-delete")).to_be_visible()
+    # As with a slow connection, how the other project stands is not known for a while.
+    page.tab.route(f"**/projects/{other['id']}/status", lambda route: None)
+    page.tab.evaluate(
+        """id => {
+          history.pushState(null, "", `?project=${id}`);
+          dispatchEvent(new PopStateEvent("popstate"));
+        }""",
+        other["id"],
+    )
+    expect(page.at("project-name")).to_have_value("Plants")
+    # At once: numbers of photos are of other photos here.
+    assert page.at("finding-delete").is_hidden()
+    assert page.at("train-result").is_hidden()
