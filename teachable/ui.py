@@ -18,7 +18,7 @@ from gradio.context import LocalContext
 
 from teachable.classroom import cookies
 from teachable.classroom.records import Visit
-from teachable.classroom.rules import CHANGE, LOOK, WORK, Rule
+from teachable.classroom.rules import LOOK, WORK, Rule
 from teachable.errors import TeachableError
 from teachable.report import Learning
 from teachable.resources import assets
@@ -48,7 +48,13 @@ Table = dict[str, Any] | None
 """What the Studio shows below a curve: `text`, `headers` and `rows` of texts; None for nothing."""
 
 # Handlers run beside each other and show no spinner over the page; none of them is an API of its own.
-QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+# What comes while one is answered is another project or model, and is answered too.
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "concurrency_limit": None,
+    "api_visibility": "private",
+    "trigger_mode": "multiple",
+}
 
 
 def build(workspace: "Workspace", static: str, room: "Room | None" = None) -> gr.Blocks:
@@ -83,11 +89,17 @@ def build(workspace: "Workspace", static: str, room: "Room | None" = None) -> gr
         status.model_changed(handlers.learned, None, history, **QUIET)
         report.report_changed(handlers.reported, None, figures, **QUIET)
         status.train_state(None, None, train, js=_read("train-button.js"), show_progress="hidden")
-        train.click(handlers.train, fields, status, **QUIET)
+        train.click(handlers.train, fields, status, **{**QUIET, "trigger_mode": "once"})
+        # The browser keeps what is written, in order and with the project it is written for: of events that come while
+        # one is answered, Gradio sends none.
+        typed: dict[str, Any] = {"js": _read("settings-typed.js"), "show_progress": "hidden"}
         for control in settings:
-            control.input(handlers.save, fields, status, **QUIET)
-        written = reset.click(partial(field_values, TrainSettings()), None, settings, **QUIET)
-        written.then(handlers.save, fields, status, **QUIET)
+            control.input(None, fields, None, **typed)
+        # In the browser too, so that Train, pressed next, has them.
+        standard = json.dumps(field_values(TrainSettings()))
+        reset.click(None, None, settings, js=f"() => {standard}", show_progress="hidden").then(
+            None, fields, None, **typed
+        )
     return cast(gr.Blocks, page)
 
 
@@ -274,21 +286,6 @@ class Handlers:
         try:
             self._permit(project, WORK)
             self._workspace.start_training(project, settings)
-        except TeachableError as error:
-            return refusal(str(error))
-        return None
-
-    def save(self, shown: Shown, *values: Any) -> Answer:
-        """Keep the settings on the page.
-
-        A field being typed into may be empty for a moment; pressing Train says so if it stays that way.
-        """
-        project, settings = _project(shown), settings_from(*values)
-        if settings is None or not project:
-            return None
-        try:
-            self._permit(project, CHANGE)
-            self._workspace.save_settings(project, settings)
         except TeachableError as error:
             return refusal(str(error))
         return None

@@ -311,12 +311,11 @@ def test_events_of_the_pages_controls_are_decided_too(school: Class) -> None:
             for ask in (handlers.opened, handlers.learned, handlers.reported):
                 with pytest.raises(TeachableError):
                     ask(event)
-            assert "refused" in (handlers.save({"project": private}, *settings) or {})
             assert "refused" in (handlers.train({"project": private}, *settings) or {})
         sent_by(Visit("guest"))
         assert handlers.opened(gr.EventData(None, {"id": hers, "number": 2}))[0]["project"] == hers
         school.room.lock(None, True)
-        assert "paused" in str((handlers.save({"project": hers}, *settings) or {})["refused"])
+        assert "paused" in str((handlers.train({"project": hers}, *settings) or {})["refused"])
         sent_by(Visit("teacher"))
         assert handlers.opened(event)[0]["project"] == private
         LocalContext.request.set(None)

@@ -76,9 +76,6 @@ class Space:
     def start_training(self, project_id: str, settings: TrainSettings) -> None:
         self._note("train", project_id, settings)
 
-    def save_settings(self, project_id: str, settings: TrainSettings) -> None:
-        self._note("save", project_id, settings)
-
     def _note(self, what: str, project_id: str, settings: TrainSettings) -> None:
         if self.refuses:
             raise Conflict("class_name_taken", name="Cat")
@@ -124,6 +121,13 @@ def test_every_event_of_the_studio_is_named_where_gradio_looks_for_it(page: dict
     ours = {event for event in events if "_" in event}
     assert ours == {"project_opened", "model_changed", "train_state", "report_changed"}
     assert all(f'"{event}"' in loader for event in ours)
+
+
+def test_what_the_studio_tells_while_it_is_answered_is_heard_too(page: dict[str, Any]) -> None:
+    told = {event: entry["trigger_mode"] for entry in page["dependencies"] for _, event in entry["targets"]}
+    assert {told[event] for event in ("project_opened", "model_changed", "report_changed")} == {"multiple"}
+    # Pressed twice, Train starts once.
+    assert told["click"] == "once"
 
 
 def test_every_curve_has_a_table_beside_it(page: dict[str, Any]) -> None:
@@ -221,24 +225,11 @@ def test_impossible_settings_are_not_trained_with(values: tuple[Any, ...]) -> No
 def test_nothing_is_trained_before_the_fields_are_filled(shown: Any) -> None:
     space = Space()
     handlers(space).train(shown, 50, 16, 0.001, 0)
-    handlers(space).save(shown, 50, 16, 0.001, 0)
     assert [project for _, project, _ in space.calls] == [""]
 
 
 def test_two_refusals_are_never_equal() -> None:
     assert ui.refusal("no") != ui.refusal("no")
-
-
-def test_changed_settings_are_saved_but_not_while_a_field_is_empty() -> None:
-    space = Space()
-    assert handlers(space).save(SHOWN, None, 16, 0.001, 0) is None
-    assert space.calls == []
-    assert handlers(space).save(SHOWN, 60, 16, 0.001, 0) is None
-    assert space.calls == [("save", PROJECT.id, TrainSettings(epochs=60))]
-
-
-def test_settings_that_cannot_be_saved_are_said_in_words() -> None:
-    assert handlers(Space(refuses=True)).save(SHOWN, 60, 16, 0.001, 0) is not None
 
 
 def test_settings_survive_the_way_to_the_controls_and_back() -> None:

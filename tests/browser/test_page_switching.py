@@ -10,8 +10,6 @@ from playwright.sync_api import Route, expect
 from scenes import photos
 from serving import Api
 
-from teachable.words import say
-
 
 def go(page: Studio, project: str) -> None:
     """Go to another project as the back button of the browser does."""
@@ -45,7 +43,7 @@ def slow(page: Studio, address: str, method: str) -> Iterator[Callable[[], None]
         nonlocal late
         late = False
         for route in held:
-            with page.tab.expect_response(lambda answer: answer.request == route.request):
+            with page.tab.expect_response(route.request.url):
                 route.continue_()
 
     page.tab.route(address, hold)

@@ -1,0 +1,3 @@
+(...values) => {
+  dispatchEvent(new CustomEvent("teachable-settings", { detail: values }));
+}
