@@ -31,8 +31,15 @@ let started = false;
 export async function startVisitor(place) {
   if (started) return;
   started = true;
+  await begin(place);
+}
+
+/** @param {HTMLElement} place */
+async function begin(place) {
   /** @type {Me | null} */
   const me = await ask(here());
+  // Without an answer it is not known whose page this is, and where what is recorded goes.
+  if (!me) setTimeout(() => void begin(place), LOOK_MS);
   if (!me?.classroom) return;
   if (me.teacher) await helping(place);
   else if (me.visitor) visiting(place, me.visitor);
@@ -177,8 +184,16 @@ async function helping(place) {
     asked = id;
     /** @type {Room | null} */
     const room = id && (await ask("/room"));
-    const pupil = room?.visitors.find((one) => one.project === id);
-    if (id === asked) write(whose, pupil ? say("page.visitor.helping", { name: pupil.name }) : say("page.visitor.own"));
+    if (id !== asked) return;
+    // Whose it is must not be guessed.
+    write(whose, "");
+    if (!room) {
+      asked = null;
+      setTimeout(() => void show(), LOOK_MS);
+      return;
+    }
+    const pupil = room.visitors.find((one) => one.project === id);
+    write(whose, pupil ? say("page.visitor.helping", { name: pupil.name }) : say("page.visitor.own"));
   }
   subscribe("project", () => void show());
   await show();

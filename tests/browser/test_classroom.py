@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pages import WAIT_SECONDS, Studio
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from scenes import photo
 from watching import Watch
 
@@ -203,6 +203,28 @@ def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Ente
     phone.page.evaluate("() => Object.defineProperty(File.prototype, 'size', {value: 3 * 2 ** 30})")
     open_file(phone, "long.mp4", b"x")
     expect(phone.at("import-problem")).to_have_text(say("error.visitor_file", allowed="1,024"))
+
+
+def test_a_lost_answer_does_not_hide_whose_page_it_is(enter: Enter) -> None:
+    pupil = enter("/join")
+    join(pupil, "Lior")
+    pupil.watch.allow("ERR_FAILED")
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            route.abort()
+            lost.append(route)
+
+    pupil.page.route("**/room/me*", lose)
+    with pupil.watch.leaving():
+        pupil.page.reload()
+    pupil.studio()
+    assert lost
+    expect(pupil.at("visitor-name")).to_have_text("Lior")
+    expect(pupil.at("privacy")).to_have_text(say("page.visitor.privacy"))
 
 
 def test_who_is_back_goes_on_and_a_closed_class_opens_by_itself(enter: Enter) -> None:
