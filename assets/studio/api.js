@@ -55,11 +55,15 @@ export async function request(method, path, body, signal) {
     // Here, because a connection can end in the middle of an answer, too.
     if (response.ok) return response.status === 204 ? null : await response.json();
   } catch {
-    // A pupil's page is served by another computer than the one in front of them.
-    const away = document.documentElement.dataset.visitor;
-    throw new ApiError(0, "offline", say(away ? "page.visitor.offline" : "page.error.offline"));
+    throw new ApiError(0, "offline", offline());
   }
   throw await failure(response);
+}
+
+/** What is said where no answer came. */
+export function offline() {
+  // A pupil's page is served by another computer than the one in front of them.
+  return say(document.documentElement.dataset.visitor ? "page.visitor.offline" : "page.error.offline");
 }
 
 /**
@@ -83,7 +87,7 @@ export function send(path, file, { moved, signal }) {
       if (answer.ok) resolve(await answer.json());
       else reject(await failure(answer));
     });
-    ask.addEventListener("error", () => reject(new ApiError(0, "offline", say("page.error.offline"))));
+    ask.addEventListener("error", () => reject(new ApiError(0, "offline", offline())));
     ask.addEventListener("abort", () => reject(new ApiError(0, "aborted", "")));
     signal.addEventListener("abort", () => ask.abort());
     ask.send(file);

@@ -27,15 +27,30 @@ function start() {
   return runtime;
 }
 
+/** The model did not come, which says nothing about the model or this browser. */
+class AwayError extends Error {}
+
+/**
+ * @param {string} url
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+async function fetched(url) {
+  try {
+    const response = await fetch(url);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    throw new AwayError(`${response.status} ${response.statusText}`);
+  } catch (error) {
+    throw new AwayError(String(error));
+  }
+}
+
 /**
  * @param {string} url
  * @returns {Promise<import("./predictor.js").Abilities>}
  */
 async function load(url) {
   const ort = await start();
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  const next = await ort.InferenceSession.create(new Uint8Array(await response.arrayBuffer()));
+  const next = await ort.InferenceSession.create(await fetched(url));
   await session?.release();
   session = next;
   return { familiarity: session.outputNames.includes("familiarity"), heat: session.outputNames.includes("heatmap") };
@@ -114,7 +129,7 @@ addEventListener("message", ({ data }) => {
       const answer = await tasks[/** @type {keyof typeof tasks} */ (data.task)]();
       postMessage({ id: data.id, answer: data.task === "warm" ? null : answer });
     } catch (error) {
-      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error) });
+      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error), away: error instanceof AwayError });
     }
   });
 });

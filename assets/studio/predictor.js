@@ -12,8 +12,17 @@ import { request } from "./api.js";
  */
 /** What a model file can tell besides its classes. @typedef {{ familiarity: boolean, heat: boolean }} Abilities */
 
-/** The runtime in the browser did not start or stopped. */
-export class PredictorError extends Error {}
+/** The runtime in the browser did not start or stopped; `away`: the model did not come, which says nothing about it. */
+export class PredictorError extends Error {
+  /**
+   * @param {string} message
+   * @param {boolean} [away]
+   */
+  constructor(message, away = false) {
+    super(message);
+    this.away = away;
+  }
+}
 
 const worker = new Worker(new URL("predictor-worker.js", import.meta.url), { type: "module" });
 /** @type {Map<number, { resolve: (answer: any) => void, reject: (error: Error) => void }>} */
@@ -24,7 +33,7 @@ worker.addEventListener("message", ({ data }) => {
   const promise = waiting.get(data.id);
   waiting.delete(data.id);
   if (data.error === undefined) promise?.resolve(data.answer);
-  else promise?.reject(new PredictorError(data.error));
+  else promise?.reject(new PredictorError(data.error, data.away));
 });
 worker.addEventListener("error", (event) => {
   for (const promise of waiting.values()) promise.reject(new PredictorError(event.message));

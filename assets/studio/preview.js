@@ -4,13 +4,13 @@
  * It owns which model is loaded, the on/off switch and the source; `live.js` shows the camera, `photos.js` the files.
  */
 
-import { modelUrl } from "./api.js";
+import { modelUrl, offline } from "./api.js";
 import { bars, className } from "./bars.js";
 import { button, icon, make, write } from "./dom.js";
 import { openExport } from "./export-dialog.js";
 import { livePreview } from "./live.js";
 import { photoPreview } from "./photos.js";
-import { loadModel, predictHere, predictOnServer, warmUp } from "./predictor.js";
+import { loadModel, PredictorError, predictHere, predictOnServer, warmUp } from "./predictor.js";
 import { state, subscribe } from "./store.js";
 import { isUnsure, strictness } from "./strictness.js";
 import { say } from "./words.js";
@@ -24,6 +24,8 @@ export function mountPreview({ element }) {
   let loaded = "";
   let wanted = "";
   let trainedHere = false;
+  /** The model did not come: it is asked for again with the next answer about how things stand. */
+  let missed = false;
   let onServer = false;
   /** What the loaded model can tell. @type {import("./predictor.js").Abilities | null} */
   let can = null;
@@ -113,20 +115,25 @@ export function mountPreview({ element }) {
   /** @param {string} id of the model */
   async function load(id) {
     wanted = id;
-    trouble.hidden = true;
+    // What is tried again by itself does not come and go.
+    if (!missed) trouble.hidden = true;
+    missed = false;
     setState("loading");
     try {
       can = onServer ? null : await loadModel(modelUrl(state.project?.id ?? "", id));
     } catch (error) {
       if (wanted !== id) return;
       console.warn(error);
-      write(problem, say("page.preview.cannot_run"));
+      missed = error instanceof PredictorError && error.away;
+      write(problem, missed ? offline() : say("page.preview.cannot_run"));
+      useServer.hidden = missed;
       trouble.hidden = false;
       live.stop();
       setState("error");
       return;
     }
     if (wanted !== id) return;
+    trouble.hidden = true;
     loaded = id;
     showAbilities();
     setState(live.running() ? "live" : "idle");
@@ -258,7 +265,7 @@ export function mountPreview({ element }) {
       setState("idle");
       return;
     }
-    if (model.id !== wanted) void load(model.id);
+    if (model.id !== wanted || missed) void load(model.id);
     showAbilities();
     if (source !== "webcam") photos.redraw();
     else if (!live.running()) showAnswer(null);

@@ -256,3 +256,15 @@ def test_a_photo_that_cannot_be_explained_says_why(studio: Open, api: Api) -> No
     expect(element).to_have_attribute("data-state", "problem")
     expect(element.get_by_test_id("explain-problem")).not_to_be_empty()
     expect(element.get_by_role("button", name=say("page.try_again"))).to_be_visible()
+
+
+def test_a_model_that_did_not_come_is_not_one_that_cannot_run(studio: Open, trained: dict[str, Any]) -> None:
+    page = studio()
+    page.watch.allow("ERR_FAILED")
+    page.tab.context.route("**/model.onnx*", lambda route: route.abort())
+    with page.watch.leaving():
+        page.tab.goto(f"{page.address}/?project={trained['id']}")
+    expect(page.at("preview-problem")).to_contain_text(say("page.error.offline"))
+    page.tab.context.unroute("**/model.onnx*")
+    expect(page.at("preview-problem")).to_be_hidden()
+    page.ready_to_predict()
