@@ -1,6 +1,6 @@
 /** The left column: all classes of the project, a dashed place to add one, and what stands in the way. */
 
-import { arrange, button, icon, make, write } from "./dom.js";
+import { arrange, button, icon, make, once, write } from "./dom.js";
 import { takePageDrops } from "./drop.js";
 import { classCard } from "./card.js";
 import { addClass, createProject, openFromAddress, openProject, refreshProject } from "./project.js";
@@ -24,7 +24,7 @@ export function mountClasses({ element }) {
   const lost = new Set();
 
   const list = make("div", { className: "t-cards" });
-  const add = button({ icon: "plus", text: say("page.class.add"), look: "add", testid: "add-class", press: addOne });
+  const add = button({ icon: "plus", text: say("page.class.add"), look: "add", testid: "add-class", press: once(addOne) });
   const why = make("p", {});
   const waiting = make("p", { className: "t-muted" });
   const banner = make(
@@ -108,7 +108,7 @@ export function mountClasses({ element }) {
         make("ul", { className: "t-rows" }, ...others),
         problem.retry
           ? button({ text: say("page.try_again"), look: "soft", testid: "retry-open", press: () => void openFromAddress() })
-          : button({ icon: "plus", text: say("page.project.new"), look: "soft", press: () => void createProject() }),
+          : button({ icon: "plus", text: say("page.project.new"), look: "soft", press: once(createProject) }),
         problem.join ? make("a", { className: "t-button t-primary", href: "/join", "data-testid": "to-join" }, say("page.project.join")) : "",
       );
     }

@@ -106,6 +106,25 @@ export function arrowKeys(tablist, tabs) {
   });
 }
 
+/**
+ * What is pressed again before it is done is done once.
+ * @template {any[]} About
+ * @param {(...about: About) => Promise<unknown>} action
+ * @returns {(...about: About) => Promise<void>}
+ */
+export function once(action) {
+  let busy = false;
+  return async (...about) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await action(...about);
+    } finally {
+      busy = false;
+    }
+  };
+}
+
 /** Screen readers hear at most one text of a speaker in this time. */
 const SPEAK_MS = 1000;
 

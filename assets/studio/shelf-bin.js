@@ -1,7 +1,7 @@
 /** The bin at the end of the page of all projects: what was deleted, how long it is kept, and getting it back. */
 
 import { confirmed } from "./ask.js";
-import { button, icon, make, write } from "./dom.js";
+import { button, icon, make, once, write } from "./dom.js";
 import { emptyBin, restore } from "./shelf-store.js";
 import { say, size } from "./words.js";
 
@@ -52,7 +52,7 @@ export function binSection(on) {
       "li",
       { className: "t-bin-row", "data-testid": "bin-row", "data-id": binned.id },
       make("span", { className: "t-bin-text" }, make("span", { className: "t-strong", dir: "auto" }, binned.name), make("span", { className: "t-muted" }, details.join(" · "))),
-      button({ icon: "undo", text: say("page.bin.restore"), look: "soft", testid: "bin-restore", press: () => void bringBack(binned) }),
+      button({ icon: "undo", text: say("page.bin.restore"), look: "soft", testid: "bin-restore", press: once(() => bringBack(binned)) }),
       button({ icon: "trash", label: say("page.bin.forever_named", { name: binned.name }), testid: "bin-forever", press: () => void remove(binned) }),
     );
   }

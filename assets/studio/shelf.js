@@ -4,7 +4,7 @@
  * It owns that address and what is listed; one project is `shelf-card.js`, the bin is `shelf-bin.js`.
  */
 
-import { arrange, button, icon, make, write } from "./dom.js";
+import { arrange, button, icon, make, once, write } from "./dom.js";
 import { chooseFile } from "./import.js";
 import { importChips } from "./import-chip.js";
 import { words } from "./project.js";
@@ -65,7 +65,7 @@ function show() {
 
   const title = make("h2", { className: "t-dialog-title" }, say("page.shelf.title"));
   const close = button({ icon: "close", label: say("page.close"), testid: "shelf-close", press: () => dialog.close() });
-  const fresh = button({ icon: "plus", text: say("page.project.new"), look: "primary", testid: "shelf-new", press: () => void begin() });
+  const fresh = button({ icon: "plus", text: say("page.project.new"), look: "primary", testid: "shelf-new", press: once(begin) });
   const file = button({ icon: "upload", text: say("page.import.open"), look: "soft", testid: "shelf-file", press: () => chooseFile() });
   const search = make("input", { type: "search", className: "t-search", "data-testid": "shelf-search", placeholder: say("page.shelf.search"), "aria-label": say("page.shelf.search"), hidden: true, on: { input: update } });
   const reason = make("p", {});

@@ -1,7 +1,7 @@
 /** One version in the list: what it is, its name, and what can be done with it. */
 
 import { versionUrl } from "./api.js";
-import { arrange, button, icon, make, write } from "./dom.js";
+import { arrange, button, icon, make, once, write } from "./dom.js";
 import { menu } from "./menu.js";
 import { nameField } from "./name.js";
 import { state } from "./store.js";
@@ -75,7 +75,7 @@ export function versionRow(id, { choose, took, left }) {
     const group = `t-version-${id}`;
     const whole = make("input", { type: "radio", name: group, checked: version.restorable, disabled: !version.restorable, "data-testid": "version-whole" });
     const only = make("input", { type: "radio", name: group, checked: !version.restorable, disabled: inUse, "data-testid": "version-model-only" });
-    const yes = button({ text: say("page.versions.restore"), look: "primary", testid: "version-restore-yes", press: () => void restore(whole.checked) });
+    const yes = button({ text: say("page.versions.restore"), look: "primary", testid: "version-restore-yes", press: once(() => restore(whole.checked)) });
     const rows = [
       make("label", { className: "t-version-option" }, whole, make("span", {}, make("span", { className: "t-strong" }, say("page.versions.whole")), make("span", { className: "t-muted" }, say(version.restorable ? "page.versions.whole_about" : "page.versions.whole_unknown")))),
       make("label", { className: "t-version-option" }, only, make("span", {}, make("span", { className: "t-strong" }, say("page.versions.model_only")), make("span", { className: "t-muted" }, say(inUse ? "page.versions.model_current" : "page.versions.model_only_about")))),
@@ -84,7 +84,7 @@ export function versionRow(id, { choose, took, left }) {
   }
 
   function askDelete() {
-    const yes = button({ text: say("page.versions.delete"), look: "soft t-danger", testid: "version-delete-yes", press: () => void remove() });
+    const yes = button({ text: say("page.versions.delete"), look: "soft t-danger", testid: "version-delete-yes", press: once(remove) });
     panel(say("page.versions.delete_title", { number: version?.number ?? 0 }), [make("p", { className: "t-muted" }, say("page.versions.delete_about"))], yes);
   }
 

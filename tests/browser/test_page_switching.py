@@ -135,3 +135,19 @@ def test_a_dialog_about_photos_goes_with_its_project(studio: Open, api: Api) -> 
     go(page, plants["id"])
     there(page, "Plants")
     expect(page.at("lightbox")).to_have_count(0)
+
+
+def test_what_is_pressed_twice_is_done_once(studio: Open, api: Api) -> None:
+    project = api.project(name="Pets")["id"]
+    page = studio(project=project)
+    with slow(page, "**/classes", "POST") as let_go:
+        page.at("add-class").click(click_count=2)
+        let_go()
+    expect(page.at("class-card")).to_have_count(3)
+    page.shelf()
+    known = len(api.ask("GET", "/projects")["projects"])
+    with slow(page, "**/api/v1/projects", "POST") as let_go:
+        page.at("shelf-new").click(click_count=2)
+        let_go()
+    expect(page.at("shelf")).to_have_count(0)
+    assert (len(api.counts(project)), len(api.ask("GET", "/projects")["projects"])) == (3, known + 1)
