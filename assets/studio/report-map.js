@@ -134,6 +134,9 @@ export function sampleMap() {
     const other = given?.model !== report?.model;
     report = given && given.state === "done" ? given : null;
     if (!report) {
+      // An answer on its way is about photos that have gone with it, or have other numbers in another project.
+      ticket += 1;
+      chosen.clear();
       [map, points] = [null, null];
       element.hidden = true;
       return;

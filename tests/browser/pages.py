@@ -42,6 +42,16 @@ class Studio:
             expect(self.at(part)).to_have_attribute("data-ready", "true")
         return self
 
+    def go_to(self, project: str) -> None:
+        """Go to another project as the back button of the browser does."""
+        self.tab.evaluate(
+            """id => {
+              history.pushState(null, "", `?project=${id}`);
+              dispatchEvent(new PopStateEvent("popstate"));
+            }""",
+            project,
+        )
+
     def at(self, testid: str) -> Locator:
         return self.tab.get_by_test_id(testid)
 

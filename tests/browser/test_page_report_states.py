@@ -193,13 +193,7 @@ def test_a_report_is_not_shown_for_another_project(studio: Open, api: Api, train
     expect(page.at("finding-delete")).to_be_visible()
     # As with a slow connection, how the other project stands is not known for a while.
     page.tab.route(f"**/projects/{other['id']}/status", lambda route: None)
-    page.tab.evaluate(
-        """id => {
-          history.pushState(null, "", `?project=${id}`);
-          dispatchEvent(new PopStateEvent("popstate"));
-        }""",
-        other["id"],
-    )
+    page.go_to(other["id"])
     expect(page.at("project-name")).to_have_value("Plants")
     # At once: numbers of photos are of other photos here.
     assert page.at("finding-delete").is_hidden()

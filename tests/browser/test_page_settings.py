@@ -49,13 +49,7 @@ def test_a_number_typed_while_an_answer_is_late_is_stored_with_its_project(studi
         page.tab.route(address, hold)
     field.press("Control+a")
     field.press_sequentially("123")
-    page.tab.evaluate(
-        """id => {
-          history.pushState(null, "", `?project=${id}`);
-          dispatchEvent(new PopStateEvent("popstate"));
-        }""",
-        two,
-    )
+    page.go_to(two)
     expect(page.at("project-name")).to_have_value("Two")
     late = False
     with page.tab.expect_response(lambda answer: "123" in (answer.request.post_data or "")):

@@ -11,17 +11,6 @@ from scenes import photos
 from serving import Api
 
 
-def go(page: Studio, project: str) -> None:
-    """Go to another project as the back button of the browser does."""
-    page.tab.evaluate(
-        """id => {
-          history.pushState(null, "", `?project=${id}`);
-          dispatchEvent(new PopStateEvent("popstate"));
-        }""",
-        project,
-    )
-
-
 def there(page: Studio, name: str) -> None:
     """Wait until a project is shown."""
     expect(page.at("project-name")).to_have_value(name)
@@ -67,12 +56,12 @@ def test_photos_on_their_way_arrive_when_another_project_is_opened(studio: Open,
     with slow(page, "**/samples", "POST") as let_go:
         with page.tab.expect_request("**/samples"):
             page.card(0).get_by_test_id("upload-input").set_input_files(files)
-        go(page, plants["id"])
+        page.go_to(plants["id"])
         there(page, "Plants")
         let_go()
     becomes(lambda: api.counts(pets["id"]), {"Cat": 21, "Dog": 1})
     assert api.counts(plants["id"]) == {"Rose": 1, "Lily": 1}
-    go(page, pets["id"])
+    page.go_to(pets["id"])
     expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(21)
 
 
@@ -86,14 +75,14 @@ def test_an_answer_about_the_project_before_changes_nothing_of_this_one(studio: 
     ):
         with slow(page, address, method) as let_go:
             gesture()
-            go(page, plants["id"])
+            page.go_to(plants["id"])
             there(page, "Plants")
             let_go()
         expect(page.at("project-name")).to_have_value("Plants")
         expect(page.at("class-name").nth(0)).to_have_value("Rose")
         expect(page.at("class-card")).to_have_count(2)
         with page.tab.expect_response(f"**/projects/{pets['id']}"):
-            go(page, pets["id"])
+            page.go_to(pets["id"])
     there(page, "Beasts")
     # The name was being written when the other project was opened: it is of the project that it was written for.
     assert api.ask("GET", f"/projects/{pets['id']}")["name"] == "Beasts"
@@ -105,8 +94,8 @@ def test_of_two_projects_that_are_opened_the_later_one_is_shown(studio: Open, ap
     pets, plants = pair(api)
     page = studio(project=api.project(name="Empty")["id"])
     with slow(page, f"**/projects/{pets['id']}", "GET") as let_go:
-        go(page, pets["id"])
-        go(page, plants["id"])
+        page.go_to(pets["id"])
+        page.go_to(plants["id"])
         there(page, "Plants")
         let_go()
     expect(page.at("project-name")).to_have_value("Plants")
@@ -119,7 +108,7 @@ def test_undo_of_the_project_before_takes_back_its_own_change(studio: Open, api:
     page.menu(0, "class-clear")
     undo = page.at("undo")
     expect(undo).to_be_visible()
-    go(page, plants["id"])
+    page.go_to(plants["id"])
     there(page, "Plants")
     undo.click()
     becomes(lambda: api.counts(pets["id"]), {"Cat": 1, "Dog": 1})
@@ -132,7 +121,7 @@ def test_a_dialog_about_photos_goes_with_its_project(studio: Open, api: Api) -> 
     page = studio(project=pets["id"])
     page.card(0).get_by_test_id("thumbnail").get_by_role("button").first.click()
     expect(page.at("lightbox")).to_be_visible()
-    go(page, plants["id"])
+    page.go_to(plants["id"])
     there(page, "Plants")
     expect(page.at("lightbox")).to_have_count(0)
 
@@ -151,3 +140,17 @@ def test_what_is_pressed_twice_is_done_once(studio: Open, api: Api) -> None:
         let_go()
     expect(page.at("shelf")).to_have_count(0)
     assert (len(api.counts(project)), len(api.ask("GET", "/projects")["projects"])) == (3, known + 1)
+
+
+def test_a_map_on_its_way_does_not_come_to_another_project(studio: Open, api: Api, trained: dict[str, Any]) -> None:
+    other = api.project(name="Plants")["id"]
+    page = studio(project=trained["id"])
+    with slow(page, "**/report/map?**", "GET") as let_go:
+        with page.tab.expect_request("**/report/map?**"):
+            page.hood()
+        page.go_to(other)
+        there(page, "Plants")
+        let_go()
+    expect(page.at("report-more")).to_be_hidden()
+    # Its photos have numbers that others have here.
+    assert page.at("sample-map").evaluate("map => map.hidden")
