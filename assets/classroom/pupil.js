@@ -1,7 +1,7 @@
 /** The card of one pupil on the teacher's page. It owns how a pupil looks there; what is pressed is done by `room.js`. */
 
 import { thumbnailUrl } from "../studio/api.js";
-import { button, icon, make, write } from "../studio/dom.js";
+import { button, icon, make, once, write } from "../studio/dom.js";
 import { say, stated } from "../studio/words.js";
 
 /** @typedef {import("./types.d.ts").Pupil} Pupil */
@@ -17,7 +17,7 @@ export function pupilCard(acts) {
   /** @type {Pupil | null} */
   let now = null;
   /** @param {(pupil: Pupil) => unknown} act */
-  const press = (act) => () => void (now && act(now));
+  const press = (act) => once(async () => now && act(now));
 
   const pictures = Array.from({ length: PICTURES }, () => {
     const picture = make("img", { alt: "", loading: "lazy", hidden: true });

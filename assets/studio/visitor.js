@@ -4,7 +4,7 @@
  */
 
 import { ApiError, request } from "./api.js";
-import { button, icon, make, write } from "./dom.js";
+import { button, icon, make, once, write } from "./dom.js";
 import { limitFiles } from "./imports.js";
 import { openProject, words } from "./project.js";
 import { state, subscribe } from "./store.js";
@@ -71,7 +71,9 @@ async function ask(path) {
 function visiting(place, visitor) {
   document.documentElement.dataset.visitor = visitor.id;
   let now = visitor;
-  const hand = button({ icon: "hand", text: say("page.visitor.hand"), look: "soft", testid: "hand", press: () => void raise() });
+  /** What was pressed is newer than an answer on its way. */
+  let number = 0;
+  const hand = button({ icon: "hand", text: say("page.visitor.hand"), look: "soft", testid: "hand", press: once(raise) });
   const name = make("p", { className: "t-visitor-name t-strong", dir: "auto", "data-testid": "visitor-name" }, visitor.name);
   const locked = notice("pause", "visitor-locked", "status");
   const near = notice("info", "visitor-near", "status");
@@ -88,7 +90,9 @@ function visiting(place, visitor) {
 
   async function raise() {
     try {
+      number += 1;
       await request("POST", "/room/hand", { up: !now.hand, visitor: null });
+      number += 1;
       show({ ...now, hand: !now.hand });
     } catch (error) {
       tell(words(error), "problem");
@@ -102,7 +106,9 @@ function visiting(place, visitor) {
     if (answering) return;
     answering = true;
     try {
+      number += 1;
       const { project } = await request("POST", "/room/starter/answer", { take });
+      number += 1;
       show({ ...now, starter: null });
       if (project) await openProject(project);
     } catch (error) {
@@ -141,8 +147,10 @@ function visiting(place, visitor) {
   }
 
   every(async () => {
+    const mine = number;
     /** @type {Me | null} */
     const told = await ask(here());
+    if (mine !== number) return;
     if (told?.visitor) show(told.visitor);
     else if (told) gone();
   });
