@@ -109,6 +109,8 @@ export function openImport(first) {
     const { info } = one;
     const before = phase;
     phase = phaseNow();
+    // It went on: what was refused, or not answered, before is over.
+    if (before && phase !== before) refused = "";
     dialog.dataset.state = phase;
     write(title, phase === "planned" ? say("page.import.title", { name: one.name }) : one.name);
     dialog.setAttribute("aria-label", title.textContent ?? "");

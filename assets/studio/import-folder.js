@@ -46,6 +46,8 @@ export function folderImport(found) {
   let sending = false;
   /** @type {string[]} */
   const pictures = [];
+  /** Project that was made for it: beginning again, after something went wrong, makes no other. @type {string | null} */
+  let own = null;
 
   /** @type {Going} */
   const one = {
@@ -102,10 +104,10 @@ export function folderImport(found) {
 
   /** @param {ImportChoices} choices */
   async function start(choices) {
-    let project = choices.project;
+    let project = choices.project ?? own;
     if (project === null) {
       const fresh = await request("POST", "/projects", plan.title ? { name: plan.title } : {});
-      project = String(fresh.id);
+      project = own = String(fresh.id);
       await openProject(project);
     }
     waiting = [];
