@@ -76,11 +76,16 @@ export class Recording {
     });
   }
 
-  /** Take no more frames and send the last ones. */
+  /**
+   * Take no more frames and send the last ones.
+   * @returns {Promise<void>} until all frames are on their way: the last are still made into files
+   */
   stop() {
-    if (!this.running) return;
-    this.running = false;
-    clearTimeout(this.timer);
-    this.encoding = this.encoding.then(() => this.flush());
+    if (this.running) {
+      this.running = false;
+      clearTimeout(this.timer);
+      this.encoding = this.encoding.then(() => this.flush());
+    }
+    return this.encoding;
   }
 }

@@ -25,6 +25,8 @@ export function webcam(label, { closed }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let opened = false;
+  /** Recordings that ended, and whose last frames are not on their way yet. */
+  let finishing = 0;
 
   const video = make("video", { className: "t-video", muted: true, playsInline: true, autoplay: true, "data-testid": "camera" });
   const circle = ring();
@@ -105,12 +107,27 @@ export function webcam(label, { closed }) {
   function stop() {
     clearTimeout(timer);
     timer = undefined;
-    recording?.stop();
+    if (recording) void finish(recording);
     recording = null;
     circle.stop();
     record.removeAttribute("data-recording");
     stage.removeAttribute("data-recording");
     showMode();
+  }
+
+  /**
+   * The button was let go; the last frames come a moment later.
+   * @param {Recording} ended
+   */
+  async function finish(ended) {
+    finishing += 1;
+    element.toggleAttribute("data-finishing", true);
+    try {
+      await ended.stop();
+    } finally {
+      finishing -= 1;
+      element.toggleAttribute("data-finishing", finishing > 0);
+    }
   }
 
   /** Wait, then record for the time that was set. */

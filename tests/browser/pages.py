@@ -79,7 +79,8 @@ class Studio:
         card = self.card(number)
         card.get_by_test_id("webcam").click()
         record = card.get_by_test_id("record")
-        expect(record).to_be_enabled()
+        # It gets the focus when all of it is there and in sight: nothing moves any more under the mouse.
+        expect(record).to_be_focused()
         expect(card.get_by_test_id("camera")).to_have_js_property("paused", False)
         self.tab.wait_for_function(
             "video => video.readyState >= 2 && video.videoWidth > 0", arg=card.get_by_test_id("camera").element_handle()
@@ -93,27 +94,39 @@ class Studio:
             "([count, least]) => parseInt(count.textContent) >= least", arg=[count, least], timeout=WAIT_SECONDS * 1000
         )
 
+    def expect_stored(self, number: int, least: int) -> None:
+        """Wait until at least so many samples of a card are stored: a frame that the camera gave twice is kept once."""
+        # The newest come first, and one on its way has no number yet and says so.
+        self.tab.wait_for_function(
+            """([card, least]) => {
+                const newest = card.querySelector("[data-testid=thumbnail]:not([data-sending])");
+                return newest && newest.ariaSetSize - newest.ariaPosInSet + 1 >= least;
+            }""",
+            arg=[self.card(number).element_handle(), least],
+            timeout=WAIT_SECONDS * 1000,
+        )
+
     def count(self, number: int) -> int:
         found = re.match(r"\d+", self.card(number).get_by_test_id("sample-count").inner_text())
         return int(found[0]) if found else 0
 
     def settled(self, number: int) -> int:
-        """Wait until everything that a card shows is stored, and return how many samples it counts."""
-        # A frame on its way has no number yet and says so.
+        """Wait until all that was recorded in a card is stored, and return how many samples it counts."""
+        # The last frames may still be made into files; one on its way has no number yet and says so.
+        expect(self.card(number).locator("[data-recording], [data-finishing]")).to_have_count(0)
         expect(self.card(number).locator("[data-testid=thumbnail][data-sending]")).to_have_count(0)
         return self.count(number)
 
     def hold(self, number: int, least: int) -> int:
-        """Hold the record button with the mouse until so many samples are counted; return how many there are then."""
+        """Hold the record button with the mouse until so many samples are stored; return how many there are then."""
         return self.hold_again(self.camera(number), number, least)
 
     def hold_again(self, record: Locator, number: int, least: int) -> int:
         """The same where the camera of the card is open already."""
         record.hover()
         self.tab.mouse.down()
-        self.expect_samples(number, least)
+        self.expect_stored(number, least)
         self.tab.mouse.up()
-        expect(record).not_to_have_attribute("data-recording", "")
         return self.settled(number)
 
     def menu(self, number: int, command: str) -> None:

@@ -41,7 +41,7 @@ def test_a_camera_that_is_pulled_out_is_explained(studio: Open, api: Api) -> Non
     record = page.camera(0)
     record.hover()
     page.tab.mouse.down()
-    page.expect_samples(0, 3)
+    page.expect_stored(0, 3)
     page.card(0).get_by_test_id("camera").evaluate(
         "(video) => video.srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
     )
