@@ -1,8 +1,10 @@
 """Exports as the server reports them, made up: the states that a real one is in seldom, or only for a moment."""
 
 import json
+import time
 from typing import Any
 
+from pages import WAIT_SECONDS
 from playwright.sync_api import Page, Route
 
 Json = dict[str, Any]
@@ -77,6 +79,14 @@ class Shelf:
     def count(self, method: str) -> int:
         """Return how often something was asked with a method."""
         return sum(one.startswith(f"{method} ") for one in self.asked)
+
+    def expect_orders(self, *wanted: str) -> None:
+        """Wait until this was asked for, and nothing else: what may take a moment until it comes here."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while (found := [one for one in self.asked if one != "GET "]) != list(wanted):
+            assert time.monotonic() < deadline, found
+            # Requests come through to here only while the page is asked something.
+            self._page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
 
     def _answer(self, route: Route) -> None:
         method = route.request.method

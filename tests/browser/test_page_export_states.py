@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from making import until
 from pages import Open, Studio
 from playwright.sync_api import Locator, expect
 from shelf import Json, Shelf, check, done, form, made, model
@@ -95,11 +94,11 @@ def test_a_quick_file_is_asked_for_once_and_may_have_to_wait(visit: Visit) -> No
     body = choose(page, "web")
     expect(body.get_by_test_id("export-doing")).to_have_text(say("page.export.waiting"))
     expect(body.locator("progress")).to_have_js_property("position", -1)
-    until(lambda: [one for one in shelf.asked if one != "GET "] == ["POST /web/half"], "the order")
+    shelf.expect_orders("POST /web/half")
     shelf.start = {"state": "none"}
     choose(page, "web", "full")
     settle(page)
-    assert [one for one in shelf.asked if one != "GET "] == ["POST /web/half", "POST /web/full"]
+    shelf.expect_orders("POST /web/half", "POST /web/full")
 
 
 def test_a_file_that_was_cancelled_is_made_again_only_when_asked(visit: Visit) -> None:
@@ -108,14 +107,15 @@ def test_a_file_that_was_cancelled_is_made_again_only_when_asked(visit: Visit) -
     body.get_by_test_id("export-cancel").press("Enter")
     expect(body.get_by_test_id("export-prepare")).to_be_focused()
     expect(body.get_by_test_id("export-wait")).to_have_text(say("page.export.cancelled"))
-    assert shelf.count("DELETE") == 1
+    orders = ["POST /web/half", "DELETE /web/half"]
+    shelf.expect_orders(*orders)
     choose(page, "onnx")
     choose(page, "web")
     settle(page)
-    assert shelf.count("POST") == 1
+    shelf.expect_orders(*orders)
     body.get_by_test_id("export-prepare").click()
     expect(body.get_by_test_id("export-progress")).to_be_visible()
-    assert shelf.count("POST") == 2
+    shelf.expect_orders(*orders, "POST /web/half")
 
 
 def test_closing_the_dialog_cancels_nothing(visit: Visit) -> None:
@@ -126,6 +126,8 @@ def test_closing_the_dialog_cancels_nothing(visit: Visit) -> None:
     shelf.file("web", "full")["fraction"] = 0.5
     page.tab.keyboard.press("Escape")
     expect(page.at("export-dialog")).to_have_count(0)
+    # What was asked before has come by then.
+    settle(page)
     asked = list(shelf.asked)
     settle(page)
     assert shelf.asked == asked
@@ -189,7 +191,7 @@ def test_while_the_model_is_checked_nothing_is_begun(visit: Visit) -> None:
     assert shelf.count("POST") == 0
     shelf.checking = False
     expect(body.get_by_test_id("export-progress")).to_be_visible()
-    assert shelf.count("POST") == 1
+    shelf.expect_orders("POST /web/half")
 
 
 # What is known of a file
@@ -276,7 +278,7 @@ def test_a_file_that_failed_can_be_tried_again(visit: Visit) -> None:
     expect(body.get_by_test_id("download-model")).to_be_hidden()
     body.get_by_test_id("export-again").press("Enter")
     expect(body.get_by_test_id("export-cancel")).to_be_focused()
-    assert shelf.count("POST") == 1
+    shelf.expect_orders("POST /web/full")
 
 
 def test_a_press_that_is_refused_says_why(visit: Visit) -> None:
@@ -373,7 +375,7 @@ def test_everything_goes_by_keyboard(visit: Visit) -> None:
     tab_to(page, body.get_by_test_id("export-prepare"))
     keys.press("Enter")
     expect(body.get_by_test_id("export-cancel")).to_be_focused()
-    until(lambda: "POST /web/half" in shelf.asked, "the order")
+    shelf.expect_orders("POST /web/half")
     keys.press("Escape")
     expect(page.at("export-dialog")).to_have_count(0)
     expect(page.at("export-button")).to_be_focused()
