@@ -168,6 +168,8 @@ def test_a_pupil_joins_and_the_teacher_sees_helps_pauses_and_removes(enter: Ente
 
     card(teacher, "Ada").get_by_test_id("pupil-remove").click()
     expect(teacher.at("pupil")).to_have_count(0)
+    # The offer stays as long as the mouse is on it.
+    teacher.at("undo").hover()
     # What the phone asks about in the meantime is not there; it says so, and goes on by itself.
     phone.watch.allow("40[34]")
     expect(phone.at("to-join")).to_be_visible()

@@ -61,8 +61,11 @@ def saved(page: Studio, link: Locator) -> tuple[str, bytes]:
 
 def copied(page: Studio, button: Locator) -> str:
     """Press a button that copies, and return what is on the clipboard."""
+    page.tab.evaluate("() => navigator.clipboard.writeText('')")
     button.click()
     expect(button).to_have_text(say("page.export.copied"))
+    # That may still be said of what was copied before.
+    page.tab.wait_for_function("async () => await navigator.clipboard.readText() !== ''")
     return str(page.tab.evaluate("() => navigator.clipboard.readText()"))
 
 

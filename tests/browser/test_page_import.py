@@ -169,7 +169,7 @@ def test_a_long_import_is_paused_survives_a_reload_and_goes_on(studio: Open, api
     page.at("import-close").click()
     # It ends unseen, so it is told with a way back.
     toast = page.at("toasts")
-    expect(toast).to_contain_text(f"{MANY:,} photos")
+    expect(toast).to_contain_text(f"{MANY:,} photos", timeout=60_000)
     becomes(lambda: api.counts(page.project), {"many": MANY, "Class 2": 0})
     toast.get_by_test_id("undo").click()
     expect(page.card(0).get_by_test_id("thumbnail")).to_have_count(0)

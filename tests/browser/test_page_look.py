@@ -88,12 +88,13 @@ def assert_readable(page: Studio, least: int) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_all_words_can_be_read(studio: Open, api: Api, trained: dict[str, Any], theme: str) -> None:
-    page = studio(project=api.project()["id"], color_scheme=theme)
+    # Without motion, so that no colour is met half way to another.
+    page = studio(project=api.project()["id"], color_scheme=theme, reduced_motion="reduce")
     ground = page.tab.evaluate("() => getComputedStyle(document.body).backgroundColor")
     assert (sum(int(part) for part in ground.strip("rgba()").split(",")[:3]) < 3 * 128) == (theme == "dark"), ground
     assert_readable(page, 12)
 
-    page = studio(project=trained["id"], color_scheme=theme).ready_to_predict()
+    page = studio(project=trained["id"], color_scheme=theme, reduced_motion="reduce").ready_to_predict()
     page.look_at_photos({"name": "dots.jpg", "mimeType": "image/jpeg", "buffer": photo("dots", 60)})
     page.tab.get_by_role("button", name="Advanced").click()
     page.card(0).get_by_test_id("select").click()
@@ -154,7 +155,7 @@ def test_projects_and_plans_can_be_read_and_fit(
 ) -> None:
     gone = api.project("Deleted", "With it", name="In the bin")
     api.ask("DELETE", f"/projects/{gone['id']}")
-    page = studio(project=trained["id"], **options)
+    page = studio(project=trained["id"], reduced_motion="reduce", **options)
 
     def look(least: int) -> None:
         if options is PHONE:

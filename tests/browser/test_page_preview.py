@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from pages import Open, Studio
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 from scenes import frame, photo
 from serving import Api
 
@@ -115,11 +115,19 @@ def test_the_slider_acts_at_once_and_is_kept(
     expect(page.at("not-sure")).to_be_visible()
     slider = page.at("strictness")
     expect(slider).to_have_value("5")
-    with page.tab.expect_response(lambda answer: answer.request.method == "PATCH") as saving:
+    held: list[Route] = []
+    late = True
+    address = f"**/projects/{knowing['id']}"
+    page.tab.route(address, lambda route: held.append(route) if late else route.continue_())
+    with page.tab.expect_request(lambda asked: asked.method == "PATCH"):
         slider.focus()
         page.tab.keyboard.press("Home")
-        # Before anything is saved.
-        expect(page.at("not-sure")).to_be_hidden(timeout=400)
+    # Before anything is saved.
+    expect(page.at("not-sure")).to_be_hidden()
+    late = False
+    with page.tab.expect_response(lambda answer: answer.request.method == "PATCH") as saving:
+        for route in held:
+            route.continue_()
     assert saving.value.ok
     expect(page.at("strictness-about")).to_have_text(say("page.preview.strict_never"))
     assert strictness() == 0
