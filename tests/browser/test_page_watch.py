@@ -43,3 +43,5 @@ def test_only_what_is_gone_may_be_missing(studio: Open, api: Api) -> None:
     assert page.watch.unexpected
     api.ask("POST", f"/projects/{project['id']}/samples/delete", {"ids": [sample]})
     assert not page.watch.unexpected
+    api.ask("POST", f"/projects/{project['id']}/undo", {})
+    assert not page.watch.unexpected

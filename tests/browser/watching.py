@@ -67,10 +67,17 @@ class Watch:
     def _gone(self, problem: str) -> bool:
         """Whether a page asked for a picture, or the photos of a class, that were taken away in that moment.
 
-        It cannot know before it is told. What is there after all was refused by mistake.
+        It cannot know before it is told. What is there after all was refused by mistake, unless it was brought back.
         """
         asked = GONE.search(problem)
-        return asked is not None and self.context.request.get(asked[1]).status == 404
+        if asked is None:
+            return False
+        return self.context.request.get(asked[1]).status == 404 or self._undone(asked[1])
+
+    def _undone(self, address: str) -> bool:
+        """Whether the last that happened to the project of an address is that something was undone."""
+        project = re.match(r".*/projects/\w+(?=/)", address)
+        return project is not None and self.context.request.get(project[0]).json().get("redo") is not None
 
     def _stays(self, url: str) -> bool:
         return url.startswith((self._home, "blob:", "data:", "about:"))
