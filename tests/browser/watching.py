@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
 
 WAIT_SECONDS = 20
-THERE = r"http\S+/(?:samples/\d+/thumbnail|previews/\d+|classes/\w+/samples)(?:\?[^\s)]*)?"
+THERE = r"http\S+/(?:samples/\d+/(?:thumbnail|photo)|previews/\d+|classes/\w+/samples)(?:\?[^\s)]*)?"
 GONE = re.compile(rf"\b404\b.* \(?({THERE})\)?$")
 LEFT = re.compile("^console: (AbortError: signal is aborted|Unexpected error Connection errored out)")
 
