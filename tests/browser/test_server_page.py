@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from teachable.runtime import Classifier
 from teachable.words import say
 from tests.sourcing import HOSTILE, model_of
 
+START_SECONDS = 60
 RUN = "from teachable.model_server import main; main()"
 
 
@@ -33,11 +35,18 @@ def serving(model: Path) -> Iterator[str]:
     """Serve a model, and give the address."""
     command = [sys.executable, "-c", RUN, str(model), "--port", "0"]
     with subprocess.Popen(command, text=True, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        found = re.search(r"http://\S+", process.stderr.readline())
-        assert found
-        yield found[0]
-        process.terminate()
+        # Reading a line cannot be given a time limit, but a process that takes too long can be ended.
+        limit = threading.Timer(START_SECONDS, process.kill)
+        limit.start()
+        try:
+            assert process.stderr is not None
+            address = next((found[0] for line in process.stderr if (found := re.search(r"http://\S+", line))), None)
+            assert address, "The server did not start."
+            limit.cancel()
+            yield address
+        finally:
+            limit.cancel()
+            process.terminate()
 
 
 @pytest.fixture(scope="module")
