@@ -5,6 +5,7 @@
  */
 
 import { make } from "../studio/dom.js";
+import { focusPressed } from "../studio/pressed.js";
 import { startToasts } from "../studio/toasts.js";
 
 /** Begin a page, and return where it is drawn. */
@@ -14,6 +15,7 @@ export function startPage() {
   dark.addEventListener("change", follow);
   follow();
   startToasts();
+  focusPressed();
   const page = document.getElementById("page");
   if (!page) throw new Error("the page has lost its place");
   return page;

@@ -6,6 +6,7 @@ import { startHelp } from "./help.js";
 import { startImports } from "./imports.js";
 import { mountNetwork } from "./network-notices.js";
 import { mountPreview } from "./preview.js";
+import { focusPressed } from "./pressed.js";
 import { openFromAddress } from "./project.js";
 import { mountFigure } from "./report-figures.js";
 import { mountMore, mountReport } from "./report-section.js";
@@ -38,7 +39,10 @@ let opening = null;
  */
 export async function mount(place) {
   await ready;
-  if (!opening) startHelp();
+  if (!opening) {
+    focusPressed();
+    startHelp();
+  }
   startToasts();
   const root = parts[place.props.part](place);
   for (const id of ["training", "studio-preview"]) {

@@ -73,6 +73,8 @@ export function menu(opener, items, { label, testid, align = "end" }) {
     event.preventDefault();
     all.at(step % all.length)?.focus();
   });
+  // In Safari the focus would go to what lies around the menu, and the menu would close before the click.
+  panel.addEventListener("mousedown", (event) => event.preventDefault());
   panel.addEventListener("focusout", (event) => {
     if (event.relatedTarget instanceof Node && !holder.contains(event.relatedTarget)) close(false);
   });

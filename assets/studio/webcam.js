@@ -27,6 +27,8 @@ export function webcam(label, { closed }) {
   let opened = false;
   /** Recordings that ended, and whose last frames are not on their way yet. */
   let finishing = 0;
+  /** The button is held with a key, which is let go of elsewhere once the focus is elsewhere. */
+  let byKey = false;
 
   const video = make("video", { className: "t-video", muted: true, playsInline: true, autoplay: true, "data-testid": "camera" });
   const circle = ring();
@@ -148,17 +150,22 @@ export function webcam(label, { closed }) {
     if (event.button !== 0 || !settings.hold) return;
     // The pointer stays ours even when a finger slides off the button.
     record.setPointerCapture(event.pointerId);
+    byKey = false;
     begin();
   });
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
     record.addEventListener(name, () => settings.hold && stop());
   }
+  // Safari on a Mac takes the focus from a button that is pressed with the mouse: only a key has to be held on it.
+  record.addEventListener("blur", () => settings.hold && byKey && stop());
   record.addEventListener("contextmenu", (event) => event.preventDefault());
   record.addEventListener("keydown", (event) => {
     if (event.key !== " " && event.key !== "Enter") return;
     if (!settings.hold) return;
     event.preventDefault();
-    if (!event.repeat) begin();
+    if (event.repeat) return;
+    byKey = true;
+    begin();
   });
   record.addEventListener("keyup", (event) => {
     if (!settings.hold || (event.key !== " " && event.key !== "Enter")) return;
