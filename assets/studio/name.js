@@ -23,6 +23,13 @@ export function nameField({ label, testid, save }) {
     dir: "auto",
   });
   const element = make("label", { className: "t-name" }, input, icon("pencil"));
+  // Browsers that cannot fit a field to its text fit it to this copy of it (see base.css).
+  const fit = () => (element.dataset.text = input.value || input.placeholder);
+  /** @param {string} text */
+  const put = (text) => {
+    input.value = text;
+    fit();
+  };
 
   let entered = false;
   const keep = async () => {
@@ -30,7 +37,7 @@ export function nameField({ label, testid, save }) {
     entered = false;
     const name = input.value.trim();
     if (name === (sent ?? kept)) {
-      input.value = name;
+      put(name);
       input.removeAttribute("aria-invalid");
       return;
     }
@@ -42,20 +49,23 @@ export function nameField({ label, testid, save }) {
     if (mine !== turn) return;
     sent = null;
     if (taken) {
-      if (document.activeElement !== input) input.value = kept;
+      if (document.activeElement !== input) put(kept);
     } else if (again) {
       // What was refused stays to be corrected; Escape takes it back.
       input.setAttribute("aria-invalid", "true");
       input.focus();
-    } else if (document.activeElement !== input) input.value = kept;
+    } else if (document.activeElement !== input) put(kept);
   };
-  input.addEventListener("input", () => input.removeAttribute("aria-invalid"));
+  input.addEventListener("input", () => {
+    input.removeAttribute("aria-invalid");
+    fit();
+  });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("blur", keep);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       event.preventDefault(); // a dialog around it stays open
-      input.value = kept;
+      put(kept);
       input.removeAttribute("aria-invalid");
     }
     entered = event.key === "Enter" && !event.isComposing;
@@ -75,7 +85,7 @@ export function nameField({ label, testid, save }) {
       if (of !== about) leave();
       about = of;
       kept = name;
-      if (document.activeElement !== input && sent === null && input.value !== name) input.value = name;
+      if (document.activeElement !== input && sent === null && (input.value !== name || !name)) put(name);
     },
     leave,
   };

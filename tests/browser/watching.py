@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Response, WebError
 
 WAIT_SECONDS = 20
-THERE = r"http\S+/(?:samples/\d+/(?:thumbnail|photo)|previews/\d+|classes/\w+/samples)(?:\?[^\s)]*)?"
+THERE = r"http\S+/(?:samples/\d+/(?:thumbnail|photo)|previews/\d+|classes/\w+/samples|model\.onnx)(?:\?[^\s)]*)?"
 GONE = re.compile(rf"\b404\b.* \(?({THERE})\)?$")
 LEFT = re.compile("^console: (AbortError: signal is aborted|Unexpected error Connection errored out)")
 
@@ -65,7 +65,7 @@ class Watch:
         ]
 
     def _gone(self, problem: str) -> bool:
-        """Whether a page asked for a picture, or the photos of a class, that were taken away in that moment.
+        """Whether a page asked for a picture, a model or the photos of a class that were taken away in that moment.
 
         It cannot know before it is told. What is there after all was refused by mistake, unless it was brought back.
         """
