@@ -2,7 +2,7 @@
 
 import { CameraError, leaveCamera, mirrored, severalCameras, switchCamera, watchCamera } from "../studio/camera.js";
 import { button, make } from "../studio/dom.js";
-import { grabPixels, SIDE } from "../studio/frame.js";
+import { grabPixels, nextFrame, SIDE } from "../studio/frame.js";
 import { heatMap } from "../studio/heat.js";
 import { steadied } from "../studio/steady.js";
 import { about, say } from "./words.js";
@@ -48,16 +48,8 @@ export function liveStage({ look, seen, ended }) {
     }
     if (mine !== round) return false;
     element.hidden = false;
-    next(mine);
+    nextFrame(video, () => void loop(mine));
     return true;
-  }
-
-  /** @param {number} mine */
-  function next(mine) {
-    const again = () => void loop(mine);
-    // Not every browser says when a frame is new.
-    if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(again);
-    else requestAnimationFrame(again);
   }
 
   /** @param {number} mine */
@@ -75,7 +67,7 @@ export function liveStage({ look, seen, ended }) {
       if (mine === round) stop(say("cannot_look"));
       return;
     }
-    next(mine);
+    nextFrame(video, () => void loop(mine));
   }
 
   /** @param {string} [reason] */

@@ -158,5 +158,5 @@ export function filePanel(store, format) {
 
 /** @param {Element | null} control */
 function pressable(control) {
-  return control instanceof HTMLElement && control.checkVisibility() && !(control instanceof HTMLButtonElement && control.disabled) ? control : null;
+  return control instanceof HTMLElement && control.getClientRects().length > 0 && !(control instanceof HTMLButtonElement && control.disabled) ? control : null;
 }

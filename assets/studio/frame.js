@@ -23,6 +23,16 @@ function draw(video) {
 }
 
 /**
+ * Call back once there is a new frame. Firefox before 132 does not say when; there it is when the page is drawn again.
+ * @param {HTMLVideoElement} video
+ * @param {() => void} then
+ */
+export function nextFrame(video, then) {
+  if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(then);
+  else requestAnimationFrame(then);
+}
+
+/**
  * The present frame as a JPEG.
  * @param {HTMLVideoElement} video
  * @returns {Promise<Blob>}

@@ -2,7 +2,7 @@
 
 import { CameraError, leaveCamera, mirrored, severalCameras, switchCamera, watchCamera } from "./camera.js";
 import { button, icon, make, write } from "./dom.js";
-import { grabPhoto, grabPixels, SIDE } from "./frame.js";
+import { grabPhoto, grabPixels, nextFrame, SIDE } from "./frame.js";
 import { heatMap } from "./heat.js";
 import { words } from "./project.js";
 import { steadied } from "./steady.js";
@@ -55,7 +55,7 @@ export function livePreview({ predict, ended, answered, paused }) {
     }
     if (mine !== round) return false;
     off.hidden = true;
-    video.requestVideoFrameCallback(() => void loop(mine));
+    nextFrame(video, () => void loop(mine));
     return true;
   }
 
@@ -75,7 +75,7 @@ export function livePreview({ predict, ended, answered, paused }) {
       ended();
       return;
     }
-    video.requestVideoFrameCallback(() => void loop(mine));
+    nextFrame(video, () => void loop(mine));
   }
 
   /** @param {CameraError} error */
