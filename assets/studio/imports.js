@@ -83,11 +83,16 @@ export function watch(key) {
   watched = key;
 }
 
+/** @returns whether a file is on its way that would be lost with this page */
+export function bringing() {
+  return going.some(({ info, local, lost }) => !lost && (local ? info && !ENDED.has(info.state) && info.state !== "planned" : !info));
+}
+
 /** Take up what was on its way when the page was left. Once per page. */
 export function startImports() {
   for (const { id, name, state: last } of remembered()) add(served(name, unknown(id, last)));
   addEventListener("beforeunload", (event) => {
-    if (going.some(({ info, local, lost }) => !lost && (local ? info && !ENDED.has(info.state) && info.state !== "planned" : !info))) event.preventDefault();
+    if (bringing()) event.preventDefault();
   });
   document.addEventListener("visibilitychange", () => void ask());
   void ask();

@@ -4,6 +4,7 @@ import { mountClasses } from "./classes.js";
 import { mountHeader } from "./header.js";
 import { startHelp } from "./help.js";
 import { startImports } from "./imports.js";
+import { startLost } from "./lost.js";
 import { mountNetwork } from "./network-notices.js";
 import { mountPreview } from "./preview.js";
 import { focusPressed } from "./pressed.js";
@@ -52,6 +53,7 @@ export async function mount(place) {
   opening ??= openFromAddress().then(() => {
     startStatus();
     startImports();
+    startLost();
     startShelf();
   });
   await opening;

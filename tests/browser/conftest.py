@@ -160,8 +160,6 @@ def studio(browsers: Callable[[str], Browser], kept: dict[str, Watch], server: S
         # What a page remembers in the browser is not for the next test.
         if one.watch not in own:
             one.tab.evaluate("() => localStorage.clear()")
-        # What a test answers in place of the server may be asked for at this moment.
-        one.tab.unroute_all(behavior="ignoreErrors")
         one.tab.close()
         one.watch.forget()
     for watch in own:

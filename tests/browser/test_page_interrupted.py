@@ -10,7 +10,7 @@ import pytest
 from pages import Open
 from playwright.sync_api import expect
 from scenes import photos
-from serving import Api, Server
+from serving import TRAIN_SECONDS, Api, Server
 
 from teachable.images import prepare
 from teachable.words import say
@@ -25,8 +25,8 @@ def mortal(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
-AWAY = "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)|Failed to load resource|Connection errored out|network error"
-"""What pages say while there is no server."""
+AWAY = "ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)|Failed to (load|fetch)|Connection errored out|network error|app_id"
+"""What pages say while there is no server, and where Gradio gave up."""
 
 TAKEN = """
     window.taken = [];
@@ -93,9 +93,38 @@ def test_a_page_that_was_open_trains_with_a_server_that_was_started_again(studio
     mortal.kill()
     mortal.start()
     page.train.click()
-    expect(page.at("train-status")).to_have_attribute("data-state", "done")
+    # The new server has a network to load first.
+    expect(page.at("train-status")).to_have_attribute("data-state", "done", timeout=TRAIN_SECONDS * 1000)
     with closing(Api(mortal)) as api:
         assert api.ask("GET", f"/projects/{project['id']}/training")["epochs"] == 7
+
+
+def test_a_page_whose_controls_gave_up_is_loaded_anew_when_nothing_is_lost_by_it(studio: Open, api: Api) -> None:
+    project = api.project("Stripes", "Dots")
+    for number, scene in enumerate(("stripes", "dots")):
+        api.add(project, number, photos(scene, 4), "one")
+    page = studio(project=project["id"])
+    expect(page.train).to_be_enabled()
+    page.watch.allow(f"{AWAY}|ERR_FAILED")
+    name = page.card(0).get_by_test_id("class-name")
+    name.fill("Strip")
+    # The connection breaks while Gradio waits for an answer.
+    page.tab.route("**/queue/data*", lambda route: route.abort())
+    with page.tab.expect_request("**/gradio_api/app_id"):
+        page.tab.evaluate("document.getElementById('train-button').click()")
+    page.tab.unroute("**/queue/data*")
+    # Nothing is taken away from who is writing.
+    with page.tab.expect_response("**/status"):
+        pass
+    with page.tab.expect_response("**/status"):
+        pass
+    expect(name).to_have_value("Strip")
+    with page.tab.expect_event("domcontentloaded"):
+        name.press("Enter")
+    page.ready()
+    expect(name).to_have_value("Strip")
+    page.train.click()
+    expect(page.at("train-status")).to_have_attribute("data-state", "done")
 
 
 def test_leaving_in_the_middle_of_training_loses_nothing(studio: Open, api: Api) -> None:
