@@ -69,15 +69,18 @@ function carriesFiles(event) {
  * @returns {Promise<Found[]>}
  */
 async function read(data) {
-  // The entries must be taken before the first await: the browser empties the transfer after the event.
-  const entries = [...(data?.items ?? [])].map((item) => item.webkitGetAsEntry?.() ?? null);
-  const files = [...(data?.files ?? [])];
-  const roots = entries.filter((entry) => entry !== null);
+  // All must be taken before the first await: the browser empties the transfer after the event.
+  const items = [...(data?.items ?? [])].filter((item) => item.kind === "file");
+  const roots = items.map((item) => {
+    const entry = item.webkitGetAsEntry?.();
+    // Only folders are read as entries: Safari has none to read for a photo that comes from a program instead of a folder.
+    return entry?.isDirectory ? entry : item.getAsFile();
+  });
   const large = setTimeout(() => tell(say("page.drop.reading")), LARGE_MS);
   /** @type {Found[]} */
   let found = [];
   try {
-    found = roots.length ? (await Promise.all(roots.map((entry) => walk(entry, [])))).flat() : files.map((file) => ({ path: [], file }));
+    found = (await Promise.all(roots.map((root) => (root instanceof File ? [{ path: [], file: root }] : root ? walk(root, []) : [])))).flat();
     if (!found.length) tell(say("page.drop.nothing"), "problem");
   } catch (error) {
     // A file that was moved or may not be read; what the browser says about it is no help.
