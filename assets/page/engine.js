@@ -41,9 +41,13 @@ function bytesOf(text) {
 }
 
 /** @param {string} text */
-function unpack(text) {
-  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+export async function unpack(text) {
+  const unpacking = new DecompressionStream("gzip");
+  // Not out of a Blob, which Safari cannot read in the worker of a page that is a file.
+  const packed = unpacking.writable.getWriter();
+  const fed = packed.write(bytesOf(text)).then(() => packed.close());
+  const [bytes] = await Promise.all([new Response(unpacking.readable).arrayBuffer(), fed]);
+  return bytes;
 }
 
 /**
@@ -51,10 +55,9 @@ function unpack(text) {
  * @returns {Promise<Engine>}
  */
 export async function openEngine(parts) {
-  const [program, binary, graph] = await Promise.all([unpack(parts.runtime), unpack(parts.wasm), unpack(parts.model)]);
-  const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
-  const ort = await import(url);
-  URL.revokeObjectURL(url);
+  const [binary, graph] = await Promise.all([unpack(parts.wasm), unpack(parts.model)]);
+  // The runtime ran before; it leaves itself under this name.
+  const { ort } = /** @type {any} */ (globalThis);
   ort.env.wasm.wasmBinary = binary;
   // More threads need a page of its own origin, which a file has not.
   ort.env.wasm.numThreads = 1;

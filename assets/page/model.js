@@ -3,7 +3,7 @@
  * worker and its questions, and adds up the probabilities of classes that have one name.
  */
 
-import { openEngine } from "./engine.js";
+import { openEngine, unpack } from "./engine.js";
 import { about } from "./words.js";
 
 /** @typedef {import("./engine.js").Engine} Engine */
@@ -28,10 +28,14 @@ const places = about.labels.map((label) => NAMES.indexOf(label));
  * @returns {Promise<{ look: (pixels: ImageData, heat: boolean) => Promise<Seen>, background: boolean }>}
  */
 export async function startModel(parts) {
+  const runtime = await unpack(parts.runtime);
   try {
-    return { look: looking(await inWorker(parts)), background: true };
+    return { look: looking(await inWorker(parts, runtime)), background: true };
   } catch (error) {
     console.warn(error);
+    const url = addressOf(runtime);
+    await import(url);
+    URL.revokeObjectURL(url);
     return { look: looking(await openEngine(parts)), background: false };
   }
 }
@@ -64,12 +68,18 @@ function looking(engine) {
   };
 }
 
+/** @param {...BlobPart} programs one after the other */
+function addressOf(...programs) {
+  return URL.createObjectURL(new Blob(programs, { type: "text/javascript" }));
+}
+
 /**
  * @param {Parts} parts
+ * @param {ArrayBuffer} runtime goes before the worker in one script: where the page is a file, Safari imports nothing in a worker
  * @returns {Promise<Engine>}
  */
-async function inWorker(parts) {
-  const url = URL.createObjectURL(new Blob([about.worker], { type: "text/javascript" }));
+async function inWorker(parts, runtime) {
+  const url = addressOf(runtime, about.worker);
   const worker = new Worker(url);
   /** @type {Map<number, { resolve: (answer: any) => void, reject: (error: Error) => void }>} */
   const waiting = new Map();

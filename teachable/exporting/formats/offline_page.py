@@ -89,13 +89,23 @@ def _page(source: Source, model: bytes, kept: Precision) -> str:
         "page_good": html.escape(_pages.goodness(metadata, kept)),
         "page_made": html.escape(say("offline.made", version=__version__, date=made)),
         "page_about": _pages.json_text(about),
-        "page_runtime": _pages.pack(program.read_bytes()),
+        "page_runtime": _pages.pack(_classic(program.read_text(encoding="utf-8")).encode()),
         # The installation keeps it compressed already, which takes a second.
         "page_wasm": _pages.letters((runtime / f"{wasm.name}.gz").read_bytes()),
         "page_model": _pages.pack(model),
         "page_main": main,
     }
     return _pages.fill((here / "page.html").read_text(encoding="utf-8"), parts, "offline")
+
+
+def _classic(module: str) -> str:
+    """Return the runtime as a script that needs no import and leaves what it exports in `globalThis.ort`."""
+    body, names = re.split(r"export\s*\{([^}]*)\};?", module)[:2]
+    # Where it came from: as for a module out of a Blob, there is nothing beside it.
+    body = body.replace("import.meta.url", '"blob:null/runtime"')
+    exported = (one.split(" as ") for one in names.split(","))
+    holder = ", ".join(f"{name.strip()}: {value.strip()}" for value, name in exported)
+    return f'(() => {{"use strict";{body}\nglobalThis.ort = {{{holder}}};}})();\n'
 
 
 def _policy(scripts: Sequence[str], style: str) -> str:
