@@ -124,6 +124,15 @@ def test_it_may_run_its_own_scripts_only_and_names_nothing_outside(page: Path) -
     assert text.index("<style") > before
 
 
+def test_the_worker_needs_no_import(page: Path) -> None:
+    """In the worker of a page that was opened as a file, Safari imports nothing, not even from the page itself."""
+    inside = dict(Elements(page.read_text(encoding="utf-8")).inside)
+    runtime = _pages.unpack(inside["runtime"], page.name).decode()
+    assert "globalThis.ort = {InferenceSession: " in runtime
+    assert not re.search(r"\bexport\s*\{|\bimport\.meta", runtime)
+    assert "await import(" not in json.loads(inside["about"])["worker"]
+
+
 def test_it_is_written_in_the_language_of_its_words(page: Path) -> None:
     found = Elements(page.read_text(encoding="utf-8"))
     assert ("html", {"lang": "en"}) in found.tags
