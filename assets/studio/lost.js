@@ -11,11 +11,14 @@ import { sending } from "./uploads.js";
 
 /** Something is written, recorded, sent or looked at. */
 const BUSY = "dialog[open], [data-recording], [data-finishing], input:focus, textarea:focus";
+/** Where it gives up again at once, the page without its controls is of more use than one that is always loading. */
+const SELDOM_MS = 60_000;
 
 /** Begin. Once per page. */
 export function startLost() {
   let lost = false;
   let leaving = false;
+  const reloaded = performance.getEntriesByType("navigation").some((entry) => "type" in entry && entry.type === "reload");
   /** @type {import("./types.d.ts").Status | null} */
   let before = null;
   new PerformanceObserver((list) => {
@@ -27,6 +30,7 @@ export function startLost() {
     // Only an answer of the server brings another one.
     if (!lost || leaving || !state.status || state.status === before) return;
     if (sending() || bringing() || document.querySelector(BUSY)) return;
+    if (reloaded && performance.now() < SELDOM_MS) return;
     leaving = true;
     // Train was pressed, which Gradio did not pass on. Where it did after all, the server refuses a second one.
     if (state.starting) await request("POST", `/projects/${state.project?.id}/training`, {}).catch(() => undefined);
