@@ -23,9 +23,14 @@ function start() {
     const bytes = Uint8Array.from(atob(SMALLEST), (letter) => letter.charCodeAt(0));
     await (await ort.InferenceSession.create(bytes)).release();
     return ort;
-  })();
+  })().catch((error) => {
+    throw new StartError(String(error));
+  });
   return runtime;
 }
+
+/** The runtime did not start, and never will in this worker. */
+class StartError extends Error {}
 
 /** The model did not come, which says nothing about the model or this browser. */
 class AwayError extends Error {}
@@ -129,7 +134,8 @@ addEventListener("message", ({ data }) => {
       const answer = await tasks[/** @type {keyof typeof tasks} */ (data.task)]();
       postMessage({ id: data.id, answer: data.task === "warm" ? null : answer });
     } catch (error) {
-      postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error), away: error instanceof AwayError });
+      const message = error instanceof Error ? error.message : String(error);
+      postMessage({ id: data.id, error: message, away: error instanceof AwayError, start: error instanceof StartError });
     }
   });
 });

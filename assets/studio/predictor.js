@@ -24,24 +24,42 @@ export class PredictorError extends Error {
   }
 }
 
-const worker = new Worker(new URL("predictor-worker.js", import.meta.url), { type: "module" });
 /** @type {Map<number, { resolve: (answer: any) => void, reject: (error: Error) => void }>} */
 const waiting = new Map();
 let asked = 0;
-
-worker.addEventListener("message", ({ data }) => {
-  const promise = waiting.get(data.id);
-  waiting.delete(data.id);
-  if (data.error === undefined) promise?.resolve(data.answer);
-  else promise?.reject(new PredictorError(data.error, data.away));
-});
-worker.addEventListener("error", (event) => {
-  for (const promise of waiting.values()) promise.reject(new PredictorError(event.message));
-  waiting.clear();
-  broken = new PredictorError(event.message);
-});
+/** @type {Worker | null} */
+let worker = null;
+/** The runtime did not come once; it does not start a second time in the same worker. */
+let failed = false;
 /** @type {PredictorError | null} */
 let broken = null;
+
+function begin() {
+  const begun = new Worker(new URL("predictor-worker.js", import.meta.url), { type: "module" });
+  begun.addEventListener("message", ({ data }) => {
+    const promise = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.error === undefined) return promise?.resolve(data.answer);
+    // The server may have been away while the runtime was on its way: another worker tells.
+    const again = data.start && !failed;
+    failed ||= again;
+    promise?.reject(new PredictorError(data.error, data.away || again));
+    if (again && worker === begun) leave(new PredictorError(data.error, true));
+  });
+  begun.addEventListener("error", (event) => {
+    broken = new PredictorError(event.message);
+    leave(broken);
+  });
+  return begun;
+}
+
+/** @param {PredictorError} error told to whoever waits for the worker that is given up */
+function leave(error) {
+  for (const promise of waiting.values()) promise.reject(error);
+  waiting.clear();
+  worker?.terminate();
+  worker = null;
+}
 
 /**
  * @param {object} question
@@ -51,9 +69,10 @@ let broken = null;
 function ask(question, transfer = []) {
   if (broken) return Promise.reject(broken);
   const id = ++asked;
+  const answering = (worker ??= begin());
   return new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject });
-    worker.postMessage({ id, ...question }, transfer);
+    answering.postMessage({ id, ...question }, transfer);
   });
 }
 

@@ -89,7 +89,8 @@ def test_a_page_that_was_open_trains_with_a_server_that_was_started_again(studio
         api.ask("PATCH", f"/projects/{project['id']}", {"settings": {"epochs": 7}})
     page = studio(project=project["id"], at=mortal)
     expect(page.train).to_be_enabled()
-    page.watch.allow(AWAY)
+    # The runtime of the preview may still be on its way.
+    page.watch.allow(f"{AWAY}|ERR_CONTENT_LENGTH|wasm")
     mortal.kill()
     mortal.start()
     page.train.click()

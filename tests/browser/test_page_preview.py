@@ -276,3 +276,13 @@ def test_a_model_that_did_not_come_is_not_one_that_cannot_run(studio: Open, trai
     page.tab.context.unroute("**/model.onnx*")
     expect(page.at("preview-problem")).to_be_hidden()
     page.ready_to_predict()
+
+
+def test_a_runtime_that_did_not_come_is_fetched_again(studio: Open, trained: dict[str, Any]) -> None:
+    page = studio()
+    page.watch.allow("ERR_FAILED|wasm")
+    page.tab.context.route("**/*.wasm", lambda route: route.abort(), times=1)
+    with page.watch.leaving(), page.tab.context.expect_event("requestfailed", lambda asked: ".wasm" in asked.url):
+        page.tab.goto(f"{page.address}/?project={trained['id']}")
+    page.ready().ready_to_predict()
+    expect(page.at("preview-problem")).to_be_hidden()
