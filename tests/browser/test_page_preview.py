@@ -281,7 +281,8 @@ def test_a_model_that_did_not_come_is_not_one_that_cannot_run(studio: Open, trai
 def test_a_runtime_that_did_not_come_is_fetched_again(studio: Open, trained: dict[str, Any]) -> None:
     page = studio()
     page.watch.allow("ERR_FAILED|wasm")
-    page.tab.context.route("**/*.wasm", lambda route: route.abort(), times=1)
+    # It is asked for ahead, and then twice by the runtime itself.
+    page.tab.context.route("**/*.wasm", lambda route: route.abort(), times=3)
     with page.watch.leaving(), page.tab.context.expect_event("requestfailed", lambda asked: ".wasm" in asked.url):
         page.tab.goto(f"{page.address}/?project={trained['id']}")
     page.ready().ready_to_predict()
