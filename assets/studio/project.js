@@ -187,15 +187,13 @@ export async function addClass(name) {
  * @returns {Promise<boolean>} whether the server took it
  */
 export async function updateClass(id, changes, project = state.project?.id) {
-  const updated = await attempt(async () => {
+  return succeeded(async () => {
     const label = await request("PATCH", `/projects/${project}/classes/${id}`, changes);
-    if (state.project?.id !== project) return label;
+    if (state.project?.id !== project) return;
     // A new position moves the others too.
     if (changes.position === undefined) setClass(label);
     else await refreshProject();
-    return label;
   });
-  return updated !== null;
 }
 
 /**
@@ -205,13 +203,11 @@ export async function updateClass(id, changes, project = state.project?.id) {
 export async function deleteClass(id) {
   const name = findClass(id)?.name ?? "";
   const take = undoer();
-  const deleted = await attempt(async () => {
+  return succeeded(async () => {
     const { undo } = await request("DELETE", `${here()}/classes/${id}`);
     await refreshProject();
     offerUndo(say("page.class.deleted", { name }), () => take(undo), undo);
-    return true;
   });
-  return deleted !== null;
 }
 
 /** @param {string} id */
@@ -231,13 +227,11 @@ export async function deleteSamples(ids) {
  */
 async function removing(remove, count) {
   const take = undoer();
-  const done = await attempt(async () => {
+  return succeeded(async () => {
     const { undo } = await remove();
     await refreshProject();
     offerUndo(say("page.samples.deleted", { count }), () => take(undo), undo);
-    return true;
   });
-  return done !== null;
 }
 
 /**
@@ -247,13 +241,11 @@ async function removing(remove, count) {
 export async function moveSamples(ids, target) {
   const take = undoer();
   const name = findClass(target)?.name ?? "";
-  const done = await attempt(async () => {
+  return succeeded(async () => {
     const { undo } = await request("POST", `${here()}/samples/move`, { ids, class_id: target });
     await refreshProject();
     offerUndo(say("page.samples.moved", { count: ids.length, name: findClass(target)?.name ?? name }), () => take(undo), undo);
-    return true;
   });
-  return done !== null;
 }
 
 /**
@@ -264,16 +256,14 @@ export async function moveSamples(ids, target) {
  */
 export async function testSamples(ids, { test = true, recordings = true } = {}) {
   const take = undoer();
-  const done = await attempt(async () => {
+  return succeeded(async () => {
     const before = tests();
     const { undo } = await request("POST", `${here()}/samples/test`, { ids, test, recordings });
     await refreshProject();
     notify("samples");
     const count = Math.abs(tests() - before);
     offerUndo(say(test ? "page.samples.kept" : "page.samples.learned", { count }), () => take(undo), undo);
-    return true;
   });
-  return done !== null;
 }
 
 /** How many samples are kept for testing. */
@@ -305,6 +295,18 @@ export async function attempt(action) {
     tell(words(error), "problem");
     return null;
   }
+}
+
+/**
+ * @param {() => Promise<unknown>} action
+ * @returns {Promise<boolean>} false where it failed; the reason has been shown
+ */
+export async function succeeded(action) {
+  const done = await attempt(async () => {
+    await action();
+    return true;
+  });
+  return done !== null;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { changed } from "./history.js";
-import { attempt, undoer } from "./project.js";
+import { attempt, succeeded, undoer } from "./project.js";
 import { state } from "./store.js";
 import { offerUndo } from "./toasts.js";
 
@@ -44,14 +44,12 @@ export function deleteVersion(id) {
  */
 export async function restoreVersion(id, contents) {
   const take = undoer();
-  const done = await attempt(async () => {
+  return succeeded(async () => {
     /** @type {import("./types.d.ts").Restored} */
     const answer = await request("POST", `${here()}/${id}/restore`, { contents });
     if (state.project?.id === answer.project.id) changed(answer.project);
     offerUndo(answer.text, () => take(answer.undo), answer.undo);
-    return true;
   });
-  return done !== null;
 }
 
 /**
